@@ -1,0 +1,1 @@
+//! Users, sessions, tokens, employers' members and roles

@@ -1,0 +1,1 @@
+//! Subscriptions, the match pass, digests and alert mails

@@ -1,0 +1,1 @@
+//! Mail as a ledger: outbox, delivery pass, transports, suppression

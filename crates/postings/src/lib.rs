@@ -1,0 +1,1 @@
+//! Employers' pages and postings: every rule about their lifecycle, and imports

@@ -1,0 +1,1 @@
+//! The query type, the index, search and the reverse matcher
