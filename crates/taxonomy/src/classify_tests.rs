@@ -1,0 +1,5 @@
+use super::*;
+
+fn discipline(title: &str, text: &str) -> Option<Discipline> {
+    Taxonomy::bundled().recognise(title, text).discipline
+}
