@@ -37,7 +37,7 @@ pub struct ListHeaders {
 
 /// The column `headers` of the outbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredHeaders {
+pub struct StoredHeaders {
     /// See [`Draft::list`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) list: Option<ListHeaders>,

@@ -92,7 +92,7 @@ struct NewMail<'a> {
     not_after: Timestamp,
     lease_holder: Option<Id>,
     lease_expires_at: Option<Timestamp>,
-    last_error: Option<&'a str>,
+    last_error: Option<String>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use taxonomy::{
-    Currency, Discipline, EmploymentType, Environment, EquityKind, PayPeriod, PayRange, Place, Provenance, Requirement,
-    Seniority, Workplace,
+    Currency, Discipline, EmploymentType, Environment, EquityKind, PayPeriod, PayRange, Place, Provenance,
+    Requirement, Seniority, Workplace,
 };
 use utoipa::ToSchema;
 
@@ -43,7 +43,12 @@ impl Location {
     /// "Austin, TX, US": the parts that are known, from small to large.
     pub fn label(&self) -> String {
         let parts = [&self.city, &self.region, &self.country];
-        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ")
+        parts
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -84,7 +89,13 @@ pub struct PayBand {
 
 impl From<PayRange> for PayBand {
     fn from(range: PayRange) -> Self {
-        Self { min: range.min, max: range.max, currency: range.currency, period: range.period, applies_to: None }
+        Self {
+            min: range.min,
+            max: range.max,
+            currency: range.currency,
+            period: range.period,
+            applies_to: None,
+        }
     }
 }
 
@@ -136,8 +147,14 @@ impl Pay {
             ("shift_premium", &self.shift_premium),
             ("total", &self.total),
         ];
-        let ranges = self.ranges.iter().enumerate().map(|(n, band)| (format!("ranges/{n}"), band));
-        let single = single.into_iter().filter_map(|(name, band)| Some((name.to_owned(), band.as_ref()?)));
+        let ranges = self
+            .ranges
+            .iter()
+            .enumerate()
+            .map(|(n, band)| (format!("ranges/{n}"), band));
+        let single = single
+            .into_iter()
+            .filter_map(|(name, band)| Some((name.to_owned(), band.as_ref()?)));
         single.chain(ranges).collect()
     }
 
@@ -154,7 +171,13 @@ impl PayBand {
     pub fn yearly_usd(&self) -> Option<i64> {
         let amount = self.max.or(self.min)?;
         let usd = "USD".parse::<Currency>().ok()?;
-        Some(taxonomy::yearly(amount, self.currency, self.period, usd, taxonomy::Rates::bundled()))
+        Some(taxonomy::yearly(
+            amount,
+            self.currency,
+            self.period,
+            usd,
+            taxonomy::Rates::bundled(),
+        ))
     }
 
     /// "USD 210,000 – 290,000 a year".
@@ -368,7 +391,10 @@ pub(crate) mod discipline_word {
             None | Some(NONE) => Ok(None),
             Some(word) => word.parse().map(Some).map_err(|_| {
                 let words: Vec<&str> = Discipline::ALL.iter().map(|d| d.as_str()).chain([NONE]).collect();
-                D::Error::custom(format!("unknown variant `{word}`, expected one of `{}`", words.join("`, `")))
+                D::Error::custom(format!(
+                    "unknown variant `{word}`, expected one of `{}`",
+                    words.join("`, `")
+                ))
             }),
         }
     }

@@ -10,8 +10,32 @@ use crate::DescriptionFormat;
 /// What may stand in a description. Everything else is dropped, its text kept (scripts and styles go entirely).
 static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     let tags: HashSet<&str> = [
-        "p", "br", "ul", "ol", "li", "strong", "em", "b", "i", "u", "s", "h2", "h3", "h4", "h5", "blockquote", "code", "pre",
-        "hr", "table", "thead", "tbody", "tr", "th", "td", "a",
+        "p",
+        "br",
+        "ul",
+        "ol",
+        "li",
+        "strong",
+        "em",
+        "b",
+        "i",
+        "u",
+        "s",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "blockquote",
+        "code",
+        "pre",
+        "hr",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "a",
     ]
     .into();
     let mut builder = ammonia::Builder::empty();
@@ -29,7 +53,10 @@ static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
 /// Sanitising twice changes nothing.
 pub fn sanitise(html: &str) -> String {
     let html = if html.contains("<h1") || html.contains("<H1") {
-        html.replace("<h1", "<h2").replace("<H1", "<h2").replace("</h1>", "</h2>").replace("</H1>", "</h2>")
+        html.replace("<h1", "<h2")
+            .replace("<H1", "<h2")
+            .replace("</h1>", "</h2>")
+            .replace("</H1>", "</h2>")
     } else {
         html.to_owned()
     };
@@ -42,7 +69,10 @@ pub(crate) fn render(source: &str, format: DescriptionFormat) -> (String, String
         DescriptionFormat::Html => sanitise(source),
         DescriptionFormat::Markdown => {
             let mut out = String::with_capacity(source.len() * 3 / 2);
-            html::push_html(&mut out, Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH));
+            html::push_html(
+                &mut out,
+                Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH),
+            );
             sanitise(&out)
         }
     };
@@ -56,7 +86,9 @@ pub fn text_of(html: &str) -> String {
     let mut rest = html;
     while let Some(open) = rest.find('<') {
         push_text(&mut out, &rest[..open]);
-        let Some(close) = rest[open..].find('>') else { break };
+        let Some(close) = rest[open..].find('>') else {
+            break;
+        };
         push_break(&mut out, &rest[open + 1..open + close]);
         rest = &rest[open + close + 1..];
     }
@@ -68,7 +100,11 @@ pub fn text_of(html: &str) -> String {
 
 fn push_break(out: &mut String, tag: &str) {
     let closing = tag.starts_with('/');
-    let name = tag.trim_start_matches('/').split([' ', '/', '>']).next().unwrap_or_default();
+    let name = tag
+        .trim_start_matches('/')
+        .split([' ', '/', '>'])
+        .next()
+        .unwrap_or_default();
     match (name, closing) {
         ("br" | "tr", _) => ensure_newlines(out, 1),
         ("li", false) => {
@@ -76,7 +112,9 @@ fn push_break(out: &mut String, tag: &str) {
             out.push_str("- ");
         }
         ("p", false) if out.ends_with("- ") => {}
-        ("p" | "h2" | "h3" | "h4" | "h5" | "blockquote" | "pre" | "table" | "hr", _) => ensure_newlines(out, 2),
+        ("p" | "h2" | "h3" | "h4" | "h5" | "blockquote" | "pre" | "table" | "hr", _) => {
+            ensure_newlines(out, 2)
+        }
         ("ul" | "ol", _) => ensure_newlines(out, 1),
         ("td" | "th", true) => out.push(' '),
         _ => {}
@@ -108,7 +146,13 @@ fn push_text(out: &mut String, text: &str) {
             continue;
         }
         if first == '&' {
-            let entities = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\'')];
+            let entities = [
+                ("&amp;", '&'),
+                ("&lt;", '<'),
+                ("&gt;", '>'),
+                ("&quot;", '"'),
+                ("&#39;", '\''),
+            ];
             if let Some((entity, plain)) = entities.iter().find(|(entity, _)| rest.starts_with(entity)) {
                 out.push(*plain);
                 rest = &rest[entity.len()..];
@@ -129,7 +173,10 @@ mod tests {
 
     #[test]
     fn markdown_becomes_html_and_text() {
-        let (html, text) = render("# Role\n\nYou *own* timing.\n\n- PrimeTime\n- A & B\n", DescriptionFormat::Markdown);
+        let (html, text) = render(
+            "# Role\n\nYou *own* timing.\n\n- PrimeTime\n- A & B\n",
+            DescriptionFormat::Markdown,
+        );
         assert_eq!(
             html,
             "<h2>Role</h2>\n<p>You <em>own</em> timing.</p>\n<ul>\n<li>PrimeTime</li>\n<li>A &amp; B</li>\n</ul>"
@@ -142,16 +189,32 @@ mod tests {
         let dirty = r#"<p onclick="x()">Hi<script>alert(1)</script><img src=x onerror=y><svg><a href="javascript:z">s</a></svg>
             <a href="https://acme.example/?a=1&b=2" target=_blank>go</a> <a href="/relative">r</a></p>"#;
         let html = sanitise(dirty);
-        for bad in ["script", "onclick", "onerror", "javascript", "img", "svg", "target", "relative\""] {
+        for bad in [
+            "script",
+            "onclick",
+            "onerror",
+            "javascript",
+            "img",
+            "svg",
+            "target",
+            "relative\"",
+        ] {
             assert!(!html.contains(bad), "{bad} in {html}");
         }
-        assert!(html.contains(r#"<a href="https://acme.example/?a=1&amp;b=2" rel="nofollow noopener ugc">go</a>"#), "{html}");
+        assert!(
+            html.contains(
+                r#"<a href="https://acme.example/?a=1&amp;b=2" rel="nofollow noopener ugc">go</a>"#
+            ),
+            "{html}"
+        );
         assert_eq!(sanitise(&html), html, "sanitising twice changes nothing");
     }
 
     #[test]
     fn text_keeps_words_apart_and_any_script() {
-        let text = text_of("<p>芯片 设计</p><p>Zürich&nbsp;&lt;3 &amp;amp; x</p><ul><li><p>one</p></li><li>two<br>three</li></ul>");
+        let text = text_of(
+            "<p>芯片 设计</p><p>Zürich&nbsp;&lt;3 &amp;amp; x</p><ul><li><p>one</p></li><li>two<br>three</li></ul>",
+        );
         assert_eq!(text, "芯片 设计\n\nZürich <3 &amp; x\n\n- one\n\n- two\nthree");
     }
 }

@@ -9,7 +9,11 @@ use store::{DbConn, Id, Random, StoreError, Timestamp, on_each};
 /// frozen or brought back. Returns how many.
 pub fn touch_postings(tx: &mut DbConn, employer_id: Id, now: Timestamp) -> Result<usize, StoreError> {
     let ids: Vec<Id> = postings::table
-        .filter(postings::employer_id.eq(employer_id).and(postings::revision.is_not_null()))
+        .filter(
+            postings::employer_id
+                .eq(employer_id)
+                .and(postings::revision.is_not_null()),
+        )
         .order(postings::id)
         .select(postings::id)
         .load(tx)?;
@@ -43,5 +47,8 @@ pub(crate) fn create_imported(
         employers::updated_at.eq(now),
     );
     on_each!(tx, c => diesel::insert_into(employers::table).values(row).on_conflict_do_nothing().execute(c))?;
-    Ok(employers::table.filter(employers::slug.eq(slug)).select(employers::id).first(tx)?)
+    Ok(employers::table
+        .filter(employers::slug.eq(slug))
+        .select(employers::id)
+        .first(tx)?)
 }

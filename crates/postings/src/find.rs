@@ -41,7 +41,11 @@ pub fn list_searchable(conn: &mut DbConn, ids: &[Id], now: Timestamp) -> Result<
     let rows = postings::table
         .inner_join(employers::table)
         .filter(postings::id.eq_any(ids.to_vec()))
-        .filter(postings::status.eq(PostingStatus::Published).and(postings::deleted_at.is_null()))
+        .filter(
+            postings::status
+                .eq(PostingStatus::Published)
+                .and(postings::deleted_at.is_null()),
+        )
         .filter(employers::status.eq("active"))
         .filter(postings::expires_at.is_null().or(postings::expires_at.gt(now)))
         .order(postings::id)
@@ -61,7 +65,11 @@ pub fn list_of_employer(
 ) -> Result<Page<Posting, Id>, StoreError> {
     let mut query = postings::table
         .inner_join(employers::table)
-        .filter(postings::employer_id.eq(employer_id).and(postings::deleted_at.is_null()))
+        .filter(
+            postings::employer_id
+                .eq(employer_id)
+                .and(postings::deleted_at.is_null()),
+        )
         .filter(postings::status.eq_any(statuses.to_vec()))
         .select((cols::<PostingRow>(), cols::<EmployerRef>()))
         .order(postings::id.desc())
@@ -71,7 +79,11 @@ pub fn list_of_employer(
         query = query.filter(postings::id.lt(before));
     }
     let rows: Vec<Row> = query.load(conn)?;
-    Ok(Page::cut(rows.into_iter().map(to_posting).collect(), limit, |posting: &Posting| posting.row.id))
+    Ok(Page::cut(
+        rows.into_iter().map(to_posting).collect(),
+        limit,
+        |posting: &Posting| posting.row.id,
+    ))
 }
 
 /// The public versions of a posting, newest first, at most `limit`: number, content, time.
@@ -84,9 +96,16 @@ pub fn list_versions(
         .filter(posting_versions::posting_id.eq(posting_id))
         .order(posting_versions::version.desc())
         .limit(limit)
-        .select((posting_versions::version, posting_versions::content, posting_versions::created_at))
+        .select((
+            posting_versions::version,
+            posting_versions::content,
+            posting_versions::created_at,
+        ))
         .load::<(i32, Json<PostingContent>, Timestamp)>(conn)?;
-    Ok(rows.into_iter().map(|(version, content, at)| (version, content.0, at)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(version, content, at)| (version, content.0, at))
+        .collect())
 }
 
 /// How many postings are in each status.

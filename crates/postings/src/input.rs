@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use taxonomy::{Discipline, EmploymentType, Environment, Seniority, Workplace};
 use utoipa::ToSchema;
 
-use crate::content::{Apply, DescriptionFormat, Eligibility, Hardware, Location, Pay, PostingContent, Process, WorkPattern};
+use crate::content::{
+    Apply, DescriptionFormat, Eligibility, Hardware, Location, Pay, PostingContent, Process, WorkPattern,
+};
 
 /// A posting as it is written: every field may be missing. What is not given is recognised from title and description
 /// where the vocabulary allows it, and marked `inferred`.
@@ -69,8 +71,17 @@ pub struct PostingInput {
 impl PostingInput {
     /// The input that would give `content`, for changing a part of it. Inferred facts are left out, so that they are
     /// recognised again from the new text.
-    pub fn of(content: &PostingContent, external_id: Option<String>, expires_at: Option<store::Timestamp>) -> Self {
-        let kept = |field: &str| content.provenance.get(field).is_some_and(|p| *p != taxonomy::Provenance::Inferred);
+    pub fn of(
+        content: &PostingContent,
+        external_id: Option<String>,
+        expires_at: Option<store::Timestamp>,
+    ) -> Self {
+        let kept = |field: &str| {
+            content
+                .provenance
+                .get(field)
+                .is_some_and(|p| *p != taxonomy::Provenance::Inferred)
+        };
         Self {
             title: Some(content.title.clone()),
             description: Some(content.description_html.clone()).filter(|html| !html.is_empty()),
@@ -107,14 +118,19 @@ mod stated_discipline {
     use crate::content::discipline_word;
 
     #[expect(clippy::ref_option, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(value: &Option<Option<Discipline>>, out: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Option<Discipline>>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         match value {
             None => out.serialize_none(),
             Some(stated) => discipline_word::serialize(stated, out),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Discipline>>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Option<Discipline>>, D::Error> {
         use serde::Deserialize;
         #[derive(Deserialize)]
         struct Word(#[serde(with = "discipline_word")] Option<Discipline>);

@@ -22,7 +22,8 @@ mod recognise;
 mod validate;
 
 pub use content::{
-    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process, WorkPattern,
+    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,
+    WorkPattern,
 };
 pub use description::{sanitise, text_of};
 pub use input::PostingInput;

@@ -111,7 +111,11 @@ pub(crate) fn slug_of(title: &str, employer_slug: &str, id: Id) -> String {
     title.truncate(80);
     let id = id.to_string();
     let parts = [title.trim_matches('-'), employer_slug, &id[id.len() - 12..]];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 /// Changes what the posting says; `patch` is a JSON merge patch (RFC 7396) over its input form.
@@ -139,7 +143,11 @@ pub fn update(
 }
 
 fn patched(posting: &Posting, patch: &serde_json::Value) -> Result<PostingInput, PostingError> {
-    let current = PostingInput::of(posting.content(), posting.row.external_id.clone(), posting.row.expires_at);
+    let current = PostingInput::of(
+        posting.content(),
+        posting.row.external_id.clone(),
+        posting.row.expires_at,
+    );
     let mut value = serde_json::to_value(current).unwrap_or_default();
     merge(&mut value, patch);
     if patch.get("description").is_some() && patch.get("description_format").is_none() {
@@ -151,7 +159,11 @@ fn patched(posting: &Posting, patch: &serde_json::Value) -> Result<PostingInput,
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = crate::import::pointer_of(error.path());
-        PostingError::Invalid(vec![FieldError::new(pointer, "value_invalid", error.inner().to_string())])
+        PostingError::Invalid(vec![FieldError::new(
+            pointer,
+            "value_invalid",
+            error.inner().to_string(),
+        )])
     })
 }
 
@@ -164,24 +176,42 @@ fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
     if !target.is_object() {
         *target = serde_json::Value::Object(serde_json::Map::new());
     }
-    let Some(object) = target.as_object_mut() else { return };
+    let Some(object) = target.as_object_mut() else {
+        return;
+    };
     for (key, value) in patch {
         if value.is_null() {
             object.remove(key);
         } else {
-            merge(object.entry(key.clone()).or_insert(serde_json::Value::Null), value);
+            merge(
+                object.entry(key.clone()).or_insert(serde_json::Value::Null),
+                value,
+            );
         }
     }
 }
 
 /// Makes a draft public.
-pub fn publish(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<Posting, PostingError> {
+pub fn publish(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    require_status(&posting, &[PostingStatus::Draft, PostingStatus::Scheduled], "published")?;
+    require_status(
+        &posting,
+        &[PostingStatus::Draft, PostingStatus::Scheduled],
+        "published",
+    )?;
     require_publishable(posting.content(), &posting.employer)?;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         let detail = "this time has passed; give a later one, or null for 60 days";
-        return Err(PostingError::Invalid(vec![FieldError::new("/expires_at", "time_passed", detail)]));
+        return Err(PostingError::Invalid(vec![FieldError::new(
+            "/expires_at",
+            "time_passed",
+            detail,
+        )]));
     }
     posting.row.status = PostingStatus::Published;
     posting.row.published_at = Some(now);
@@ -190,7 +220,12 @@ pub fn publish(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -
 }
 
 /// Takes a public posting out of search until [`resume`].
-pub fn pause(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<Posting, PostingError> {
+pub fn pause(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::Published], "paused")?;
     posting.row.status = PostingStatus::Paused;
@@ -198,7 +233,12 @@ pub fn pause(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> 
 }
 
 /// Brings a paused posting back.
-pub fn resume(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<Posting, PostingError> {
+pub fn resume(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::Paused], "resumed")?;
     posting.row.status = PostingStatus::Published;
@@ -209,9 +249,18 @@ pub fn resume(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
 }
 
 /// Gives a posting another [`LIFETIME`] from now; a closed or expired one is public again.
-pub fn renew(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<Posting, PostingError> {
+pub fn renew(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    let renewable = [PostingStatus::Published, PostingStatus::Closed, PostingStatus::Expired];
+    let renewable = [
+        PostingStatus::Published,
+        PostingStatus::Closed,
+        PostingStatus::Expired,
+    ];
     require_status(&posting, &renewable, "renewed")?;
     require_publishable(posting.content(), &posting.employer)?;
     posting.row.status = PostingStatus::Published;
@@ -230,7 +279,15 @@ pub fn close(
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    require_status(&posting, &[PostingStatus::Published, PostingStatus::Paused, PostingStatus::Scheduled], "closed")?;
+    require_status(
+        &posting,
+        &[
+            PostingStatus::Published,
+            PostingStatus::Paused,
+            PostingStatus::Scheduled,
+        ],
+        "closed",
+    )?;
     posting.row.status = PostingStatus::Closed;
     posting.row.close_reason = Some(reason);
     posting.row.closed_at = Some(now);
@@ -280,30 +337,45 @@ pub fn expire_due(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, 
 fn require(tx: &mut DbConn, id: Id, if_match: Option<i32>) -> Result<Posting, PostingError> {
     let posting = find(tx, id)?.ok_or(PostingError::NotFound)?;
     match if_match {
-        Some(version) if version != posting.row.version => {
-            Err(PostingError::VersionConflict { current: posting.row.version })
-        }
+        Some(version) if version != posting.row.version => Err(PostingError::VersionConflict {
+            current: posting.row.version,
+        }),
         _ => Ok(posting),
     }
 }
 
-fn require_status(posting: &Posting, from: &[PostingStatus], action: &'static str) -> Result<(), PostingError> {
+fn require_status(
+    posting: &Posting,
+    from: &[PostingStatus],
+    action: &'static str,
+) -> Result<(), PostingError> {
     if from.contains(&posting.row.status) {
         return Ok(());
     }
-    Err(PostingError::StateConflict { status: posting.row.status, action })
+    Err(PostingError::StateConflict {
+        status: posting.row.status,
+        action,
+    })
 }
 
 fn require_publishable(content: &crate::PostingContent, employer: &EmployerRef) -> Result<(), PostingError> {
     let errors = publication_errors(content, employer.website.is_some());
-    if errors.is_empty() { Ok(()) } else { Err(PostingError::Invalid(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(PostingError::Invalid(errors))
+    }
 }
 
 fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), PostingError> {
     match expires_at {
         Some(at) if at <= now || at > now.plus(MAX_LIFETIME) => {
             let detail = "a time from now to one year ahead";
-            Err(PostingError::Invalid(vec![FieldError::new("/expires_at", "time_out_of_range", detail)]))
+            Err(PostingError::Invalid(vec![FieldError::new(
+                "/expires_at",
+                "time_out_of_range",
+                detail,
+            )]))
         }
         _ => Ok(()),
     }
@@ -318,9 +390,13 @@ fn save(tx: &mut DbConn, mut posting: Posting, now: Timestamp) -> Result<Posting
     if is_visible {
         posting.row.revision = Some(revision::take(tx, Counter::Postings, 1)?);
     }
-    let changed = diesel::update(postings::table.find(posting.row.id).filter(postings::version.eq(before)))
-        .set(&posting.row)
-        .execute(tx)?;
+    let changed = diesel::update(
+        postings::table
+            .find(posting.row.id)
+            .filter(postings::version.eq(before)),
+    )
+    .set(&posting.row)
+    .execute(tx)?;
     if changed == 0 {
         return Err(PostingError::VersionConflict { current: before + 1 });
     }

@@ -48,7 +48,10 @@ text_enum! {
 impl PostingStatus {
     /// Whether readers without an account may see a posting in this status when they have its link.
     pub fn is_public(self) -> bool {
-        matches!(self, Self::Published | Self::Paused | Self::Closed | Self::Expired)
+        matches!(
+            self,
+            Self::Published | Self::Paused | Self::Closed | Self::Expired
+        )
     }
 }
 
@@ -131,12 +134,18 @@ impl Posting {
 
     /// Whether search may show it.
     pub fn is_searchable(&self) -> bool {
-        self.row.status == PostingStatus::Published && self.employer.status == "active" && self.row.deleted_at.is_none()
+        self.row.status == PostingStatus::Published
+            && self.employer.status == "active"
+            && self.row.deleted_at.is_none()
     }
 
     /// Where to apply: the posting's own way, else the employer's website.
     pub fn apply_url(&self) -> Option<&str> {
-        let own = self.content().apply.as_ref().and_then(|apply| apply.url.as_deref());
+        let own = self
+            .content()
+            .apply
+            .as_ref()
+            .and_then(|apply| apply.url.as_deref());
         own.or(self.employer.website.as_deref())
     }
 

@@ -17,7 +17,11 @@ pub(crate) fn complete(content: &mut PostingContent) {
     if missing(content, "discipline") {
         let stated = content.provenance.contains_key("specialties");
         let of_specialties = || discipline_of(taxonomy, &content.specialties);
-        content.discipline = if stated { of_specialties().or(found.discipline) } else { found.discipline };
+        content.discipline = if stated {
+            of_specialties().or(found.discipline)
+        } else {
+            found.discipline
+        };
         inferred.push("discipline");
     }
     if missing(content, "skills") && !found.skills.is_empty() {
@@ -42,7 +46,10 @@ pub(crate) fn complete(content: &mut PostingContent) {
     }
     if missing(content, "pay") {
         if let Some(range) = taxonomy::find_pay_in_text(&content.description_text) {
-            content.pay = Some(Pay { base: Some(range.into()), ..Pay::default() });
+            content.pay = Some(Pay {
+                base: Some(range.into()),
+                ..Pay::default()
+            });
             inferred.push("pay");
         }
     }
@@ -53,5 +60,8 @@ pub(crate) fn complete(content: &mut PostingContent) {
 
 /// The discipline of the first specialty that has one.
 fn discipline_of(taxonomy: &Taxonomy, specialties: &[String]) -> Option<Discipline> {
-    specialties.iter().find_map(|id| taxonomy.specialty(id)).map(|specialty| specialty.discipline)
+    specialties
+        .iter()
+        .find_map(|id| taxonomy.specialty(id))
+        .map(|specialty| specialty.discipline)
 }

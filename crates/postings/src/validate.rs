@@ -32,7 +32,11 @@ pub struct FieldError {
 impl FieldError {
     /// An error at `pointer`.
     pub fn new(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.to_owned(), detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            code: code.to_owned(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -43,13 +47,19 @@ impl FieldError {
 /// Everything that is wrong, in the order of the fields.
 pub fn validate(input: PostingInput) -> Result<PostingContent, Vec<FieldError>> {
     let mut check = Check::default();
-    let title = check.line("/title", input.title.as_deref(), MAX_TITLE_CHARS).unwrap_or_default();
+    let title = check
+        .line("/title", input.title.as_deref(), MAX_TITLE_CHARS)
+        .unwrap_or_default();
     if title.is_empty() {
         check.error("/title", "value_missing", "a posting has a title");
     }
     let source = input.description.unwrap_or_default();
     if source.len() > MAX_DESCRIPTION_BYTES {
-        check.error("/description", "value_too_long", format!("at most {MAX_DESCRIPTION_BYTES} bytes"));
+        check.error(
+            "/description",
+            "value_too_long",
+            format!("at most {MAX_DESCRIPTION_BYTES} bytes"),
+        );
     }
     let (description_html, description_text) = if check.errors.is_empty() {
         description::render(&source, input.description_format)
@@ -74,13 +84,20 @@ pub fn validate(input: PostingInput) -> Result<PostingContent, Vec<FieldError>> 
         .map(|(field, _)| (field.to_owned(), Provenance::Stated))
         .collect();
     let mut content = PostingContent {
-        specialties: check.ids("/specialties", input.specialties.unwrap_or_default(), Kind::Specialty),
+        specialties: check.ids(
+            "/specialties",
+            input.specialties.unwrap_or_default(),
+            Kind::Specialty,
+        ),
         skills: check.ids("/skills", input.skills.unwrap_or_default(), Kind::Skill),
         locations: check.locations(input.locations),
         remote_from: check.remote_from(input.remote_from),
         openings: input.openings.unwrap_or(1),
         filled: input.filled.unwrap_or(0),
-        pay: input.pay.map(|pay| check.pay(pay)).filter(|pay| *pay != Pay::default()),
+        pay: input
+            .pay
+            .map(|pay| check.pay(pay))
+            .filter(|pay| *pay != Pay::default()),
         benefits: check.phrases("/benefits", input.benefits),
         apply: input.apply.and_then(|apply| check.apply(apply)),
         discipline: input.discipline.flatten(),
@@ -113,7 +130,11 @@ pub fn validate(input: PostingInput) -> Result<PostingContent, Vec<FieldError>> 
 pub(crate) fn publication_errors(content: &PostingContent, has_website: bool) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if content.description_text.is_empty() {
-        errors.push(FieldError::new("/description", "value_missing", "a published posting has a description"));
+        errors.push(FieldError::new(
+            "/description",
+            "value_missing",
+            "a published posting has a description",
+        ));
     }
     if content.apply.is_none() && !has_website {
         let detail = "give a page or a mailbox to apply to, or the employer a website";
@@ -129,7 +150,8 @@ pub(crate) fn fold(text: &str) -> String {
 
 /// Control characters, and those that turn the direction of text around and so disguise it.
 pub(crate) fn is_forbidden(c: char) -> bool {
-    (c.is_control() && !c.is_whitespace()) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    (c.is_control() && !c.is_whitespace())
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[derive(Clone, Copy)]
@@ -151,12 +173,20 @@ impl Check {
     fn line(&mut self, pointer: &str, text: Option<&str>, max_chars: usize) -> Option<String> {
         let text = text?;
         if text.chars().any(is_forbidden) {
-            self.error(pointer, "characters_not_allowed", "control and text-direction characters are not allowed");
+            self.error(
+                pointer,
+                "characters_not_allowed",
+                "control and text-direction characters are not allowed",
+            );
             return None;
         }
         let line = fold(text);
         if line.chars().count() > max_chars {
-            self.error(pointer, "value_too_long", format!("at most {max_chars} characters"));
+            self.error(
+                pointer,
+                "value_too_long",
+                format!("at most {max_chars} characters"),
+            );
             return None;
         }
         Some(line)
@@ -175,14 +205,24 @@ impl Check {
         let mut ids = Vec::new();
         for (n, word) in words.iter().take(MAX_LIST).enumerate() {
             let (found, nearest, code) = match kind {
-                Kind::Specialty => (taxonomy.specialty_id(word), taxonomy.nearest_specialty(word), "specialty_unknown"),
-                Kind::Skill => (taxonomy.skill_id(word), taxonomy.nearest_skill(word), "skill_unknown"),
+                Kind::Specialty => (
+                    taxonomy.specialty_id(word),
+                    taxonomy.nearest_specialty(word),
+                    "specialty_unknown",
+                ),
+                Kind::Skill => (
+                    taxonomy.skill_id(word),
+                    taxonomy.nearest_skill(word),
+                    "skill_unknown",
+                ),
             };
             match found {
                 Some(id) if seen.insert(id.to_owned()) => ids.push(id.to_owned()),
                 Some(_) => {}
                 None => {
-                    let hint = nearest.map(|id| format!("; did you mean {id:?}?")).unwrap_or_default();
+                    let hint = nearest
+                        .map(|id| format!("; did you mean {id:?}?"))
+                        .unwrap_or_default();
                     let detail = format!("{word:?} is not in the taxonomy (GET /v1/taxonomy){hint}");
                     self.error(format!("{pointer}/{n}"), code, detail);
                 }
@@ -204,11 +244,22 @@ impl Check {
 
     fn location(&mut self, n: usize, mut location: Location) -> Option<Location> {
         let at = |field: &str| format!("/locations/{n}{field}");
-        location.city = self.line(&at("/city"), location.city.as_deref(), 100).filter(|c| !c.is_empty());
-        location.region = self.line(&at("/region"), location.region.as_deref(), 100).filter(|c| !c.is_empty());
-        location.country = location.country.map(|c| c.trim().to_uppercase()).filter(|c| !c.is_empty());
+        location.city = self
+            .line(&at("/city"), location.city.as_deref(), 100)
+            .filter(|c| !c.is_empty());
+        location.region = self
+            .line(&at("/region"), location.region.as_deref(), 100)
+            .filter(|c| !c.is_empty());
+        location.country = location
+            .country
+            .map(|c| c.trim().to_uppercase())
+            .filter(|c| !c.is_empty());
         let gazetteer = Gazetteer::bundled();
-        if let Some(country) = location.country.as_deref().filter(|code| !gazetteer.is_country(code)) {
+        if let Some(country) = location
+            .country
+            .as_deref()
+            .filter(|code| !gazetteer.is_country(code))
+        {
             let detail = format!("{country:?} is not an ISO 3166-1 alpha-2 code");
             self.error(at("/country"), "country_unknown", detail);
             return None;
@@ -217,12 +268,24 @@ impl Check {
             (None, None) => {}
             (Some(lat), Some(lon)) if (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon) => {}
             _ => {
-                self.error(at("/latitude"), "coordinates_invalid", "give both, in degrees: -90…90 and -180…180");
+                self.error(
+                    at("/latitude"),
+                    "coordinates_invalid",
+                    "give both, in degrees: -90…90 and -180…180",
+                );
                 return None;
             }
         }
-        if location.city.is_none() && location.region.is_none() && location.country.is_none() && location.latitude.is_none() {
-            self.error(at(""), "value_missing", "a location has at least one of city, region, country");
+        if location.city.is_none()
+            && location.region.is_none()
+            && location.country.is_none()
+            && location.latitude.is_none()
+        {
+            self.error(
+                at(""),
+                "value_missing",
+                "a location has at least one of city, region, country",
+            );
             return None;
         }
         if location.latitude.is_none() || location.country.is_none() {
@@ -263,7 +326,11 @@ impl Check {
         match (band.min, band.max) {
             (None, None) => self.error(format!("{pointer}/min"), "value_missing", "give min, max or both"),
             (Some(min), Some(max)) if min > max => {
-                self.error(format!("{pointer}/min"), "range_reversed", "min is larger than max");
+                self.error(
+                    format!("{pointer}/min"),
+                    "range_reversed",
+                    "min is larger than max",
+                );
             }
             _ => {}
         }
@@ -272,19 +339,29 @@ impl Check {
     fn phrases(&mut self, pointer: &str, phrases: Vec<String>) -> Vec<String> {
         self.length(pointer, &phrases);
         let lines = phrases.iter().take(MAX_LIST).enumerate();
-        lines.filter_map(|(n, text)| self.line(&format!("{pointer}/{n}"), Some(text), MAX_PHRASE_CHARS)).collect()
+        lines
+            .filter_map(|(n, text)| self.line(&format!("{pointer}/{n}"), Some(text), MAX_PHRASE_CHARS))
+            .collect()
     }
 
     fn apply(&mut self, apply: Apply) -> Option<Apply> {
         if let Some(url) = &apply.url {
             let fine = Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "https" | "http") && u.has_host());
             if !fine || url.len() > 2000 || url.chars().any(is_forbidden) {
-                self.error("/apply/url", "url_invalid", "an absolute http or https URL of at most 2000 bytes");
+                self.error(
+                    "/apply/url",
+                    "url_invalid",
+                    "an absolute http or https URL of at most 2000 bytes",
+                );
             }
         }
         if let Some(email) = &apply.email {
             if email.parse::<mail::EmailAddress>().is_err() {
-                self.error("/apply/email", "email_invalid", "one address such as hiring@acme.example");
+                self.error(
+                    "/apply/email",
+                    "email_invalid",
+                    "one address such as hiring@acme.example",
+                );
             }
         }
         Some(apply).filter(|apply| *apply != Apply::default())
@@ -302,9 +379,16 @@ impl Check {
             self.error("/work_pattern/travel_percent", "number_out_of_range", "0 to 100");
         }
         if pattern.site_days_per_week.is_some_and(|days| days > 7) {
-            self.error("/work_pattern/site_days_per_week", "number_out_of_range", "0 to 7");
+            self.error(
+                "/work_pattern/site_days_per_week",
+                "number_out_of_range",
+                "0 to 7",
+            );
         }
-        let rack = content.hardware.as_ref().and_then(|hardware| hardware.rack_power_kw);
+        let rack = content
+            .hardware
+            .as_ref()
+            .and_then(|hardware| hardware.rack_power_kw);
         if rack.is_some_and(|kw| !(0.0..=10_000.0).contains(&kw)) {
             self.error("/hardware/rack_power_kw", "number_out_of_range", "0 to 10,000 kW");
         }
@@ -322,14 +406,21 @@ impl Check {
             for (name, list) in lists {
                 *list = self.phrases(&format!("/hardware/{name}"), std::mem::take(list));
             }
-            hardware.process_node = self.line("/hardware/process_node", hardware.process_node.as_deref(), 100);
+            hardware.process_node =
+                self.line("/hardware/process_node", hardware.process_node.as_deref(), 100);
             hardware.fleet_size = self.line("/hardware/fleet_size", hardware.fleet_size.as_deref(), 200);
         }
         if let Some(pattern) = &mut content.work_pattern {
-            pattern.shift_pattern =
-                self.line("/work_pattern/shift_pattern", pattern.shift_pattern.as_deref(), MAX_PHRASE_CHARS);
-            pattern.physical_demands =
-                self.line("/work_pattern/physical_demands", pattern.physical_demands.as_deref(), MAX_PHRASE_CHARS);
+            pattern.shift_pattern = self.line(
+                "/work_pattern/shift_pattern",
+                pattern.shift_pattern.as_deref(),
+                MAX_PHRASE_CHARS,
+            );
+            pattern.physical_demands = self.line(
+                "/work_pattern/physical_demands",
+                pattern.physical_demands.as_deref(),
+                MAX_PHRASE_CHARS,
+            );
         }
         if let Some(process) = &mut content.process {
             process.stages = self.phrases("/process/stages", std::mem::take(&mut process.stages));
@@ -339,7 +430,9 @@ impl Check {
 
 /// Adds what the gazetteer knows: coordinates, and the country when city and region leave no doubt.
 fn complete_place(location: &mut Location) {
-    let Some(place) = Gazetteer::bundled().find(&location.label()) else { return };
+    let Some(place) = Gazetteer::bundled().find(&location.label()) else {
+        return;
+    };
     let agrees = |ours: &Option<String>, theirs: &Option<String>| match (ours, theirs) {
         (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(theirs),
         _ => true,

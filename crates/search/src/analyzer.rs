@@ -12,7 +12,9 @@ const MAX_TOKEN_BYTES: usize = 60;
 
 /// A new analyzer. It keeps state between texts, so each thread has its own.
 pub(crate) fn analyzer() -> TextAnalyzer {
-    TextAnalyzer::builder(Words).filter(Stemmer::new(Language::English)).build()
+    TextAnalyzer::builder(Words)
+        .filter(Stemmer::new(Language::English))
+        .build()
 }
 
 /// Calls `each` with every token of `text` and its position.
@@ -42,7 +44,14 @@ struct WordStream<'a> {
 impl Tokenizer for Words {
     type TokenStream<'a> = WordStream<'a>;
     fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream<'a> {
-        WordStream { text, at: 0, token: Token { position: usize::MAX, ..Token::default() } }
+        WordStream {
+            text,
+            at: 0,
+            token: Token {
+                position: usize::MAX,
+                ..Token::default()
+            },
+        }
     }
 }
 
@@ -50,7 +59,9 @@ impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
         loop {
             let rest = &self.text[self.at..];
-            let Some(skipped) = rest.find(is_word_char) else { return false };
+            let Some(skipped) = rest.find(is_word_char) else {
+                return false;
+            };
             let start = self.at + skipped;
             let end = start + word_len(&self.text[start..]);
             self.at = end;
@@ -91,10 +102,20 @@ fn word_len(text: &str) -> usize {
             return first.len_utf8();
         }
     }
-    let end = text.find(|c: char| !is_word_char(c) || is_cjk(c)).unwrap_or(text.len());
-    let marks = text[end..].bytes().take(2).take_while(|b| matches!(b, b'+' | b'#')).count();
+    let end = text
+        .find(|c: char| !is_word_char(c) || is_cjk(c))
+        .unwrap_or(text.len());
+    let marks = text[end..]
+        .bytes()
+        .take(2)
+        .take_while(|b| matches!(b, b'+' | b'#'))
+        .count();
     let next = text[end + marks..].chars().next();
-    if next.is_some_and(is_word_char) { end } else { end + marks }
+    if next.is_some_and(is_word_char) {
+        end
+    } else {
+        end + marks
+    }
 }
 
 /// Lower case without accents. ASCII, the common case, is not looked up.
@@ -144,9 +165,18 @@ mod tests {
 
     #[test]
     fn words_are_cut_folded_and_stemmed() {
-        assert_eq!(tokens("Senior Engineers, C++/C# & K8s"), ["senior", "engin", "c++", "c#", "k8s"]);
-        assert_eq!(tokens("Zürich Malmö Łódź straße"), ["zurich", "malmo", "lodz", "strass"]);
-        assert_eq!(tokens("芯片设计 RTL工程师"), ["芯", "片", "设", "计", "rtl", "工", "程", "师"]);
+        assert_eq!(
+            tokens("Senior Engineers, C++/C# & K8s"),
+            ["senior", "engin", "c++", "c#", "k8s"]
+        );
+        assert_eq!(
+            tokens("Zürich Malmö Łódź straße"),
+            ["zurich", "malmo", "lodz", "strass"]
+        );
+        assert_eq!(
+            tokens("芯片设计 RTL工程师"),
+            ["芯", "片", "设", "计", "rtl", "工", "程", "师"]
+        );
         assert_eq!(tokens("a+b 1+1=2"), ["a", "b", "1", "1", "2"]);
         assert_eq!(tokens("  …—  "), Vec::<String>::new());
     }

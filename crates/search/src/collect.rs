@@ -35,7 +35,10 @@ impl Filter {
     #[inline]
     fn accepts(&self, columns: &SegmentColumns, doc: DocId) -> bool {
         match self {
-            Self::Values(facet, accepted) => columns.facets[facet.index()].of(doc).iter().any(|id| accepted.contains(id)),
+            Self::Values(facet, accepted) => columns.facets[facet.index()]
+                .of(doc)
+                .iter()
+                .any(|id| accepted.contains(id)),
             Self::Near(near) => columns.points(doc).iter().any(|point| within(near, *point)),
             Self::PayAtLeast(usd) => columns.yearly_usd[doc as usize] >= *usd,
             Self::PublishedSince(micros) => columns.published_at[doc as usize] >= *micros,
@@ -78,8 +81,12 @@ impl Collector for Wanted {
 
     fn for_segment(&self, ordinal: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<OfSegment> {
         let columns = self.columns.segment(reader.segment_id());
-        let columns = columns.ok_or_else(|| TantivyError::InternalError("a segment without columns".to_owned()))?;
-        let sizes = self.facets.iter().map(|facet| self.columns.dictionary.names(*facet).len());
+        let columns =
+            columns.ok_or_else(|| TantivyError::InternalError("a segment without columns".to_owned()))?;
+        let sizes = self
+            .facets
+            .iter()
+            .map(|facet| self.columns.dictionary.names(*facet).len());
         Ok(OfSegment {
             ordinal,
             columns,
@@ -101,7 +108,10 @@ impl Collector for Wanted {
     }
 
     fn merge_fruits(&self, fruits: Vec<Collected>) -> tantivy::Result<Collected> {
-        let mut all = Collected { counts: self.facets.iter().map(|_| Vec::new()).collect(), ..Collected::default() };
+        let mut all = Collected {
+            counts: self.facets.iter().map(|_| Vec::new()).collect(),
+            ..Collected::default()
+        };
         for fruit in fruits {
             all.total += fruit.total;
             for (sum, counts) in all.counts.iter_mut().zip(fruit.counts) {
@@ -204,7 +214,8 @@ impl OfSegment {
 
     fn shrink(&mut self) {
         if self.heap.len() > self.keep {
-            self.heap.select_nth_unstable_by(self.keep - 1, |a, b| b.0.cmp(&a.0));
+            self.heap
+                .select_nth_unstable_by(self.keep - 1, |a, b| b.0.cmp(&a.0));
             self.heap.truncate(self.keep);
             self.floor = self.heap.iter().map(|(key, _)| *key).min();
         }
@@ -232,7 +243,15 @@ impl SegmentCollector for OfSegment {
     fn harvest(mut self) -> Collected {
         self.shrink();
         let ordinal = self.ordinal;
-        let top = self.heap.into_iter().map(|(key, doc)| (key, DocAddress::new(ordinal, doc))).collect();
-        Collected { total: self.total, counts: self.counts, top }
+        let top = self
+            .heap
+            .into_iter()
+            .map(|(key, doc)| (key, DocAddress::new(ordinal, doc)))
+            .collect();
+        Collected {
+            total: self.total,
+            counts: self.counts,
+            top,
+        }
     }
 }

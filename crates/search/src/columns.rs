@@ -94,7 +94,9 @@ impl SegmentColumns {
             points.extend(latitude.values_for_doc(doc).zip(longitude.values_for_doc(doc)));
             point_starts.push(points.len() as u32);
         }
-        let facets = facets.try_into().map_err(|_| tantivy::TantivyError::InternalError("one column a facet".to_owned()))?;
+        let facets = facets
+            .try_into()
+            .map_err(|_| tantivy::TantivyError::InternalError("one column a facet".to_owned()))?;
         Ok(Self {
             facets,
             tie: (0..docs).map(|doc| tie.first(doc).unwrap_or(0)).collect(),
@@ -107,11 +109,18 @@ impl SegmentColumns {
     }
 }
 
-fn load_facet(reader: &SegmentReader, facet: Facet, dictionary: &mut Dictionary) -> tantivy::Result<FacetColumn> {
+fn load_facet(
+    reader: &SegmentReader,
+    facet: Facet,
+    dictionary: &mut Dictionary,
+) -> tantivy::Result<FacetColumn> {
     let docs = reader.max_doc();
     let name = format!("facet_{}", facet.as_str());
     let Some(column) = reader.fast_fields().str(&name)? else {
-        return Ok(FacetColumn { starts: vec![0; docs as usize + 1], values: Vec::new() });
+        return Ok(FacetColumn {
+            starts: vec![0; docs as usize + 1],
+            values: Vec::new(),
+        });
     };
     let mut ids = Vec::with_capacity(column.num_terms());
     let mut value = String::new();
@@ -122,7 +131,12 @@ fn load_facet(reader: &SegmentReader, facet: Facet, dictionary: &mut Dictionary)
     }
     let (mut starts, mut values) = (vec![0], Vec::new());
     for doc in 0..docs {
-        values.extend(column.ords().values_for_doc(doc).map(|ordinal| ids[ordinal as usize]));
+        values.extend(
+            column
+                .ords()
+                .values_for_doc(doc)
+                .map(|ordinal| ids[ordinal as usize]),
+        );
         starts.push(values.len() as u32);
     }
     Ok(FacetColumn { starts, values })
@@ -152,6 +166,9 @@ impl Columns {
             };
             by_segment.insert(id, columns);
         }
-        Ok(Self { dictionary, by_segment })
+        Ok(Self {
+            dictionary,
+            by_segment,
+        })
     }
 }

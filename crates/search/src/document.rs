@@ -45,10 +45,18 @@ impl SearchDocument {
             facts: facts(posting),
             description: content.description_text.clone(),
             facets: facets(posting),
-            points: content.locations.iter().filter_map(|place| Some((place.latitude?, place.longitude?))).collect(),
+            points: content
+                .locations
+                .iter()
+                .filter_map(|place| Some((place.latitude?, place.longitude?)))
+                .collect(),
             published_at: posting.row.published_at.map_or(0, store::Timestamp::micros),
             expires_at: posting.row.expires_at.map_or(i64::MAX, store::Timestamp::micros),
-            yearly_usd: content.pay.as_ref().and_then(postings::Pay::yearly_usd).unwrap_or(0),
+            yearly_usd: content
+                .pay
+                .as_ref()
+                .and_then(postings::Pay::yearly_usd)
+                .unwrap_or(0),
             summary: serde_json::to_string(&posting.summary()).unwrap_or_default(),
         }
     }
@@ -85,14 +93,23 @@ fn facts(posting: &Posting) -> String {
         skill.synonyms.iter().for_each(|synonym| push(synonym));
     }
     for place in &content.locations {
-        [&place.city, &place.region].into_iter().flatten().for_each(|name| push(name));
+        [&place.city, &place.region]
+            .into_iter()
+            .flatten()
+            .for_each(|name| push(name));
         if let Some(code) = &place.country {
             push(code);
             push(Gazetteer::bundled().country_name(code).unwrap_or_default());
         }
     }
     if let Some(hardware) = &content.hardware {
-        let lists = [&hardware.accelerators, &hardware.interconnects, &hardware.schedulers, &hardware.eda_flow, &hardware.cooling];
+        let lists = [
+            &hardware.accelerators,
+            &hardware.interconnects,
+            &hardware.schedulers,
+            &hardware.eda_flow,
+            &hardware.cooling,
+        ];
         lists.into_iter().flatten().for_each(|name| push(name));
         hardware.process_node.iter().for_each(|node| push(node));
     }
@@ -107,21 +124,53 @@ fn facets(posting: &Posting) -> Vec<(Facet, String)> {
             out.push((facet, value.to_owned()));
         }
     };
-    push(Facet::Discipline, content.discipline.map_or("none", Discipline::as_str));
-    content.specialties.iter().for_each(|id| push(Facet::Specialty, id));
+    push(
+        Facet::Discipline,
+        content.discipline.map_or("none", Discipline::as_str),
+    );
+    content
+        .specialties
+        .iter()
+        .for_each(|id| push(Facet::Specialty, id));
     content.skills.iter().for_each(|id| push(Facet::Skill, id));
-    content.seniority.iter().for_each(|s| push(Facet::Seniority, s.as_str()));
-    content.employment_type.iter().for_each(|e| push(Facet::EmploymentType, e.as_str()));
-    content.workplace.iter().for_each(|w| push(Facet::Workplace, w.as_str()));
+    content
+        .seniority
+        .iter()
+        .for_each(|s| push(Facet::Seniority, s.as_str()));
+    content
+        .employment_type
+        .iter()
+        .for_each(|e| push(Facet::EmploymentType, e.as_str()));
+    content
+        .workplace
+        .iter()
+        .for_each(|w| push(Facet::Workplace, w.as_str()));
     push(Facet::Employer, &posting.employer.slug);
-    for Location { city, region, country, .. } in &content.locations {
+    for Location {
+        city,
+        region,
+        country,
+        ..
+    } in &content.locations
+    {
         push(Facet::City, &city.as_deref().unwrap_or_default().to_lowercase());
-        push(Facet::Region, &region.as_deref().unwrap_or_default().to_lowercase());
+        push(
+            Facet::Region,
+            &region.as_deref().unwrap_or_default().to_lowercase(),
+        );
         push(Facet::Country, country.as_deref().unwrap_or_default());
     }
-    reach(content).iter().for_each(|place| push(Facet::RemoteFrom, place));
-    content.environment.iter().for_each(|e| push(Facet::Environment, e.as_str()));
-    let accelerators = content.hardware.iter().flat_map(|hardware| &hardware.accelerators);
+    reach(content)
+        .iter()
+        .for_each(|place| push(Facet::RemoteFrom, place));
+    content
+        .environment
+        .iter()
+        .for_each(|e| push(Facet::Environment, e.as_str()));
+    let accelerators = content
+        .hardware
+        .iter()
+        .flat_map(|hardware| &hardware.accelerators);
     accelerators.for_each(|name| push(Facet::Accelerator, &name.to_lowercase()));
     out
 }
@@ -135,5 +184,9 @@ fn reach(content: &postings::PostingContent) -> Vec<String> {
     if !content.remote_from.is_empty() {
         return content.remote_from.clone();
     }
-    content.locations.iter().filter_map(|place| place.country.clone()).collect()
+    content
+        .locations
+        .iter()
+        .filter_map(|place| place.country.clone())
+        .collect()
 }

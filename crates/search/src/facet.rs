@@ -67,6 +67,9 @@ impl Facet {
 impl std::str::FromStr for Facet {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|facet| facet.as_str() == text).ok_or(UnknownWord)
+        Self::ALL
+            .into_iter()
+            .find(|facet| facet.as_str() == text)
+            .ok_or(UnknownWord)
     }
 }

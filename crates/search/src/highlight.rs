@@ -20,7 +20,10 @@ impl Highlighter {
     /// `None` when the query has no words.
     pub(crate) fn new(query: &TextQuery) -> Option<Self> {
         let words: HashSet<String> = query.required.iter().flatten().flatten().cloned().collect();
-        (!words.is_empty()).then(|| Self { words, analyzer: crate::analyzer::analyzer() })
+        (!words.is_empty()).then(|| Self {
+            words,
+            analyzer: crate::analyzer::analyzer(),
+        })
     }
 
     /// `text` as HTML with the query's words in `<mark>`; `None` when there are none in it.
@@ -106,7 +109,11 @@ fn word_start(text: &str, at: usize) -> usize {
     while !text.is_char_boundary(at) {
         at -= 1;
     }
-    text[..at].rfind(char::is_whitespace).map_or(0, |space| space + 1).max(at.saturating_sub(40)).min(boundary(text, at))
+    text[..at]
+        .rfind(char::is_whitespace)
+        .map_or(0, |space| space + 1)
+        .max(at.saturating_sub(40))
+        .min(boundary(text, at))
 }
 
 fn boundary(text: &str, at: usize) -> usize {
@@ -120,7 +127,10 @@ fn boundary(text: &str, at: usize) -> usize {
 /// The end of a word at or after `at`.
 fn word_end(text: &str, at: usize) -> usize {
     let at = boundary(text, at);
-    text[at..].find(char::is_whitespace).map_or(text.len(), |len| at + len.min(40)).min(text.len())
+    text[at..]
+        .find(char::is_whitespace)
+        .map_or(text.len(), |len| at + len.min(40))
+        .min(text.len())
 }
 
 #[cfg(test)]
@@ -134,13 +144,20 @@ mod tests {
     #[test]
     fn words_are_marked_in_all_their_forms_and_text_is_escaped() {
         let mut rtl = highlighter("engineers <b>");
-        assert_eq!(rtl.whole("Engineer, R&D <b>").unwrap(), "<mark>Engineer</mark>, R&amp;D &lt;<mark>b</mark>&gt;");
+        assert_eq!(
+            rtl.whole("Engineer, R&D <b>").unwrap(),
+            "<mark>Engineer</mark>, R&amp;D &lt;<mark>b</mark>&gt;"
+        );
         assert_eq!(rtl.whole("Nothing here"), None);
     }
 
     #[test]
     fn a_snippet_is_cut_at_words_around_the_first_mark() {
-        let text = format!("{} the timing closure of the core {}", "früher viel ".repeat(40), "später mehr ".repeat(40));
+        let text = format!(
+            "{} the timing closure of the core {}",
+            "früher viel ".repeat(40),
+            "später mehr ".repeat(40)
+        );
         let snippet = highlighter("timing").snippet(&text).unwrap();
         assert!(snippet.starts_with('…') && snippet.ends_with('…'), "{snippet}");
         assert!(snippet.contains("the <mark>timing</mark> closure"), "{snippet}");

@@ -77,7 +77,9 @@ pub(crate) struct View {
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Index").field("cursor", &self.cursor()).finish_non_exhaustive()
+        f.debug_struct("Index")
+            .field("cursor", &self.cursor())
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,17 +118,26 @@ impl Index {
         let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
         let index = tantivy::Index::open_or_create(directory, schema)?;
         index.tokenizers().register(analyzer::NAME, analyzer::analyzer());
-        let writer = index.writer_with_num_threads(WRITER_THREADS, WRITER_BYTES).map_err(|error| match error {
-            TantivyError::LockFailure(..) => IndexError::Busy(dir.to_owned()),
-            other => other.into(),
-        })?;
+        let writer = index
+            .writer_with_num_threads(WRITER_THREADS, WRITER_BYTES)
+            .map_err(|error| match error {
+                TantivyError::LockFailure(..) => IndexError::Busy(dir.to_owned()),
+                other => other.into(),
+            })?;
         let mut merging = LogMergePolicy::default();
         merging.set_min_num_segments(6);
         writer.set_merge_policy(Box::new(merging));
         let payload = index.load_metas()?.payload;
         let cursor = payload.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let view = View { searcher: reader.searcher(), columns: Arc::default(), cursor };
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let view = View {
+            searcher: reader.searcher(),
+            columns: Arc::default(),
+            cursor,
+        };
         let opened = Self {
             fields,
             writer: Mutex::new(writer),
@@ -199,7 +210,11 @@ impl Index {
             self.refresh(0)?;
             is_caught_up = false;
         }
-        Ok(PassReport { applied, cursor: self.cursor(), is_caught_up })
+        Ok(PassReport {
+            applied,
+            cursor: self.cursor(),
+            is_caught_up,
+        })
     }
 
     fn is_ahead(&self, db: &Db) -> Result<bool, StoreError> {
@@ -229,7 +244,11 @@ impl Index {
         self.reader.reload()?;
         let searcher = self.reader.searcher();
         let columns = Arc::new(self.view().columns.refreshed(&searcher)?);
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View { searcher, columns, cursor });
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View {
+            searcher,
+            columns,
+            cursor,
+        });
         self.cursor.store(cursor, Ordering::Release);
         Ok(())
     }

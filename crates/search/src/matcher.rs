@@ -42,7 +42,10 @@ pub struct Matcher {
 
 impl std::fmt::Debug for Matcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Matcher").field("len", &self.len()).field("queries", &self.by_query.len()).finish_non_exhaustive()
+        f.debug_struct("Matcher")
+            .field("len", &self.len())
+            .field("queries", &self.by_query.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -131,7 +134,9 @@ impl Matcher {
         }
         let mut words: Vec<String> = Vec::new();
         for text in document.texts() {
-            each_token(&mut self.scratch.analyzer, text, |word, _| words.push(word.to_owned()));
+            each_token(&mut self.scratch.analyzer, text, |word, _| {
+                words.push(word.to_owned())
+            });
         }
         words.sort_unstable();
         words.dedup();
@@ -157,8 +162,12 @@ impl Matcher {
 
     /// Forgets `id`.
     pub fn remove(&mut self, id: Id) {
-        let Some(slot) = self.by_id.remove(&id) else { return };
-        let Some(entry) = &mut self.slots[slot as usize] else { return };
+        let Some(slot) = self.by_id.remove(&id) else {
+            return;
+        };
+        let Some(entry) = &mut self.slots[slot as usize] else {
+            return;
+        };
         entry.ids.retain(|known| *known != id);
         if !entry.ids.is_empty() {
             return;
@@ -181,11 +190,23 @@ impl Matcher {
             return;
         }
         self.note(document);
-        let Self { anchored, unanchored, slots, scratch, answered, .. } = self;
+        let Self {
+            anchored,
+            unanchored,
+            slots,
+            scratch,
+            answered,
+            ..
+        } = self;
         answered.resize(slots.len(), 0);
-        let on_anchors = scratch.present.iter().flat_map(|token| &anchored[*token as usize]);
+        let on_anchors = scratch
+            .present
+            .iter()
+            .flat_map(|token| &anchored[*token as usize]);
         for slot in on_anchors.chain(unanchored.iter()) {
-            let Some(entry) = &slots[*slot as usize] else { continue };
+            let Some(entry) = &slots[*slot as usize] else {
+                continue;
+            };
             if !entry.compiled.matches(document, scratch, now) {
                 continue;
             }
@@ -213,7 +234,12 @@ impl Matcher {
         for token in &anchors {
             self.anchored[*token as usize].push(slot);
         }
-        let entry = Some(Entry { key, compiled, anchors, ids: Vec::with_capacity(1) });
+        let entry = Some(Entry {
+            key,
+            compiled,
+            anchors,
+            ids: Vec::with_capacity(1),
+        });
         match self.slots.get_mut(slot as usize) {
             Some(place) => *place = entry,
             None => self.slots.push(entry),
@@ -243,7 +269,10 @@ impl Matcher {
                 rest.remote_from.clone_from(values);
                 continue;
             }
-            let tokens: Vec<TokenId> = values.iter().map(|value| self.intern(&facet_token(*facet, value))).collect();
+            let tokens: Vec<TokenId> = values
+                .iter()
+                .map(|value| self.intern(&facet_token(*facet, value)))
+                .collect();
             match tokens.as_slice() {
                 [token] => all.push(*token),
                 _ => any.push(tokens.into()),
@@ -263,10 +292,20 @@ impl Matcher {
 
     /// The token, or the alternatives, that the fewest postings have.
     fn choose_anchors(&self, compiled: &Compiled) -> Vec<TokenId> {
-        let cost = |tokens: &[TokenId]| tokens.iter().map(|token| u64::from(self.frequency[*token as usize])).sum::<u64>();
+        let cost = |tokens: &[TokenId]| {
+            tokens
+                .iter()
+                .map(|token| u64::from(self.frequency[*token as usize]))
+                .sum::<u64>()
+        };
         let single = compiled.all.chunks(1);
-        let choices = single.chain(compiled.any.iter().map(AsRef::as_ref)).filter(|tokens| !tokens.is_empty());
-        choices.min_by_key(|tokens| (cost(tokens), tokens.len())).map(<[TokenId]>::to_vec).unwrap_or_default()
+        let choices = single
+            .chain(compiled.any.iter().map(AsRef::as_ref))
+            .filter(|tokens| !tokens.is_empty());
+        choices
+            .min_by_key(|tokens| (cost(tokens), tokens.len()))
+            .map(<[TokenId]>::to_vec)
+            .unwrap_or_default()
     }
 
     fn intern_leaf(&mut self, leaf: &Leaf) -> Vec<TokenId> {
@@ -274,7 +313,10 @@ impl Matcher {
     }
 
     fn rarest(&self, tokens: &[TokenId]) -> Option<TokenId> {
-        tokens.iter().copied().min_by_key(|token| self.frequency[*token as usize])
+        tokens
+            .iter()
+            .copied()
+            .min_by_key(|token| self.frequency[*token as usize])
     }
 
     fn intern(&mut self, token: &str) -> TokenId {
@@ -291,8 +333,19 @@ impl Matcher {
 
     /// Notes which of the known tokens `document` has, and where its words stand.
     fn note(&mut self, document: &SearchDocument) {
-        let Self { tokens, scratch, answered, .. } = self;
-        let Scratch { analyzer, epoch, seen, present, places } = scratch;
+        let Self {
+            tokens,
+            scratch,
+            answered,
+            ..
+        } = self;
+        let Scratch {
+            analyzer,
+            epoch,
+            seen,
+            present,
+            places,
+        } = scratch;
         if *epoch == u32::MAX {
             seen.fill(0);
             answered.fill(0);
@@ -308,7 +361,10 @@ impl Matcher {
             }
         };
         for (facet, value) in &document.facets {
-            tokens.get(facet_token(*facet, value).as_str()).into_iter().for_each(|token| note(*token));
+            tokens
+                .get(facet_token(*facet, value).as_str())
+                .into_iter()
+                .for_each(|token| note(*token));
         }
         for (n, text) in document.texts().into_iter().enumerate() {
             each_token(analyzer, text, |word, position| {
@@ -343,7 +399,9 @@ impl Scratch {
                 let occurrences = self.places[start..].iter().take_while(|place| place.0 == *first);
                 occurrences.into_iter().any(|(_, text, position)| {
                     let follows = |(n, token): (usize, &TokenId)| {
-                        self.places.binary_search(&(*token, *text, position + 1 + n as u32)).is_ok()
+                        self.places
+                            .binary_search(&(*token, *text, position + 1 + n as u32))
+                            .is_ok()
                     };
                     others.iter().enumerate().all(follows)
                 })
@@ -362,12 +420,22 @@ impl Rest {
     }
 
     fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
-        let reach = || document.facets.iter().filter(|(facet, _)| *facet == Facet::RemoteFrom);
-        self.groups.iter().all(|group| group.iter().any(|leaf| scratch.has_leaf(leaf)))
+        let reach = || {
+            document
+                .facets
+                .iter()
+                .filter(|(facet, _)| *facet == Facet::RemoteFrom)
+        };
+        self.groups
+            .iter()
+            .all(|group| group.iter().any(|leaf| scratch.has_leaf(leaf)))
             && !self.excluded.iter().any(|leaf| scratch.has_leaf(leaf))
             && (self.remote_from.is_empty()
                 || reach().any(|(_, open_to)| self.remote_from.iter().any(|place| reaches(open_to, place))))
-            && self.near.as_ref().is_none_or(|near| document.points.iter().any(|point| within(near, *point)))
+            && self
+                .near
+                .as_ref()
+                .is_none_or(|near| document.points.iter().any(|point| within(near, *point)))
             && self.posted_within_hours.is_none_or(|hours| {
                 let since = now.minus(jiff::SignedDuration::from_hours(i64::from(hours)));
                 document.published_at >= since.micros()
@@ -379,7 +447,13 @@ impl Compiled {
     fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
         self.all.iter().all(|token| scratch.has(*token))
             && (self.pay_min_usd == 0 || document.yearly_usd >= self.pay_min_usd)
-            && self.any.iter().all(|tokens| tokens.iter().any(|token| scratch.has(*token)))
-            && self.rest.as_ref().is_none_or(|rest| rest.matches(document, scratch, now))
+            && self
+                .any
+                .iter()
+                .all(|tokens| tokens.iter().any(|token| scratch.has(*token)))
+            && self
+                .rest
+                .as_ref()
+                .is_none_or(|rest| rest.matches(document, scratch, now))
     }
 }

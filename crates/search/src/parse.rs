@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use taxonomy::{
-    Discipline, EmploymentType, Environment, Gazetteer, Seniority, Taxonomy, Workplace,
-};
+use taxonomy::{Discipline, EmploymentType, Environment, Gazetteer, Seniority, Taxonomy, Workplace};
 
 use crate::facet::Facet;
 use crate::query::{Near, Query, Sort};
@@ -45,7 +43,14 @@ pub struct ParameterError {
 }
 
 /// The parameters of a query; the others belong to its presentation.
-const QUERY_PARAMETERS: [&str; 6] = ["q", "near", "within_km", "pay_min", "pay_currency", "posted_within"];
+const QUERY_PARAMETERS: [&str; 6] = [
+    "q",
+    "near",
+    "within_km",
+    "pay_min",
+    "pay_currency",
+    "posted_within",
+];
 const PRESENTATION_PARAMETERS: [&str; 4] = ["sort", "facets", "limit", "cursor"];
 
 /// Parses the parameters of a search; lists repeat or use commas.
@@ -66,7 +71,11 @@ pub fn parse_pairs(pairs: &[(String, String)]) -> Result<SearchRequest, Vec<Para
         sort: parser.sort(values.get("sort").and_then(|v| v.last()).copied()),
         facets: parser.facets(values.get("facets").map(Vec::as_slice).unwrap_or_default()),
         limit: parser.limit(values.get("limit").and_then(|v| v.last()).copied()),
-        cursor: values.get("cursor").and_then(|v| v.last()).map(|v| (*v).to_owned()).filter(|v| !v.is_empty()),
+        cursor: values
+            .get("cursor")
+            .and_then(|v| v.last())
+            .map(|v| (*v).to_owned())
+            .filter(|v| !v.is_empty()),
     };
     parser.finish(request)
 }
@@ -92,8 +101,10 @@ pub fn query_from_json(value: &Value) -> Result<Query, Vec<ParameterError>> {
             None => parser.error(name, "value_invalid", "a text, a number, or a list of texts"),
         }
     }
-    let values: BTreeMap<&str, Vec<&str>> =
-        texts.iter().map(|(name, list)| (*name, list.iter().map(String::as_str).collect())).collect();
+    let values: BTreeMap<&str, Vec<&str>> = texts
+        .iter()
+        .map(|(name, list)| (*name, list.iter().map(String::as_str).collect()))
+        .collect();
     let query = parser.query(&values);
     parser.finish(query)
 }
@@ -121,7 +132,13 @@ impl Parser {
         self.suggest(parameter, code, detail, None);
     }
 
-    fn suggest(&mut self, parameter: &str, code: &'static str, detail: impl Into<String>, meant: Option<String>) {
+    fn suggest(
+        &mut self,
+        parameter: &str,
+        code: &'static str,
+        detail: impl Into<String>,
+        meant: Option<String>,
+    ) {
         self.errors.push(ParameterError {
             parameter: parameter.to_owned(),
             code,
@@ -131,7 +148,11 @@ impl Parser {
     }
 
     fn finish<T>(self, value: T) -> Result<T, Vec<ParameterError>> {
-        if self.errors.is_empty() { Ok(value) } else { Err(self.errors) }
+        if self.errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.errors)
+        }
     }
 
     fn is_known(&mut self, name: &str, with_presentation: bool) -> bool {
@@ -144,15 +165,30 @@ impl Parser {
             return true;
         }
         let meant = nearest(name, known.iter().copied());
-        self.suggest(name, "unknown_parameter", format!("there is no parameter {name:?} here"), meant);
+        self.suggest(
+            name,
+            "unknown_parameter",
+            format!("there is no parameter {name:?} here"),
+            meant,
+        );
         false
     }
 
     fn query(&mut self, values: &BTreeMap<&str, Vec<&str>>) -> Query {
-        let one = |name: &str| values.get(name).and_then(|v| v.last()).copied().map(str::trim).filter(|v| !v.is_empty());
+        let one = |name: &str| {
+            values
+                .get(name)
+                .and_then(|v| v.last())
+                .copied()
+                .map(str::trim)
+                .filter(|v| !v.is_empty())
+        };
         let mut filters = BTreeMap::new();
         for facet in Facet::ALL {
-            let accepted = self.facet_values(facet, values.get(facet.as_str()).map(Vec::as_slice).unwrap_or_default());
+            let accepted = self.facet_values(
+                facet,
+                values.get(facet.as_str()).map(Vec::as_slice).unwrap_or_default(),
+            );
             if !accepted.is_empty() {
                 filters.insert(facet, accepted);
             }
@@ -173,7 +209,12 @@ impl Parser {
 
     fn facet_values(&mut self, facet: Facet, raw: &[&str]) -> Vec<String> {
         let mut accepted = BTreeSet::new();
-        for word in raw.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|word| !word.is_empty()) {
+        for word in raw
+            .iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+        {
             match canonical_value(facet, word) {
                 Ok(value) => _ = accepted.insert(value),
                 Err(meant) => {
@@ -183,7 +224,11 @@ impl Parser {
             }
         }
         if accepted.len() > MAX_VALUES {
-            self.error(facet.as_str(), "list_too_long", format!("at most {MAX_VALUES} values"));
+            self.error(
+                facet.as_str(),
+                "list_too_long",
+                format!("at most {MAX_VALUES} values"),
+            );
         }
         accepted.into_iter().collect()
     }
@@ -192,7 +237,11 @@ impl Parser {
         let within_km = radius.map_or(Some(DEFAULT_RADIUS_KM), |text| text.parse().ok());
         let within_km = within_km.filter(|km| (1.0..=20_000.0).contains(km));
         if within_km.is_none() {
-            self.error("within_km", "number_out_of_range", "a number of kilometres from 1 to 20000");
+            self.error(
+                "within_km",
+                "number_out_of_range",
+                "a number of kilometres from 1 to 20000",
+            );
         }
         let Some(place) = place else {
             if radius.is_some() {
@@ -203,15 +252,27 @@ impl Parser {
         let found = Gazetteer::bundled().find(place);
         let point = found.and_then(|found| Some((found.latitude?, found.longitude?)));
         let Some((latitude, longitude)) = point else {
-            self.error("near", "place_unknown", format!("no place {place:?} in the gazetteer; try City,REGION or City,COUNTRY"));
+            self.error(
+                "near",
+                "place_unknown",
+                format!("no place {place:?} in the gazetteer; try City,REGION or City,COUNTRY"),
+            );
             return None;
         };
-        Some(Near { place: place.to_owned(), latitude, longitude, within_km: within_km? })
+        Some(Near {
+            place: place.to_owned(),
+            latitude,
+            longitude,
+            within_km: within_km?,
+        })
     }
 
     fn pay_min(&mut self, text: Option<&str>) -> Option<i64> {
         let text = text?;
-        let amount = text.parse::<f64>().ok().filter(|amount| (0.0..=1e10).contains(amount));
+        let amount = text
+            .parse::<f64>()
+            .ok()
+            .filter(|amount| (0.0..=1e10).contains(amount));
         if amount.is_none() {
             self.error("pay_min", "number_out_of_range", "a yearly amount such as 200000");
         }
@@ -221,7 +282,11 @@ impl Parser {
     fn pay_currency(&mut self, text: Option<&str>, has_amount: bool) -> Option<String> {
         let code = text?.to_uppercase();
         if code.parse::<taxonomy::Currency>().is_err() {
-            self.error("pay_currency", "currency_unknown", format!("{code:?} is not an ISO 4217 code that we have a rate for"));
+            self.error(
+                "pay_currency",
+                "currency_unknown",
+                format!("{code:?} is not an ISO 4217 code that we have a rate for"),
+            );
         }
         // Without an amount the currency says nothing; USD is what a missing one means.
         (has_amount && code != "USD").then_some(code)
@@ -235,10 +300,18 @@ impl Parser {
             Some('w') => 7 * 24,
             _ => 0,
         };
-        let count = text.get(..text.len().saturating_sub(1)).and_then(|digits| digits.parse::<u32>().ok());
-        let hours = count.and_then(|count| count.checked_mul(unit)).filter(|hours| (1..=24 * 3660).contains(hours));
+        let count = text
+            .get(..text.len().saturating_sub(1))
+            .and_then(|digits| digits.parse::<u32>().ok());
+        let hours = count
+            .and_then(|count| count.checked_mul(unit))
+            .filter(|hours| (1..=24 * 3660).contains(hours));
         if hours.is_none() {
-            self.error("posted_within", "duration_invalid", "a number with h, d or w, such as 7d");
+            self.error(
+                "posted_within",
+                "duration_invalid",
+                "a number with h, d or w, such as 7d",
+            );
         }
         hours
     }
@@ -258,13 +331,23 @@ impl Parser {
 
     fn facets(&mut self, raw: &[&str]) -> Vec<Facet> {
         let mut facets = Vec::new();
-        for word in raw.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|word| !word.is_empty()) {
+        for word in raw
+            .iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+        {
             match word.parse::<Facet>() {
                 Ok(facet) if facets.contains(&facet) => {}
                 Ok(facet) => facets.push(facet),
                 Err(_) => {
                     let meant = nearest(word, Facet::ALL.iter().map(|facet| facet.as_str()));
-                    self.suggest("facets", "value_unknown", format!("there is no facet {word:?}"), meant);
+                    self.suggest(
+                        "facets",
+                        "value_unknown",
+                        format!("there is no facet {word:?}"),
+                        meant,
+                    );
                 }
             }
         }
@@ -285,7 +368,11 @@ impl Parser {
 
 /// The value as the index knows it, or what was probably meant.
 fn canonical_value(facet: Facet, word: &str) -> Result<String, Option<String>> {
-    fn one_of<T: Copy + std::str::FromStr>(all: &[T], name: fn(T) -> &'static str, word: &str) -> Result<String, Option<String>> {
+    fn one_of<T: Copy + std::str::FromStr>(
+        all: &[T],
+        name: fn(T) -> &'static str,
+        word: &str,
+    ) -> Result<String, Option<String>> {
         let lower = word.to_lowercase().replace([' ', '-'], "_");
         match lower.parse::<T>() {
             Ok(value) => Ok(name(value).to_owned()),
@@ -300,10 +387,14 @@ fn canonical_value(facet: Facet, word: &str) -> Result<String, Option<String>> {
         Facet::EmploymentType => one_of(EmploymentType::ALL, EmploymentType::as_str, word),
         Facet::Workplace => one_of(Workplace::ALL, Workplace::as_str, word),
         Facet::Environment => one_of(Environment::ALL, Environment::as_str, word),
-        Facet::Specialty => {
-            taxonomy.specialty_id(word).map(str::to_owned).ok_or_else(|| taxonomy.nearest_specialty(word).map(str::to_owned))
-        }
-        Facet::Skill => taxonomy.skill_id(word).map(str::to_owned).ok_or_else(|| taxonomy.nearest_skill(word).map(str::to_owned)),
+        Facet::Specialty => taxonomy
+            .specialty_id(word)
+            .map(str::to_owned)
+            .ok_or_else(|| taxonomy.nearest_specialty(word).map(str::to_owned)),
+        Facet::Skill => taxonomy
+            .skill_id(word)
+            .map(str::to_owned)
+            .ok_or_else(|| taxonomy.nearest_skill(word).map(str::to_owned)),
         Facet::Country => country(word),
         Facet::RemoteFrom if taxonomy::is_region(&word.to_uppercase()) => Ok(word.to_uppercase()),
         Facet::RemoteFrom => country(word),
@@ -317,7 +408,9 @@ fn country(word: &str) -> Result<String, Option<String>> {
     if Gazetteer::bundled().is_country(&code) {
         return Ok(code);
     }
-    let place = Gazetteer::bundled().find(word).filter(|place| place.city.is_none() && place.region.is_none());
+    let place = Gazetteer::bundled()
+        .find(word)
+        .filter(|place| place.city.is_none() && place.region.is_none());
     Err(place.and_then(|place| place.country))
 }
 
@@ -335,12 +428,17 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        text.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+        text.split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect()
     }
 
     #[test]
     fn parameters_and_the_same_object_give_one_query() {
-        let by_pairs = parse_pairs(&pairs("q=rtl&discipline=silicon,ml_platform&country=us&country=DE&pay_min=200000&posted_within=7d"));
+        let by_pairs = parse_pairs(&pairs(
+            "q=rtl&discipline=silicon,ml_platform&country=us&country=DE&pay_min=200000&posted_within=7d",
+        ));
         let by_object = query_from_json(&json!({
             "q": "rtl", "discipline": ["ml_platform", "silicon"], "country": "DE,US", "pay_min": 200_000, "posted_within": "168h",
         }));
@@ -349,21 +447,33 @@ mod tests {
         assert_eq!(request.limit, 20);
         let back: Query = serde_json::from_str(&serde_json::to_string(&request.query).unwrap()).unwrap();
         assert_eq!(back, request.query);
-        assert_eq!(parse_pairs(&request.query.to_pairs()).unwrap().query, request.query);
+        assert_eq!(
+            parse_pairs(&request.query.to_pairs()).unwrap().query,
+            request.query
+        );
     }
 
     #[test]
     fn what_is_unknown_is_refused_with_a_suggestion() {
-        let errors = parse_pairs(&pairs("dicipline=silicon&seniority=snior&sort=newst&limit=0&posted_within=x&pay_currency=XXQ")).unwrap_err();
-        let seen: Vec<_> = errors.iter().map(|e| (e.parameter.as_str(), e.code, e.did_you_mean.as_deref())).collect();
-        assert_eq!(seen, [
-            ("dicipline", "unknown_parameter", Some("discipline")),
-            ("seniority", "value_unknown", Some("senior")),
-            ("pay_currency", "currency_unknown", None),
-            ("posted_within", "duration_invalid", None),
-            ("sort", "value_unknown", Some("newest")),
-            ("limit", "number_out_of_range", None),
-        ]);
+        let errors = parse_pairs(&pairs(
+            "dicipline=silicon&seniority=snior&sort=newst&limit=0&posted_within=x&pay_currency=XXQ",
+        ))
+        .unwrap_err();
+        let seen: Vec<_> = errors
+            .iter()
+            .map(|e| (e.parameter.as_str(), e.code, e.did_you_mean.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("dicipline", "unknown_parameter", Some("discipline")),
+                ("seniority", "value_unknown", Some("senior")),
+                ("pay_currency", "currency_unknown", None),
+                ("posted_within", "duration_invalid", None),
+                ("sort", "value_unknown", Some("newest")),
+                ("limit", "number_out_of_range", None),
+            ]
+        );
     }
 
     #[test]

@@ -61,10 +61,7 @@ impl Query {
     /// Whether it matches every posting: alerts refuse that.
     pub fn is_unfiltered(&self) -> bool {
         let text = self.text();
-        text.required.is_empty()
-            && self.filters.is_empty()
-            && self.near.is_none()
-            && self.pay_min.is_none()
+        text.required.is_empty() && self.filters.is_empty() && self.near.is_none() && self.pay_min.is_none()
     }
 
     /// The parsed text. It was accepted when the query was made; one kept by an older version that no longer parses
@@ -78,10 +75,21 @@ impl Query {
 
     /// The least yearly pay in whole US dollars, at the bundled rates.
     pub(crate) fn pay_min_usd(&self) -> Option<i64> {
-        let amount = taxonomy::Amount::from_f64(self.pay_min? as f64)?;
-        let currency = self.pay_currency.as_deref().unwrap_or("USD").parse::<taxonomy::Currency>().ok()?;
+        let amount = taxonomy::Amount::from_f64(self.pay_min? as f64).ok()?;
+        let currency = self
+            .pay_currency
+            .as_deref()
+            .unwrap_or("USD")
+            .parse::<taxonomy::Currency>()
+            .ok()?;
         let usd = "USD".parse::<taxonomy::Currency>().ok()?;
-        Some(taxonomy::yearly(amount, currency, taxonomy::PayPeriod::Year, usd, taxonomy::Rates::bundled()))
+        Some(taxonomy::yearly(
+            amount,
+            currency,
+            taxonomy::PayPeriod::Year,
+            usd,
+            taxonomy::Rates::bundled(),
+        ))
     }
 
     /// The earliest publication, as seen at `now`.
@@ -123,16 +131,27 @@ impl Query {
             parts.push(format!("“{}”", self.q));
         }
         for (facet, values) in &self.filters {
-            parts.push(format!("{}: {}", facet.as_str().replace('_', " "), values.join(" or ").replace('_', " ")));
+            parts.push(format!(
+                "{}: {}",
+                facet.as_str().replace('_', " "),
+                values.join(" or ").replace('_', " ")
+            ));
         }
         if let Some(near) = &self.near {
             parts.push(format!("within {} km of {}", near.within_km, near.place));
         }
         if let Some(pay) = self.pay_min {
-            parts.push(format!("at least {} {pay} a year", self.pay_currency.as_deref().unwrap_or("USD")));
+            parts.push(format!(
+                "at least {} {pay} a year",
+                self.pay_currency.as_deref().unwrap_or("USD")
+            ));
         }
         if let Some(hours) = self.posted_within_hours {
-            let words = if hours % 24 == 0 { format!("{} days", hours / 24) } else { format!("{hours} hours") };
+            let words = if hours % 24 == 0 {
+                format!("{} days", hours / 24)
+            } else {
+                format!("{hours} hours")
+            };
             parts.push(format!("published within {words}"));
         }
         parts.join(" · ")
@@ -148,15 +167,25 @@ mod by_name {
 
     use crate::facet::Facet;
 
-    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Facet, Vec<String>>, out: S) -> Result<S::Ok, S::Error> {
-        map.iter().map(|(facet, values)| (facet.as_str(), values)).collect::<BTreeMap<_, _>>().serialize(out)
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<Facet, Vec<String>>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        map.iter()
+            .map(|(facet, values)| (facet.as_str(), values))
+            .collect::<BTreeMap<_, _>>()
+            .serialize(out)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Facet, Vec<String>>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Facet, Vec<String>>, D::Error> {
         let named = BTreeMap::<String, Vec<String>>::deserialize(from)?;
         let known = |(name, values): (String, Vec<String>)| {
             // A filter that is kept but not applied would be a lie.
-            let facet = name.parse().map_err(|_| D::Error::custom(format!("unknown filter {name:?}")))?;
+            let facet = name
+                .parse()
+                .map_err(|_| D::Error::custom(format!("unknown filter {name:?}")))?;
             Ok((facet, values))
         };
         named.into_iter().map(known).collect()

@@ -51,7 +51,8 @@ pub(crate) fn build() -> (Schema, Fields) {
     let facet = TextOptions::default().set_fast("raw");
     let fields = Fields {
         id: schema.add_bytes_field("id", BytesOptions::default().set_indexed().set_stored()),
-        texts: ["title", "employer", "facts", "description"].map(|name| schema.add_text_field(name, text.clone())),
+        texts: ["title", "employer", "facts", "description"]
+            .map(|name| schema.add_text_field(name, text.clone())),
         facets: Facet::ALL.map(|of| schema.add_text_field(&format!("facet_{}", of.as_str()), facet.clone())),
         tie: schema.add_u64_field(column::TIE, FAST),
         published_at: schema.add_i64_field(column::PUBLISHED_AT, FAST | INDEXED),

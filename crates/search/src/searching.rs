@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use store::page::{decode_cursor, encode_cursor};
 use store::{Id, Timestamp};
-use tantivy::query::{AllQuery, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query as TantivyQuery, TermQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query as TantivyQuery, TermQuery,
+};
 use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::{DocAddress, TantivyDocument, TantivyError, Term};
 
@@ -52,7 +54,7 @@ pub struct Hit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FacetCount {
     /// The value.
-    #[schema(example = "silicon")]
+    #[schema(value_type = String, example = "silicon")]
     pub value: Arc<str>,
     /// Postings with it, under all filters but this facet's own.
     pub count: u32,
@@ -90,10 +92,23 @@ impl Index {
         for (key, address) in page {
             hits.push(self.hit(&view, *key, *address, request.sort, highlighter.as_mut())?);
         }
-        let next_cursor = page.last().filter(|_| has_more).map(|(key, _)| encode_cursor(&Cursor(request.sort, key.0, key.1)));
+        let next_cursor = page
+            .last()
+            .filter(|_| has_more)
+            .map(|(key, _)| encode_cursor(&Cursor(request.sort, key.0, key.1)));
         let names = &view.columns.dictionary;
-        let facets = request.facets.iter().zip(&collected.counts).map(|(f, counts)| (*f, listed(names, *f, counts)));
-        Ok(SearchResults { hits, total: collected.total, facets: facets.collect(), next_cursor, revision: view.cursor })
+        let facets = request
+            .facets
+            .iter()
+            .zip(&collected.counts)
+            .map(|(f, counts)| (*f, listed(names, *f, counts)));
+        Ok(SearchResults {
+            hits,
+            total: collected.total,
+            facets: facets.collect(),
+            next_cursor,
+            revision: view.cursor,
+        })
     }
 
     fn collect(
@@ -125,7 +140,7 @@ impl Index {
         Ok(view.searcher.search(&self.text_query(text), &wanted)?)
     }
 
-    fn hit(
+    pub(crate) fn hit(
         &self,
         view: &View,
         key: Key,
@@ -134,11 +149,25 @@ impl Index {
         highlighter: Option<&mut Highlighter>,
     ) -> Result<Hit, TantivyError> {
         let document: TantivyDocument = view.searcher.doc(address)?;
-        let text = |field| document.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
-        let id = document.get_first(self.fields.id).and_then(|value| value.as_bytes()).unwrap_or_default();
+        let text = |field| {
+            document
+                .get_first(field)
+                .and_then(|value| value.as_str())
+                .unwrap_or_default()
+        };
+        let id = document
+            .get_first(self.fields.id)
+            .and_then(|value| value.as_bytes())
+            .unwrap_or_default();
         let id = Id::from_bytes(id.try_into().unwrap_or_default());
         let summary = text(self.fields.summary).to_owned();
-        let mut hit = Hit { id, summary, score: None, title: None, description: None };
+        let mut hit = Hit {
+            id,
+            summary,
+            score: None,
+            title: None,
+            description: None,
+        };
         if sort == Sort::Relevance {
             hit.score = Some(f32::from_bits(key.0 as u32));
         }
@@ -175,7 +204,10 @@ impl Index {
 
     fn push_leaf(&self, clauses: &mut Vec<(Occur, Box<dyn TantivyQuery>)>, leaf: &Leaf) {
         for (field, boost) in self.fields.texts.iter().zip(BOOSTS) {
-            let mut terms: Vec<Term> = leaf.iter().map(|word| Term::from_field_text(*field, word)).collect();
+            let mut terms: Vec<Term> = leaf
+                .iter()
+                .map(|word| Term::from_field_text(*field, word))
+                .collect();
             let query: Box<dyn TantivyQuery> = match terms.len() {
                 0 => continue,
                 1 => Box::new(TermQuery::new(terms.remove(0), IndexRecordOption::WithFreqs)),
@@ -192,7 +224,10 @@ pub(crate) fn filters(query: &Query, dictionary: &Dictionary, now: Timestamp) ->
     for (facet, values) in &query.filters {
         let accepted = match facet {
             Facet::RemoteFrom => covering(values, dictionary),
-            _ => values.iter().filter_map(|value| dictionary.id(*facet, value)).collect(),
+            _ => values
+                .iter()
+                .filter_map(|value| dictionary.id(*facet, value))
+                .collect(),
         };
         filters.push(Filter::Values(*facet, accepted));
     }
@@ -211,7 +246,10 @@ pub(crate) fn filters(query: &Query, dictionary: &Dictionary, now: Timestamp) ->
 /// A person in the US may take what is open to "US", to "AMER" and to "WORLDWIDE".
 fn covering(wanted: &[String], dictionary: &Dictionary) -> Vec<u32> {
     let names = dictionary.names(Facet::RemoteFrom).iter().enumerate();
-    names.filter(|(_, reach)| wanted.iter().any(|place| reaches(reach, place))).map(|(id, _)| id as u32).collect()
+    names
+        .filter(|(_, reach)| wanted.iter().any(|place| reaches(reach, place)))
+        .map(|(id, _)| id as u32)
+        .collect()
 }
 
 /// Whether a posting open to `reach` may be taken from `place`, a country or a region.
@@ -222,8 +260,12 @@ pub(crate) fn reaches(reach: &str, place: &str) -> bool {
 fn listed(dictionary: &Dictionary, facet: Facet, counts: &[u32]) -> Vec<FacetCount> {
     let names = dictionary.names(facet);
     let found = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-    let mut listed: Vec<FacetCount> =
-        found.map(|(id, count)| FacetCount { value: Arc::clone(&names[id]), count: *count }).collect();
+    let mut listed: Vec<FacetCount> = found
+        .map(|(id, count)| FacetCount {
+            value: Arc::clone(&names[id]),
+            count: *count,
+        })
+        .collect();
     listed.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
     listed.truncate(MAX_FACET_VALUES);
     listed
@@ -235,5 +277,7 @@ fn title_of(summary: &str) -> Option<String> {
     struct Title {
         title: String,
     }
-    serde_json::from_str::<Title>(summary).ok().map(|summary| summary.title)
+    serde_json::from_str::<Title>(summary)
+        .ok()
+        .map(|summary| summary.title)
 }

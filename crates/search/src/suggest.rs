@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
-use store::{Id, Timestamp};
+use store::Timestamp;
 use tantivy::Term;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhrasePrefixQuery, Query as TantivyQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
@@ -45,14 +45,28 @@ impl Index {
         let everything = collect(&view, &self.text_query(&TextQuery::default()), &kinds, 0, now)?;
         let starting = |n: usize, matches: &dyn Fn(&str) -> bool| {
             let names = view.columns.dictionary.names(kinds[n]);
-            let found = names.iter().zip(&everything.counts[n]).filter(|(name, count)| **count > 0 && matches(name));
-            best(found.map(|(name, count)| FacetCount { value: Arc::clone(name), count: *count }).collect(), limit)
+            let found = names
+                .iter()
+                .zip(&everything.counts[n])
+                .filter(|(name, count)| **count > 0 && matches(name));
+            best(
+                found
+                    .map(|(name, count)| FacetCount {
+                        value: Arc::clone(name),
+                        count: *count,
+                    })
+                    .collect(),
+                limit,
+            )
         };
         let begins = |text: &str| text.to_lowercase().starts_with(&prefix);
         let taxonomy = Taxonomy::bundled();
         let skill = |id: &str| {
             let known = taxonomy.skill(id);
-            begins(id) || known.is_some_and(|skill| begins(&skill.label) || skill.synonyms.iter().any(|word| begins(word)))
+            begins(id)
+                || known.is_some_and(|skill| {
+                    begins(&skill.label) || skill.synonyms.iter().any(|word| begins(word))
+                })
         };
         let slug = prefix.replace(' ', "-");
         Ok(Suggestions {
@@ -63,26 +77,48 @@ impl Index {
         })
     }
 
-    fn titles(&self, view: &View, prefix: &str, limit: usize, now: Timestamp) -> Result<Vec<FacetCount>, SearchError> {
+    fn titles(
+        &self,
+        view: &View,
+        prefix: &str,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<FacetCount>, SearchError> {
         let words = analyzer::tokens(prefix);
-        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(self.fields.texts[0], word)).collect();
+        let terms: Vec<Term> = words
+            .iter()
+            .map(|word| Term::from_field_text(self.fields.texts[0], word))
+            .collect();
         if terms.is_empty() {
             return Ok(Vec::new());
         }
         let found = collect(view, &PhrasePrefixQuery::new(terms), &[], 100, now)?;
         let mut titles: Vec<FacetCount> = Vec::new();
         for hit in self.hits(view, &found)? {
-            let Ok(summary) = serde_json::from_str::<postings::PostingSummary>(&hit.summary) else { continue };
-            match titles.iter_mut().find(|known| known.value.eq_ignore_ascii_case(&summary.title)) {
+            let Ok(summary) = serde_json::from_str::<postings::PostingSummary>(&hit.summary) else {
+                continue;
+            };
+            match titles
+                .iter_mut()
+                .find(|known| known.value.eq_ignore_ascii_case(&summary.title))
+            {
                 Some(known) => known.count += 1,
-                None => titles.push(FacetCount { value: summary.title.into(), count: 1 }),
+                None => titles.push(FacetCount {
+                    value: summary.title.into(),
+                    count: 1,
+                }),
             }
         }
         Ok(best(titles, limit))
     }
 
     /// Up to `limit` postings like `document`, best first: alike in title, specialties and skills.
-    pub fn similar(&self, document: &SearchDocument, limit: usize, now: Timestamp) -> Result<Vec<Hit>, SearchError> {
+    pub fn similar(
+        &self,
+        document: &SearchDocument,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Hit>, SearchError> {
         let [title, _, facts, _] = self.fields.texts;
         let mut clauses: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
         let mut seen = HashSet::new();
@@ -106,14 +142,20 @@ impl Index {
     }
 
     fn hits(&self, view: &View, found: &Collected) -> Result<Vec<Hit>, SearchError> {
-        let hits = found.top.iter().map(|(key, address)| self.hit(view, *key, *address, Sort::Relevance, None));
+        let hits = found
+            .top
+            .iter()
+            .map(|(key, address)| self.hit(view, *key, *address, Sort::Relevance, None));
         Ok(hits.collect::<Result<_, _>>()?)
     }
 
     /// How many postings match `query`, and how many of them were published since `since`.
     pub fn volume(&self, query: &Query, since: Timestamp, now: Timestamp) -> Result<(u64, u64), SearchError> {
         let request = |hours| SearchRequest {
-            query: Query { posted_within_hours: hours, ..query.clone() },
+            query: Query {
+                posted_within_hours: hours,
+                ..query.clone()
+            },
             sort: Sort::Newest,
             facets: Vec::new(),
             limit: 1,
@@ -121,7 +163,12 @@ impl Index {
         };
         let hours = u32::try_from((now.seconds() - since.seconds()) / 3600).unwrap_or(1);
         let all = self.search(&request(query.posted_within_hours), now)?.total;
-        let recent = self.search(&request(Some(hours.min(query.posted_within_hours.unwrap_or(hours)))), now)?.total;
+        let recent = self
+            .search(
+                &request(Some(hours.min(query.posted_within_hours.unwrap_or(hours)))),
+                now,
+            )?
+            .total;
         Ok((all, recent))
     }
 }

@@ -20,7 +20,7 @@ pub struct TextQuery {
 }
 
 /// Tokens that stand next to each other, in order, in one field; a single word is a leaf of one token.
-pub type Leaf = Vec<String>;
+pub(crate) type Leaf = Vec<String>;
 
 /// What is wrong with the typed text, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +38,11 @@ impl TextQuery {
     /// Parses typed text; text without any word gives the empty query, which matches everything.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         if text.len() > MAX_BYTES {
-            return Err(error("query_too_long", MAX_BYTES, format!("at most {MAX_BYTES} bytes")));
+            return Err(error(
+                "query_too_long",
+                MAX_BYTES,
+                format!("at most {MAX_BYTES} bytes"),
+            ));
         }
         let mut query = Self::default();
         let mut joins_previous = false;
@@ -50,13 +54,21 @@ impl TextQuery {
                     }
                     joins_previous = true;
                 }
-                Part::Text { offset, text, excluded } => {
+                Part::Text {
+                    offset,
+                    text,
+                    excluded,
+                } => {
                     let leaf = analyzer::tokens(text);
                     if leaf.is_empty() {
                         continue;
                     }
                     if excluded && joins_previous {
-                        return Err(error("or_misplaced", offset, "OR cannot stand before an exclusion"));
+                        return Err(error(
+                            "or_misplaced",
+                            offset,
+                            "OR cannot stand before an exclusion",
+                        ));
                     }
                     match (excluded, joins_previous, query.required.last_mut()) {
                         (true, _, _) => query.excluded.push(leaf),
@@ -71,7 +83,11 @@ impl TextQuery {
             return Err(error("or_misplaced", text.len(), "OR stands between two words"));
         }
         if query.required.len() + query.excluded.len() > MAX_CLAUSES {
-            return Err(error("query_too_long", text.len(), format!("at most {MAX_CLAUSES} words")));
+            return Err(error(
+                "query_too_long",
+                text.len(),
+                format!("at most {MAX_CLAUSES} words"),
+            ));
         }
         Ok(query.canonical())
     }
@@ -96,12 +112,20 @@ impl TextQuery {
 }
 
 fn error(code: &'static str, offset: usize, detail: impl Into<String>) -> TextError {
-    TextError { code, offset, detail: detail.into() }
+    TextError {
+        code,
+        offset,
+        detail: detail.into(),
+    }
 }
 
 enum Part<'a> {
     Or(usize),
-    Text { offset: usize, text: &'a str, excluded: bool },
+    Text {
+        offset: usize,
+        text: &'a str,
+        excluded: bool,
+    },
 }
 
 fn parts(text: &str) -> Result<Vec<Part<'_>>, TextError> {
@@ -116,13 +140,23 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, TextError> {
                 return Err(error("quote_open", start, "this quotation mark is never closed"));
             };
             at = start + len + 2;
-            parts.push(Part::Text { offset, text: &text[start + 1..start + 1 + len], excluded });
+            parts.push(Part::Text {
+                offset,
+                text: &text[start + 1..start + 1 + len],
+                excluded,
+            });
             continue;
         }
-        at = text[start..].find(|c: char| c.is_whitespace() || c == '"').map_or(text.len(), |len| start + len);
+        at = text[start..]
+            .find(|c: char| c.is_whitespace() || c == '"')
+            .map_or(text.len(), |len| start + len);
         match &text[start..at] {
             "OR" | "|" if !excluded => parts.push(Part::Or(offset)),
-            word => parts.push(Part::Text { offset, text: word, excluded }),
+            word => parts.push(Part::Text {
+                offset,
+                text: word,
+                excluded,
+            }),
         }
     }
     Ok(parts)
@@ -138,14 +172,26 @@ mod tests {
 
     #[test]
     fn words_phrases_exclusions_and_or() {
-        let query = TextQuery::parse(r#"rtl OR dv "clock gating" -intern full-stack -"night shift""#).unwrap();
-        assert_eq!(query.required, [vec![leaf("clock gate")], vec![leaf("dv"), leaf("rtl")], vec![leaf("full stack")]]);
+        let query =
+            TextQuery::parse(r#"rtl OR dv "clock gating" -intern full-stack -"night shift""#).unwrap();
+        assert_eq!(
+            query.required,
+            [
+                vec![leaf("clock gate")],
+                vec![leaf("dv"), leaf("rtl")],
+                vec![leaf("full stack")]
+            ]
+        );
         assert_eq!(query.excluded, [leaf("intern"), leaf("night shift")]);
     }
 
     #[test]
     fn mistakes_point_at_their_place() {
-        let at = |text: &str| TextQuery::parse(text).map_err(|e| (e.code, e.offset)).unwrap_err();
+        let at = |text: &str| {
+            TextQuery::parse(text)
+                .map_err(|e| (e.code, e.offset))
+                .unwrap_err()
+        };
         assert_eq!(at(r#"a "b c"#), ("quote_open", 2));
         assert_eq!(at("OR a"), ("or_misplaced", 0));
         assert_eq!(at("a OR"), ("or_misplaced", 4));
@@ -155,7 +201,10 @@ mod tests {
 
     #[test]
     fn order_and_repetition_do_not_matter() {
-        assert_eq!(TextQuery::parse("b a b -c").unwrap(), TextQuery::parse("  A -C  B").unwrap());
+        assert_eq!(
+            TextQuery::parse("b a b -c").unwrap(),
+            TextQuery::parse("  A -C  B").unwrap()
+        );
         assert!(TextQuery::parse(" — ").unwrap().is_empty());
     }
 }

@@ -66,14 +66,21 @@ impl Taxonomy {
         let environments = Environment::ALL.iter().zip(findings.environments);
         Recognised {
             discipline,
-            specialties: discipline.map(|chosen| self.specialties_of(&findings, chosen)).unwrap_or_default(),
+            specialties: discipline
+                .map(|chosen| self.specialties_of(&findings, chosen))
+                .unwrap_or_default(),
             skills: self.skills_of(&findings),
             seniority: recognise_seniority(title),
             employment_type: find_employment_type(title, text),
             workplace: find_workplace(title, text),
-            environment: environments.filter(|(_, count)| *count >= 1).map(|(environment, _)| *environment).collect(),
+            environment: environments
+                .filter(|(_, count)| *count >= 1)
+                .map(|(environment, _)| *environment)
+                .collect(),
             scores,
-            evidence: discipline.map(|chosen| self.evidence_of(&findings, chosen)).unwrap_or_default(),
+            evidence: discipline
+                .map(|chosen| self.evidence_of(&findings, chosen))
+                .unwrap_or_default(),
         }
     }
 
@@ -87,15 +94,28 @@ impl Taxonomy {
         }
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let best = ranked.first().map_or(0.0, |(points, _)| *points);
-        let near = ranked.into_iter().filter(|(points, _)| *points * 3.0 >= best).take(3);
-        near.filter_map(|(_, index)| Some(self.specialties().get(index)?.id.clone())).collect()
+        let near = ranked
+            .into_iter()
+            .filter(|(points, _)| *points * 3.0 >= best)
+            .take(3);
+        near.filter_map(|(_, index)| Some(self.specialties().get(index)?.id.clone()))
+            .collect()
     }
 
     fn skills_of(&self, findings: &Findings) -> Vec<String> {
-        let mut ranked: Vec<(u16, usize)> =
-            findings.skills.iter().enumerate().filter(|(_, count)| **count > 0).map(|(at, count)| (*count, at)).collect();
+        let mut ranked: Vec<(u16, usize)> = findings
+            .skills
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(at, count)| (*count, at))
+            .collect();
         ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        ranked.into_iter().take(24).filter_map(|(_, index)| Some(self.skills().get(index)?.id.clone())).collect()
+        ranked
+            .into_iter()
+            .take(24)
+            .filter_map(|(_, index)| Some(self.skills().get(index)?.id.clone()))
+            .collect()
     }
 
     fn evidence_of(&self, findings: &Findings, chosen: Discipline) -> Vec<Evidence> {
@@ -104,10 +124,19 @@ impl Taxonomy {
             if *discipline != chosen {
                 continue;
             }
-            let text = String::from_utf8_lossy(&self.terms.phrases[*phrase].text).trim().to_owned();
-            match counted.iter_mut().find(|have| have.phrase == text && have.in_title == *in_title) {
+            let text = String::from_utf8_lossy(&self.terms.phrases[*phrase].text)
+                .trim()
+                .to_owned();
+            match counted
+                .iter_mut()
+                .find(|have| have.phrase == text && have.in_title == *in_title)
+            {
                 Some(have) => have.points += points,
-                None => counted.push(Evidence { phrase: text, in_title: *in_title, points: *points }),
+                None => counted.push(Evidence {
+                    phrase: text,
+                    in_title: *in_title,
+                    points: *points,
+                }),
             }
         }
         counted.sort_by(|a, b| b.points.total_cmp(&a.points));
@@ -127,7 +156,10 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     }
     let mut ranked = Discipline::ALL.to_vec();
     ranked.sort_by(|a, b| combined(findings, slot(*b)).total_cmp(&combined(findings, slot(*a))));
-    let best_by_title = ranked.iter().copied().find(|d| findings.title[slot(*d)] >= TITLE_DECIDES);
+    let best_by_title = ranked
+        .iter()
+        .copied()
+        .find(|d| findings.title[slot(*d)] >= TITLE_DECIDES);
     if let Some(best) = best_by_title {
         return Some(best);
     }

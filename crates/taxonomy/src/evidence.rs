@@ -48,7 +48,10 @@ pub(crate) fn slot(discipline: Discipline) -> usize {
 }
 
 fn environment_slot(environment: Environment) -> usize {
-    Environment::ALL.iter().position(|other| *other == environment).unwrap_or(0)
+    Environment::ALL
+        .iter()
+        .position(|other| *other == environment)
+        .unwrap_or(0)
 }
 
 impl Findings {
@@ -88,7 +91,15 @@ impl Findings {
         findings
     }
 
-    fn take(&mut self, terms: &Terms, phrase: usize, meaning: Meaning, exact: bool, in_title: bool, mention: u8) {
+    fn take(
+        &mut self,
+        terms: &Terms,
+        phrase: usize,
+        meaning: Meaning,
+        exact: bool,
+        in_title: bool,
+        mention: u8,
+    ) {
         let fading = match mention {
             0 => 1.0,
             1 => 0.5,
@@ -99,10 +110,23 @@ impl Findings {
             Meaning::Specialty(index) if exact && !in_title => {
                 self.pending.push((phrase, index, TEXT_SPECIALTY * fading));
             }
-            Meaning::Specialty(index) => self.add(terms, phrase, index, in_title, points(TITLE_SPECIALTY, TEXT_SPECIALTY)),
-            Meaning::SpecialtyCue(index) => self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE)),
+            Meaning::Specialty(index) => self.add(
+                terms,
+                phrase,
+                index,
+                in_title,
+                points(TITLE_SPECIALTY, TEXT_SPECIALTY),
+            ),
+            Meaning::SpecialtyCue(index) => {
+                self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE))
+            }
             Meaning::Discipline(discipline) => {
-                self.score(phrase, discipline, in_title, points(TITLE_DISCIPLINE, TEXT_DISCIPLINE));
+                self.score(
+                    phrase,
+                    discipline,
+                    in_title,
+                    points(TITLE_DISCIPLINE, TEXT_DISCIPLINE),
+                );
             }
             Meaning::DisciplineCue(discipline) => {
                 self.score(phrase, discipline, in_title, points(TITLE_CUE, TEXT_CUE));
@@ -130,7 +154,11 @@ impl Findings {
 
     fn add(&mut self, terms: &Terms, phrase: usize, index: u16, in_title: bool, points: f32) {
         let slot = &mut self.specialties[usize::from(index)];
-        if in_title { slot.0 += points } else { slot.1 += points }
+        if in_title {
+            slot.0 += points
+        } else {
+            slot.1 += points
+        }
         let discipline = terms.specialty_disciplines[usize::from(index)];
         self.score(phrase, discipline, in_title, points);
     }
@@ -152,7 +180,9 @@ impl Findings {
     /// Abbreviations of the text count when something else speaks for their discipline too.
     fn admit_pending(&mut self, terms: &Terms) {
         let pending = std::mem::take(&mut self.pending);
-        let company: Vec<bool> = (0..5).map(|at| self.title[at] >= TITLE_CUE || self.text[at] >= 2.0).collect();
+        let company: Vec<bool> = (0..5)
+            .map(|at| self.title[at] >= TITLE_CUE || self.text[at] >= 2.0)
+            .collect();
         for (phrase, index, points) in pending {
             let discipline = terms.specialty_disciplines[usize::from(index)];
             if company[slot(discipline)] {

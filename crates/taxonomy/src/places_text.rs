@@ -13,14 +13,67 @@ const BARE_CITY_FROM: u32 = 15_000;
 
 /// Words of a group that say nothing about where.
 const NOISE: &[&str] = &[
-    "hq", "headquarters", "headquarter", "office", "offices", "onsite", "onlocation", "inoffice", "inperson", "based", "only",
-    "hub", "area", "metro", "metropolitan", "greater", "region", "campus", "remotely", "friendly", "eligible", "preferred",
-    "flexible", "or", "and", "in", "within", "the", "location", "locations", "various", "multiple", "from", "of", "any",
-    "field", "select", "fully", "full", "first", "optional", "possible", "option", "available", "home", "work", "us-based",
+    "hq",
+    "headquarters",
+    "headquarter",
+    "office",
+    "offices",
+    "onsite",
+    "onlocation",
+    "inoffice",
+    "inperson",
+    "based",
+    "only",
+    "hub",
+    "area",
+    "metro",
+    "metropolitan",
+    "greater",
+    "region",
+    "campus",
+    "remotely",
+    "friendly",
+    "eligible",
+    "preferred",
+    "flexible",
+    "or",
+    "and",
+    "in",
+    "within",
+    "the",
+    "location",
+    "locations",
+    "various",
+    "multiple",
+    "from",
+    "of",
+    "any",
+    "field",
+    "select",
+    "fully",
+    "full",
+    "first",
+    "optional",
+    "possible",
+    "option",
+    "available",
+    "home",
+    "work",
+    "us-based",
 ];
 
-const REMOTE_WORDS: &[&str] =
-    &["remote", "anywhere", "wfh", "virtual", "telework", "telecommute", "distributed", "remoto", "télétravail", "remotefriendly"];
+const REMOTE_WORDS: &[&str] = &[
+    "remote",
+    "anywhere",
+    "wfh",
+    "virtual",
+    "telework",
+    "telecommute",
+    "distributed",
+    "remoto",
+    "télétravail",
+    "remotefriendly",
+];
 
 /// A word of a group and what it may mean.
 struct Word<'a> {
@@ -46,7 +99,9 @@ pub(crate) fn resolve(table: &Table, raw: &str) -> Resolved {
 }
 
 fn is_remote(lower: &str) -> bool {
-    lower.split(|c: char| !c.is_alphanumeric()).any(|word| REMOTE_WORDS.contains(&word))
+    lower
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| REMOTE_WORDS.contains(&word))
         || lower.contains("work from home")
 }
 
@@ -68,12 +123,19 @@ fn groups<'a>(table: &Table, raw: &'a str) -> Vec<&'a str> {
             split_words(table, fine, &mut out);
         }
     }
-    out.into_iter().map(str::trim).filter(|group| !group.is_empty()).collect()
+    out.into_iter()
+        .map(str::trim)
+        .filter(|group| !group.is_empty())
+        .collect()
 }
 
 /// Cuts at " or " and " and ", unless the whole is a name ("Bosnia and Herzegovina").
 fn split_words<'a>(table: &Table, group: &'a str, out: &mut Vec<&'a str>) {
-    if is_name(table, group) || group.split(',').any(|part| part.contains(" and ") && is_name(table, part)) {
+    if is_name(table, group)
+        || group
+            .split(',')
+            .any(|part| part.contains(" and ") && is_name(table, part))
+    {
         out.push(group);
         return;
     }
@@ -146,11 +208,16 @@ fn push_words<'a>(table: &Table, part: &'a str, words: &mut Vec<Word<'a>>) {
     }
     for separator in [" - ", " – ", " — ", "- ", " -", "-", "_", "–"] {
         if part.contains(separator) {
-            let pieces: Vec<&str> = part.split(separator).filter(|piece| !piece.trim().is_empty()).collect();
+            let pieces: Vec<&str> = part
+                .split(separator)
+                .filter(|piece| !piece.trim().is_empty())
+                .collect();
             let spaced = separator.contains(' ');
             let known = pieces.iter().filter(|piece| is_known_piece(table, piece)).count();
             if pieces.len() > 1 && (spaced || known == pieces.len() || known >= 2 || separator == "_") {
-                pieces.into_iter().for_each(|piece| push_words(table, piece, words));
+                pieces
+                    .into_iter()
+                    .for_each(|piece| push_words(table, piece, words));
                 return;
             }
         }
@@ -165,7 +232,10 @@ fn push_words<'a>(table: &Table, part: &'a str, words: &mut Vec<Word<'a>>) {
 
 fn is_known_piece(table: &Table, piece: &str) -> bool {
     let lower = piece.trim().to_lowercase();
-    is_name(table, piece) || is_remote(&lower) || NOISE.contains(&lower.as_str()) || group_named(&fold(piece)).is_some()
+    is_name(table, piece)
+        || is_remote(&lower)
+        || NOISE.contains(&lower.as_str())
+        || group_named(&fold(piece)).is_some()
 }
 
 /// The part without noise words at both ends; `None` when nothing is left.
@@ -216,8 +286,11 @@ fn read_place(table: &Table, words: &[Word<'_>]) -> (usize, Option<Place>) {
         }
         // "Redwood City, US, California": a region after the country says more than the country.
         if let Some(city) = city_in(table, &first.folded, &words[reach].folded) {
-            let finer = words[1..reach].iter().find_map(|word| city_in(table, &first.folded, &word.folded));
-            let same = finer.filter(|finer| table.cities[*finer as usize].country == table.cities[city as usize].country);
+            let finer = words[1..reach]
+                .iter()
+                .find_map(|word| city_in(table, &first.folded, &word.folded));
+            let same = finer
+                .filter(|finer| table.cities[*finer as usize].country == table.cities[city as usize].country);
             return (reach + 1, table.place_of(same.unwrap_or(city)));
         }
     }
@@ -241,20 +314,29 @@ fn read_backwards(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Pl
     let second = words.get(1)?;
     let outer = &words[0].folded;
     if let Some(country) = table.country_named(outer) {
-        let region = table.regions_named(&second.folded).find(|r| table.regions[usize::from(*r)].country == country);
+        let region = table
+            .regions_named(&second.folded)
+            .find(|r| table.regions[usize::from(*r)].country == country);
         if let (Some(region), Some(third)) = (region, words.get(2)) {
-            let city = table.cities_named(&third.folded).find(|city| table.cities[*city as usize].region == region);
+            let city = table
+                .cities_named(&third.folded)
+                .find(|city| table.cities[*city as usize].region == region);
             if let Some(city) = city {
                 return Some((3, table.place_of(city)));
             }
-            let stranger = table.country_named(&third.folded).is_none() && !is_remote(&third.text.to_lowercase());
+            let stranger =
+                table.country_named(&third.folded).is_none() && !is_remote(&third.text.to_lowercase());
             if stranger && !is_name(table, third.text) {
                 return Some((3, Some(unknown_city(table, third.text, Some(region), country))));
             }
         }
         // "Singapore, Hong Kong" are two; "Singapore, Singapore" is one.
-        let city = table.cities_named(&second.folded).find(|city| table.cities[*city as usize].country == country);
-        if region.is_none() && let Some(city) = city {
+        let city = table
+            .cities_named(&second.folded)
+            .find(|city| table.cities[*city as usize].country == country);
+        if region.is_none()
+            && let Some(city) = city
+        {
             return Some((2, table.place_of(city)));
         }
         if let Some(region) = region {
@@ -264,7 +346,9 @@ fn read_backwards(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Pl
         return None;
     }
     let region = table.regions_named(outer).next()?;
-    let city = table.cities_called(&second.folded).find(|city| table.cities[*city as usize].region == region)?;
+    let city = table
+        .cities_called(&second.folded)
+        .find(|city| table.cities[*city as usize].region == region)?;
     let qualified = table.country_named(&second.folded).is_some();
     let city_first = city_in(table, outer, &second.folded).is_some();
     (!qualified && !city_first).then(|| (2, table.place_of(city)))
@@ -273,9 +357,15 @@ fn read_backwards(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Pl
 /// `Texas, United States`, or a town the table does not have beside a region or country it has.
 fn region_or_unknown_city(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Place>)> {
     let (first, second) = (&words[0], words.get(1)?);
-    let country = words.iter().skip(1).take(2).find_map(|word| table.country_named(&word.folded));
+    let country = words
+        .iter()
+        .skip(1)
+        .take(2)
+        .find_map(|word| table.country_named(&word.folded));
     if let Some(country) = table.country_named(&second.folded) {
-        let region = table.regions_named(&first.folded).find(|r| table.regions[usize::from(*r)].country == country);
+        let region = table
+            .regions_named(&first.folded)
+            .find(|r| table.regions[usize::from(*r)].country == country);
         if let Some(region) = region {
             return Some((2, Some(region_place(table, region))));
         }
@@ -292,7 +382,9 @@ fn region_or_unknown_city(table: &Table, words: &[Word<'_>]) -> Option<(usize, O
     }
     if let Some(region) = region {
         let code = table.regions[usize::from(region)].country;
-        let with_country = words.get(2).is_some_and(|word| table.country_named(&word.folded) == Some(code));
+        let with_country = words
+            .get(2)
+            .is_some_and(|word| table.country_named(&word.folded) == Some(code));
         let used = if with_country { 3 } else { 2 };
         return Some((used, Some(unknown_city(table, first.text, Some(region), code))));
     }
@@ -302,8 +394,13 @@ fn region_or_unknown_city(table: &Table, words: &[Word<'_>]) -> Option<(usize, O
 
 /// A region of this name, the United States first.
 fn best_region(table: &Table, folded: &str, fits: impl Fn(&u16) -> bool) -> Option<u16> {
-    let all: Vec<u16> = table.regions_named(folded).filter(|region| fits(region)).collect();
-    let home = all.iter().find(|region| table.regions[usize::from(**region)].country == *b"US");
+    let all: Vec<u16> = table
+        .regions_named(folded)
+        .filter(|region| fits(region))
+        .collect();
+    let home = all
+        .iter()
+        .find(|region| table.regions[usize::from(**region)].country == *b"US");
     home.or_else(|| all.first()).copied()
 }
 
@@ -336,7 +433,11 @@ fn city_in(table: &Table, city: &str, outer: &str) -> Option<u32> {
         return Some(index);
     }
     let size = |index: &u32| table.cities[*index as usize].population;
-    table.cities_called(city).filter(fits).max_by_key(size).or_else(|| table.cities_named(city).filter(fits).max_by_key(size))
+    table
+        .cities_called(city)
+        .filter(fits)
+        .max_by_key(size)
+        .or_else(|| table.cities_named(city).filter(fits).max_by_key(size))
 }
 
 /// [`city_in`] for typed text.
@@ -349,33 +450,48 @@ pub(crate) fn bare(table: &Table, folded: &str) -> Option<Place> {
     if let Some(index) = table.preferred(folded) {
         return table.place_of(index);
     }
-    let city = table
-        .cities_called(folded)
-        .find(|index| table.cities[*index as usize].population >= BARE_CITY_FROM || table.cities[*index as usize].ours);
+    let city = table.cities_called(folded).find(|index| {
+        table.cities[*index as usize].population >= BARE_CITY_FROM || table.cities[*index as usize].ours
+    });
     let country = table.country_named(folded);
     if let Some(code) = country {
         // Singapore, Hong Kong, Luxembourg: a city that is its country has a point on the map.
         let same = city.filter(|index| table.cities[*index as usize].country == code && folded.len() > 3);
         let ambiguous_state = folded.len() == 2 && US_FIRST.contains(&folded) || folded == "georgia";
-        return match (same, ambiguous_state.then(|| best_region(table, folded, |_| true)).flatten()) {
+        return match (
+            same,
+            ambiguous_state
+                .then(|| best_region(table, folded, |_| true))
+                .flatten(),
+        ) {
             (Some(index), _) => table.place_of(index),
             (None, Some(region)) => Some(region_place(table, region)),
-            (None, None) => Some(Place { country: Some(letters(code)), ..Place::default() }),
+            (None, None) => Some(Place {
+                country: Some(letters(code)),
+                ..Place::default()
+            }),
         };
     }
     let region = best_region(table, folded, |_| true).filter(|_| folded.len() > 1);
-    let region_is_state = region.is_some_and(|r| matches!(&table.regions[usize::from(r)].country, b"US" | b"CA" | b"AU"));
-    let city = city.filter(|index| !(region_is_state && table.cities[*index as usize].population < 1_000_000));
+    let region_is_state =
+        region.is_some_and(|r| matches!(&table.regions[usize::from(r)].country, b"US" | b"CA" | b"AU"));
+    let city =
+        city.filter(|index| !(region_is_state && table.cities[*index as usize].population < 1_000_000));
     if let Some(index) = city {
         return table.place_of(index);
     }
     if let Some(region) = region.filter(|_| region_is_state || folded.len() > 3) {
         return Some(region_place(table, region));
     }
-    let alternate = table.cities_named(folded).find(|index| table.cities[*index as usize].population >= BARE_CITY_FROM);
+    let alternate = table
+        .cities_named(folded)
+        .find(|index| table.cities[*index as usize].population >= BARE_CITY_FROM);
     let index = alternate.filter(|_| folded.chars().count() > 3)?;
     table.place_of(index)
 }
 
 /// Letters that mean a state of the United States before the country of that code.
-const US_FIRST: &[&str] = &["ca", "al", "ar", "ga", "il", "la", "ma", "md", "me", "mn", "mo", "ms", "mt", "nc", "ne", "pa", "sc", "sd", "tn", "va", "ky", "az", "co"];
+const US_FIRST: &[&str] = &[
+    "ca", "al", "ar", "ga", "il", "la", "ma", "md", "me", "mn", "mo", "ms", "mt", "nc", "ne", "pa", "sc",
+    "sd", "tn", "va", "ky", "az", "co",
+];

@@ -174,7 +174,14 @@ impl Taxonomy {
         for (index, specialty) in file.specialty.iter().enumerate() {
             let names = specialty.synonyms.iter().chain(&specialty.exact);
             let owner = |at: usize| file.specialty[at].id.clone();
-            claim(&mut specialty_keys, index, &specialty.id, &specialty.label, names, owner)?;
+            claim(
+                &mut specialty_keys,
+                index,
+                &specialty.id,
+                &specialty.label,
+                names,
+                owner,
+            )?;
         }
         let mut skill_keys = HashMap::new();
         for (index, skill) in file.skill.iter().enumerate() {
@@ -183,9 +190,15 @@ impl Taxonomy {
             claim(&mut skill_keys, index, &skill.id, &skill.label, names, owner)?;
         }
         for skill in &file.skill {
-            let missing = skill.specialties.iter().find(|id| !file.specialty.iter().any(|s| s.id == **id));
+            let missing = skill
+                .specialties
+                .iter()
+                .find(|id| !file.specialty.iter().any(|s| s.id == **id));
             if let Some(missing) = missing {
-                return Err(TaxonomyError::Dangling { owner: skill.id.clone(), missing: missing.clone() });
+                return Err(TaxonomyError::Dangling {
+                    owner: skill.id.clone(),
+                    missing: missing.clone(),
+                });
             }
         }
         let terms = Terms::build(&file.discipline, &file.specialty, &file.skill, &file.recognition)?;
@@ -264,7 +277,9 @@ impl Taxonomy {
 
 fn lookup(keys: &HashMap<String, usize>, text: &str) -> Option<usize> {
     let wanted = key(text);
-    keys.get(&wanted).or_else(|| keys.get(wanted.strip_suffix('s')?)).copied()
+    keys.get(&wanted)
+        .or_else(|| keys.get(wanted.strip_suffix('s')?))
+        .copied()
 }
 
 fn claim<'a>(

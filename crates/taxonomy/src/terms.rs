@@ -110,17 +110,25 @@ impl Terms {
     ) -> Result<Self, TaxonomyError> {
         let mut book = Book::default();
         for words in disciplines {
-            let dangling =
-                |_| TaxonomyError::Dangling { owner: "discipline".to_owned(), missing: words.id.clone() };
+            let dangling = |_| TaxonomyError::Dangling {
+                owner: "discipline".to_owned(),
+                missing: words.id.clone(),
+            };
             let discipline: Discipline = words.id.parse().map_err(dangling)?;
             book.add_all(&words.synonyms, Meaning::Discipline(discipline));
             book.add_all(&words.cues, Meaning::DisciplineCue(discipline));
-            words.exact.iter().for_each(|text| book.add_exact(text, Meaning::Discipline(discipline)));
+            words
+                .exact
+                .iter()
+                .for_each(|text| book.add_exact(text, Meaning::Discipline(discipline)));
         }
         for (index, specialty) in specialties.iter().enumerate() {
             book.add_all(&specialty.synonyms, Meaning::Specialty(index as u16));
             book.add_all(&specialty.cues, Meaning::SpecialtyCue(index as u16));
-            specialty.exact.iter().for_each(|text| book.add_exact(text, Meaning::Specialty(index as u16)));
+            specialty
+                .exact
+                .iter()
+                .for_each(|text| book.add_exact(text, Meaning::Specialty(index as u16)));
         }
         for (index, skill) in skills.iter().enumerate() {
             let meaning = Meaning::Skill(index as u16);
@@ -134,12 +142,16 @@ impl Terms {
         book.add_all(&recognition.adjacent, Meaning::Adjacent);
         book.add_all(&recognition.open, Meaning::Open);
         book.add_all(&recognition.lookalikes, Meaning::Lookalike);
-        ENVIRONMENT_WORDS.iter().for_each(|(text, environment)| book.add(text, Meaning::Environment(*environment)));
+        ENVIRONMENT_WORDS
+            .iter()
+            .for_each(|(text, environment)| book.add(text, Meaning::Environment(*environment)));
         for (index, (text, _, _)) in QUERY_WORDS.iter().enumerate() {
             book.add(text, Meaning::Query(index as u16));
         }
         let position = |id: &String| specialties.iter().position(|s| s.id == *id).map(|at| at as u16);
-        let skill_specialties = skills.iter().map(|skill| skill.specialties.iter().filter_map(position).collect());
+        let skill_specialties = skills
+            .iter()
+            .map(|skill| skill.specialties.iter().filter_map(position).collect());
         Ok(Self {
             automaton: Some(automaton(&book.phrases, MatchKind::LeftmostLongest)?),
             specialty_disciplines: specialties.iter().map(|specialty| specialty.discipline).collect(),
@@ -151,19 +163,38 @@ impl Terms {
     /// The phrases of a prepared text, left to right, the longest at each place, none overlapping. A plural `s` behind a
     /// phrase is part of it.
     pub(crate) fn hits<'a>(&'a self, prepared: &'a [u8]) -> impl Iterator<Item = Hit> + 'a {
-        let found = self.automaton.iter().flat_map(move |automaton| automaton.find_iter(prepared));
+        let found = self
+            .automaton
+            .iter()
+            .flat_map(move |automaton| automaton.find_iter(prepared));
         found.filter_map(move |found| {
             let end = word_end(prepared, found.end())?;
-            Some(Hit { phrase: found.pattern().as_usize(), start: found.start() + 1, end })
+            Some(Hit {
+                phrase: found.pattern().as_usize(),
+                start: found.start() + 1,
+                end,
+            })
         })
     }
 
     /// The meanings of a hit, the exact ones only where the text is written exactly so.
-    pub(crate) fn meanings_of<'a>(&'a self, hit: Hit, prepared: &'a [u8]) -> impl Iterator<Item = (Meaning, bool)> + 'a {
+    pub(crate) fn meanings_of<'a>(
+        &'a self,
+        hit: Hit,
+        prepared: &'a [u8],
+    ) -> impl Iterator<Item = (Meaning, bool)> + 'a {
         let phrase = &self.phrases[hit.phrase];
         let written = &prepared[hit.start - 1..hit.start - 1 + phrase.text.len()];
-        let exact = phrase.exact.iter().filter(move |(text, _)| text == written).map(|(_, meaning)| (*meaning, true));
-        phrase.meanings.iter().map(|meaning| (*meaning, false)).chain(exact)
+        let exact = phrase
+            .exact
+            .iter()
+            .filter(move |(text, _)| text == written)
+            .map(|(_, meaning)| (*meaning, true));
+        phrase
+            .meanings
+            .iter()
+            .map(|meaning| (*meaning, false))
+            .chain(exact)
     }
 }
 
@@ -253,7 +284,10 @@ impl Book {
         let next = self.phrases.len();
         let index = *self.by_text.entry(folded).or_insert(next);
         if index == next {
-            self.phrases.push(Phrase { text: spaced, ..Phrase::default() });
+            self.phrases.push(Phrase {
+                text: spaced,
+                ..Phrase::default()
+            });
         }
         Some(index)
     }
@@ -261,5 +295,7 @@ impl Book {
 
 /// The kind and identifier of a query word.
 pub(crate) fn query_word(index: u16) -> Option<(SpanKind, &'static str)> {
-    QUERY_WORDS.get(usize::from(index)).map(|(_, kind, id)| (*kind, *id))
+    QUERY_WORDS
+        .get(usize::from(index))
+        .map(|(_, kind, id)| (*kind, *id))
 }

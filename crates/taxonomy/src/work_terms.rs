@@ -10,7 +10,16 @@ pub fn parse_employment_type(raw: &str) -> Option<EmploymentType> {
     let holds = |needles: &[&str]| needles.iter().any(|needle| folded.contains(needle));
     if holds(&["apprentic", "ausbildung"]) {
         Some(EmploymentType::Apprenticeship)
-    } else if folded == "summer" || holds(&["intern", "coop", "workingstudent", "werkstudent", "placement", "traineeship"]) {
+    } else if folded == "summer"
+        || holds(&[
+            "intern",
+            "coop",
+            "workingstudent",
+            "werkstudent",
+            "placement",
+            "traineeship",
+        ])
+    {
         Some(EmploymentType::Internship)
     } else if holds(&["parttime", "teilzeit", "mitarbeitparttime"]) {
         Some(EmploymentType::PartTime)
@@ -35,7 +44,15 @@ pub fn parse_workplace(raw: &str) -> Option<Workplace> {
         Some(Workplace::Hybrid)
     } else if holds(&["notremote", "noremote", "nonremote"]) {
         Some(Workplace::OnSite)
-    } else if holds(&["remote", "telecommut", "workfromhome", "telework", "wfh", "distributed", "anywhere"]) {
+    } else if holds(&[
+        "remote",
+        "telecommut",
+        "workfromhome",
+        "telework",
+        "wfh",
+        "distributed",
+        "anywhere",
+    ]) {
         Some(Workplace::Remote)
     } else if holds(&["onsite", "office", "inperson", "onlocation"]) {
         Some(Workplace::OnSite)
@@ -48,7 +65,15 @@ pub fn parse_workplace(raw: &str) -> Option<Workplace> {
 pub(crate) fn find_employment_type(title: &str, text: &str) -> Option<EmploymentType> {
     let title = title.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| contains_word(&title, word));
-    if has(&["intern", "internship", "interns", "internships", "co-op", "working student", "werkstudent"]) {
+    if has(&[
+        "intern",
+        "internship",
+        "interns",
+        "internships",
+        "co-op",
+        "working student",
+        "werkstudent",
+    ]) {
         return Some(EmploymentType::Internship);
     }
     if has(&["apprentice", "apprenticeship"]) {
@@ -60,7 +85,9 @@ pub(crate) fn find_employment_type(title: &str, text: &str) -> Option<Employment
     if has(&["temporary", "fixed term", "fixed-term", "seasonal", "ftc"]) {
         return Some(EmploymentType::Temporary);
     }
-    if has(&["contract", "contractor", "freelance", "freelancer"]) && !has(&["manager", "contract manager", "contracts"]) {
+    if has(&["contract", "contractor", "freelance", "freelancer"])
+        && !has(&["manager", "contract manager", "contracts"])
+    {
         return Some(EmploymentType::Contract);
     }
     if has(&["full-time", "full time"]) {
@@ -87,10 +114,14 @@ pub(crate) fn find_employment_type(title: &str, text: &str) -> Option<Employment
 /// From the title's words, else from a sentence of the text that leaves no doubt.
 pub(crate) fn find_workplace(title: &str, text: &str) -> Option<Workplace> {
     let title = title.to_lowercase();
-    if contains_word(&title, "hybrid") && !title.contains("hybrid cloud") && !title.contains("hybrid bonding") {
+    if contains_word(&title, "hybrid") && !title.contains("hybrid cloud") && !title.contains("hybrid bonding")
+    {
         return Some(Workplace::Hybrid);
     }
-    if contains_word(&title, "remote") && !title.contains("remote sensing") && !title.contains("remote access") {
+    if contains_word(&title, "remote")
+        && !title.contains("remote sensing")
+        && !title.contains("remote access")
+    {
         return Some(Workplace::Remote);
     }
     if contains_word(&title, "on-site") || contains_word(&title, "onsite") {
@@ -185,10 +216,16 @@ mod tests {
     #[test]
     fn a_title_or_a_plain_sentence_says_the_workplace_and_nothing_else_does() {
         assert_eq!(find_workplace("SRE (Remote)", ""), Some(Workplace::Remote));
-        assert_eq!(find_workplace("SRE", "This is a hybrid role in Austin."), Some(Workplace::Hybrid));
+        assert_eq!(
+            find_workplace("SRE", "This is a hybrid role in Austin."),
+            Some(Workplace::Hybrid)
+        );
         assert_eq!(find_workplace("SRE, Hybrid Cloud", ""), None);
         assert_eq!(find_workplace("SRE", "You work with remote teams."), None);
         assert_eq!(find_employment_type("Internal Tools Engineer", ""), None);
-        assert_eq!(find_employment_type("Hardware Intern", ""), Some(EmploymentType::Internship));
+        assert_eq!(
+            find_employment_type("Hardware Intern", ""),
+            Some(EmploymentType::Internship)
+        );
     }
 }

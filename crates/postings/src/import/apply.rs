@@ -37,10 +37,16 @@ pub(crate) struct Applied {
 }
 
 /// What the database knows about `identities`.
-pub(crate) fn known(conn: &mut DbConn, identities: &[&Identity]) -> Result<HashMap<Identity, Known>, StoreError> {
+pub(crate) fn known(
+    conn: &mut DbConn,
+    identities: &[&Identity],
+) -> Result<HashMap<Identity, Known>, StoreError> {
     let mut by_source: HashMap<&str, Vec<&str>> = HashMap::new();
     for identity in identities {
-        by_source.entry(&identity.source).or_default().push(&identity.source_id);
+        by_source
+            .entry(&identity.source)
+            .or_default()
+            .push(&identity.source_id);
     }
     let mut known = HashMap::new();
     for (source, ids) in by_source {
@@ -50,7 +56,10 @@ pub(crate) fn known(conn: &mut DbConn, identities: &[&Identity]) -> Result<HashM
             .select((postings::id, postings::content_hash, postings::source_id))
             .load(conn)?;
         for (id, hash, source_id) in rows {
-            let identity = Identity { source: source.to_owned(), source_id: source_id.unwrap_or_default() };
+            let identity = Identity {
+                source: source.to_owned(),
+                source_id: source_id.unwrap_or_default(),
+            };
             known.insert(identity, Known { id, hash });
         }
     }
@@ -74,7 +83,9 @@ pub(crate) fn apply(
     for changed in batch {
         let row = match known.get(&changed.identity) {
             Some(known) => {
-                let Some(row) = update(tx, known.id, changed, revision, now)? else { continue };
+                let Some(row) = update(tx, known.id, changed, revision, now)? else {
+                    continue;
+                };
                 match row.status {
                     PostingStatus::Closed => applied.closed += 1,
                     _ => applied.updated += 1,
@@ -91,7 +102,12 @@ pub(crate) fn apply(
         };
         revision += 1;
         if row.status == PostingStatus::Published {
-            versions.push(Version { posting_id: row.id, version: row.version, content: row.content, created_at: now });
+            versions.push(Version {
+                posting_id: row.id,
+                version: row.version,
+                content: row.content,
+                created_at: now,
+            });
         }
     }
     on_each!(tx, c => diesel::insert_into(postings::table).values(&new_rows).execute(c))?;
@@ -109,13 +125,22 @@ struct Version {
 }
 
 fn new_row(changed: Changed, employer_id: Id, revision: i64, random: &Random, now: Timestamp) -> PostingRow {
-    let Changed { identity, employer, hash, imported } = changed;
+    let Changed {
+        identity,
+        employer,
+        hash,
+        imported,
+    } = changed;
     let id = random.id(now);
     PostingRow {
         id,
         employer_id,
         slug: slug_of(&imported.content.title, &employer.slug, id),
-        status: if imported.is_open { PostingStatus::Published } else { PostingStatus::Closed },
+        status: if imported.is_open {
+            PostingStatus::Published
+        } else {
+            PostingStatus::Closed
+        },
         version: 1,
         revision: Some(revision),
         content: Json(imported.content),
@@ -141,7 +166,12 @@ fn update(
     revision: i64,
     now: Timestamp,
 ) -> Result<Option<PostingRow>, StoreError> {
-    let Some(mut row) = postings::table.find(id).select(cols::<PostingRow>()).first::<PostingRow>(tx).optional()? else {
+    let Some(mut row) = postings::table
+        .find(id)
+        .select(cols::<PostingRow>())
+        .first::<PostingRow>(tx)
+        .optional()?
+    else {
         return Ok(None);
     };
     let imported = changed.imported;

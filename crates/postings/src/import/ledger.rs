@@ -83,7 +83,11 @@ pub fn finish_run(
 
 /// The run `id`.
 pub fn find_run(conn: &mut DbConn, id: Id) -> Result<Option<ImportRun>, StoreError> {
-    Ok(import_runs::table.find(id).select(cols::<ImportRun>()).first(conn).optional()?)
+    Ok(import_runs::table
+        .find(id)
+        .select(cols::<ImportRun>())
+        .first(conn)
+        .optional()?)
 }
 
 /// An employer's runs, newest first, at most `limit`.
@@ -97,9 +101,20 @@ pub fn list_runs(conn: &mut DbConn, employer_id: Id, limit: i64) -> Result<Vec<I
 }
 
 /// Marks runs that began before `before` and never ended as failed: their process is gone.
-pub fn fail_interrupted_runs(tx: &mut DbConn, before: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+pub fn fail_interrupted_runs(
+    tx: &mut DbConn,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     Ok(diesel::update(import_runs::table)
-        .filter(import_runs::state.eq(RunState::Running).and(import_runs::created_at.lt(before)))
-        .set((import_runs::state.eq(RunState::Failed), import_runs::finished_at.eq(now)))
+        .filter(
+            import_runs::state
+                .eq(RunState::Running)
+                .and(import_runs::created_at.lt(before)),
+        )
+        .set((
+            import_runs::state.eq(RunState::Failed),
+            import_runs::finished_at.eq(now),
+        ))
         .execute(tx)?)
 }

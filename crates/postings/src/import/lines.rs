@@ -20,10 +20,16 @@ pub(crate) fn read_lines(input: &mut impl BufRead, number: &mut u64, count: usiz
     while lines.len() < count {
         let Some(bytes) = read_line(input)? else { break };
         *number += 1;
-        if bytes.as_ref().is_some_and(|bytes| bytes.iter().all(u8::is_ascii_whitespace)) {
+        if bytes
+            .as_ref()
+            .is_some_and(|bytes| bytes.iter().all(u8::is_ascii_whitespace))
+        {
             continue;
         }
-        lines.push(Line { number: *number, bytes });
+        lines.push(Line {
+            number: *number,
+            bytes,
+        });
     }
     Ok(lines)
 }
@@ -66,6 +72,14 @@ mod tests {
         let mut number = 0;
         let lines = read_lines(&mut text.as_bytes(), &mut number, 10).unwrap();
         let seen: Vec<_> = lines.iter().map(|l| (l.number, l.bytes.as_deref())).collect();
-        assert_eq!(seen, [(1, Some(&b"a"[..])), (3, None), (4, Some(b"b\r")), (6, Some(b"last"))]);
+        assert_eq!(
+            seen,
+            [
+                (1, Some(&b"a"[..])),
+                (3, None),
+                (4, Some(b"b\r")),
+                (6, Some(b"last"))
+            ]
+        );
     }
 }

@@ -4,12 +4,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 use store::Timestamp;
 use taxonomy::{
-    Discipline, EquityKind, Gazetteer, Provenance, Seniority, Taxonomy, Workplace, parse_employment_type, parse_pay,
-    parse_workplace,
+    Discipline, EquityKind, Gazetteer, Provenance, Seniority, Taxonomy, Workplace, parse_employment_type,
+    parse_pay, parse_workplace,
 };
 
 use crate::content::{
-    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PostingContent, Process, WorkPattern,
+    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PostingContent, Process,
+    WorkPattern,
 };
 use crate::input::PostingInput;
 use crate::validate::{FieldError, MAX_DESCRIPTION_BYTES, MAX_TITLE_CHARS, fold, is_forbidden, validate};
@@ -26,7 +27,10 @@ pub struct RowError {
 
 impl RowError {
     pub(crate) fn new(code: &str, detail: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), detail: detail.into() }
+        Self {
+            code: code.to_owned(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -89,7 +93,10 @@ pub struct ImportRow {
 #[serde(untagged)]
 enum EmployerName {
     Slug(String),
-    Object { name: Option<String>, slug: Option<String> },
+    Object {
+        name: Option<String>,
+        slug: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -129,26 +136,45 @@ impl ImportRow {
     /// # Errors
     /// `encoding_invalid`, `json_malformed`, or `value_invalid` with the place.
     pub fn parse(line: &[u8]) -> Result<Self, RowError> {
-        let text = std::str::from_utf8(line).map_err(|_| RowError::new("encoding_invalid", "the line is not UTF-8"))?;
+        let text = std::str::from_utf8(line)
+            .map_err(|_| RowError::new("encoding_invalid", "the line is not UTF-8"))?;
         let mut parser = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
         let row = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
             let pointer = super::pointer_of(error.path());
             let inner = error.into_inner();
-            let code = if inner.is_data() { "value_invalid" } else { "json_malformed" };
+            let code = if inner.is_data() {
+                "value_invalid"
+            } else {
+                "json_malformed"
+            };
             RowError::new(code, format!("{pointer}: {inner}"))
         })?;
-        parser.end().map_err(|error| RowError::new("json_malformed", error.to_string()))?;
+        parser
+            .end()
+            .map_err(|error| RowError::new("json_malformed", error.to_string()))?;
         Ok(row)
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, RowError> {
         let own = [&self.source_id, &self.external_id, &self.id, &self.url];
         let source_id = own.into_iter().flatten().find(|id| !id.trim().is_empty());
-        let source_id = source_id.ok_or_else(|| RowError::new("identity_missing", "the row has no source_id, external_id, id or url"))?;
-        let source = self.source.as_deref().filter(|source| !source.trim().is_empty()).unwrap_or("import");
+        let source_id = source_id.ok_or_else(|| {
+            RowError::new(
+                "identity_missing",
+                "the row has no source_id, external_id, id or url",
+            )
+        })?;
+        let source = self
+            .source
+            .as_deref()
+            .filter(|source| !source.trim().is_empty())
+            .unwrap_or("import");
         let (source, source_id) = (clean_line(source), clean_line(source_id));
         if source.len() > 200 || source_id.len() > 1000 {
-            return Err(RowError::new("identity_too_long", "source up to 200 bytes, source_id up to 1000"));
+            return Err(RowError::new(
+                "identity_too_long",
+                "source up to 200 bytes, source_id up to 1000",
+            ));
         }
         Ok(Identity { source, source_id })
     }
@@ -168,19 +194,38 @@ impl ImportRow {
 
     /// The posting that the row describes: what it carries is marked `carried`, the rest is recognised.
     pub(crate) fn into_posting(self, now: Timestamp) -> Result<Imported, RowError> {
-        let is_open = self.active != Some(false) && !matches!(self.status.as_deref(), Some("closed" | "expired" | "rejected"));
+        let is_open = self.active != Some(false)
+            && !matches!(self.status.as_deref(), Some("closed" | "expired" | "rejected"));
         let dates = [&self.posted_at, &self.published_at, &self.updated_at];
-        let published_at = dates.into_iter().flatten().find_map(|text| parse_time(text)).map_or(now, |at| at.min(now));
-        let expires_at = self.expires_at.as_deref().and_then(parse_time).filter(|at| *at > now);
+        let published_at = dates
+            .into_iter()
+            .flatten()
+            .find_map(|text| parse_time(text))
+            .map_or(now, |at| at.min(now));
+        let expires_at = self
+            .expires_at
+            .as_deref()
+            .and_then(parse_time)
+            .filter(|at| *at > now);
         let expires_at = expires_at.unwrap_or(now.plus(crate::lifecycle::LIFETIME));
-        let external_id = self.external_id.as_deref().map(clean_line).filter(|id| !id.is_empty());
+        let external_id = self
+            .external_id
+            .as_deref()
+            .map(clean_line)
+            .filter(|id| !id.is_empty());
         let mut content = validate(self.into_input()?)?;
         for provenance in content.provenance.values_mut() {
             if *provenance == Provenance::Stated {
                 *provenance = Provenance::Carried;
             }
         }
-        Ok(Imported { content, published_at, expires_at, is_open, external_id })
+        Ok(Imported {
+            content,
+            published_at,
+            expires_at,
+            is_open,
+            external_id,
+        })
     }
 
     fn into_input(self) -> Result<PostingInput, RowError> {
@@ -190,10 +235,18 @@ impl ImportRow {
         }
         let places = self.places();
         let workplace = self.carried_workplace(&places);
-        let seniority = self.seniority.as_deref().and_then(|s| s.parse().ok()).or_else(|| self.carried_seniority());
+        let seniority = self
+            .seniority
+            .as_deref()
+            .and_then(|s| s.parse().ok())
+            .or_else(|| self.carried_seniority());
         let taxonomy = Taxonomy::bundled();
         let known = |words: &Option<Vec<String>>, id: fn(&'static Taxonomy, &str) -> Option<&'static str>| {
-            let ids = words.as_ref()?.iter().filter_map(|word| id(taxonomy, word)).map(str::to_owned);
+            let ids = words
+                .as_ref()?
+                .iter()
+                .filter_map(|word| id(taxonomy, word))
+                .map(str::to_owned);
             Some(ids.take(100).collect::<Vec<_>>()).filter(|ids| !ids.is_empty())
         };
         let (description, description_format) = self.carried_description();
@@ -215,7 +268,9 @@ impl ImportRow {
             remote_from: places.remote_from,
             openings: Some(self.openings.unwrap_or(1).max(1)),
             filled: self.filled,
-            pay: self.pay.or_else(|| self.salary_raw.as_deref().and_then(carried_pay)),
+            pay: self
+                .pay
+                .or_else(|| self.salary_raw.as_deref().and_then(carried_pay)),
             hardware: self.hardware,
             work_pattern: self.work_pattern,
             eligibility: self.eligibility,
@@ -238,7 +293,10 @@ impl ImportRow {
                 LooseLocation::Place(place) => places.add(place),
                 LooseLocation::Text(text) => {
                     let resolved = gazetteer.resolve(&clean_line(&text));
-                    resolved.places.into_iter().for_each(|place| places.add(place.into()));
+                    resolved
+                        .places
+                        .into_iter()
+                        .for_each(|place| places.add(place.into()));
                     places.is_remote |= resolved.remote;
                     places.is_hybrid |= resolved.hybrid;
                     places.remote_from.extend(resolved.remote_from);
@@ -247,7 +305,11 @@ impl ImportRow {
         }
         if let Some(stated) = &self.remote_from {
             let known = |code: &String| gazetteer.is_country(code) || taxonomy::is_region(code);
-            places.remote_from = stated.iter().map(|code| code.to_uppercase()).filter(known).collect();
+            places.remote_from = stated
+                .iter()
+                .map(|code| code.to_uppercase())
+                .filter(known)
+                .collect();
         }
         places.remote_from.sort();
         places.remote_from.dedup();
@@ -271,7 +333,8 @@ impl ImportRow {
     /// Collectors put "New grad" and "Early Career" where the kind of employment belongs.
     fn carried_seniority(&self) -> Option<Seniority> {
         let word = self.employment_type.as_deref()?.to_lowercase();
-        (word.contains("new grad") || word == "newgrad" || word.contains("early career")).then_some(Seniority::Entry)
+        (word.contains("new grad") || word == "newgrad" || word.contains("early career"))
+            .then_some(Seniority::Entry)
     }
 
     fn carried_description(&self) -> (Option<String>, DescriptionFormat) {
@@ -302,7 +365,10 @@ struct Places {
 impl Places {
     fn add(&mut self, location: Location) {
         let label = location.label();
-        if !label.is_empty() && self.locations.len() < 100 && self.locations.iter().all(|known| known.label() != label) {
+        if !label.is_empty()
+            && self.locations.len() < 100
+            && self.locations.iter().all(|known| known.label() != label)
+        {
             self.locations.push(location);
         }
     }
@@ -319,13 +385,24 @@ pub(crate) fn hash_of(line: &[u8]) -> Vec<u8> {
 
 fn carried_pay(raw: &str) -> Option<Pay> {
     let base = parse_pay(raw)?;
-    let equity = raw.to_lowercase().contains("equity").then_some(Equity { kind: EquityKind::Other, note: None });
-    Some(Pay { base: Some(base.into()), equity, ..Pay::default() })
+    let equity = raw.to_lowercase().contains("equity").then_some(Equity {
+        kind: EquityKind::Other,
+        note: None,
+    });
+    Some(Pay {
+        base: Some(base.into()),
+        equity,
+        ..Pay::default()
+    })
 }
 
 fn apply_at(url: String) -> Option<Apply> {
-    let fine = url::Url::parse(&url).is_ok_and(|u| matches!(u.scheme(), "https" | "http") && u.has_host()) && url.len() <= 2000;
-    fine.then_some(Apply { url: Some(url), email: None })
+    let fine = url::Url::parse(&url).is_ok_and(|u| matches!(u.scheme(), "https" | "http") && u.has_host())
+        && url.len() <= 2000;
+    fine.then_some(Apply {
+        url: Some(url),
+        email: None,
+    })
 }
 
 fn clean_line(text: &str) -> String {
@@ -354,11 +431,18 @@ fn parse_time(text: &str) -> Option<Timestamp> {
         return Some(at);
     }
     if let Ok(date) = text.parse::<jiff::civil::Date>() {
-        return Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into());
+        return Some(
+            jiff::tz::TimeZone::UTC
+                .to_timestamp(date.at(0, 0, 0, 0))
+                .ok()?
+                .into(),
+        );
     }
     if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
-        return Some(local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into());
+        return Some(jiff::tz::TimeZone::UTC.to_timestamp(local).ok()?.into());
     }
     let number: i64 = text.parse().ok()?;
-    Some(Timestamp::from_micros(number.checked_mul(if number > 100_000_000_000 { 1000 } else { 1_000_000 })?))
+    Some(Timestamp::from_micros(number.checked_mul(
+        if number > 100_000_000_000 { 1000 } else { 1_000_000 },
+    )?))
 }

@@ -84,7 +84,11 @@ impl Summary {
         self.rejected += 1;
         *self.reasons.entry(error.code.clone()).or_default() += 1;
         if self.rejections.len() < MAX_REJECTIONS {
-            self.rejections.push(Rejection { line, code: error.code, detail: error.detail });
+            self.rejections.push(Rejection {
+                line,
+                code: error.code,
+                detail: error.detail,
+            });
         }
     }
 
@@ -119,8 +123,15 @@ pub fn run(
         scope.spawn(move || read_all(db, input, options, now, &sender));
         let mut summary = Summary::default();
         for batch in batches {
-            let Prepared { changed, rejected, unchanged, dry } = batch?;
-            rejected.into_iter().for_each(|(line, error)| summary.reject(line, error));
+            let Prepared {
+                changed,
+                rejected,
+                unchanged,
+                dry,
+            } = batch?;
+            rejected
+                .into_iter()
+                .for_each(|(line, error)| summary.reject(line, error));
             summary.unchanged += unchanged;
             summary.add(dry);
             if !changed.is_empty() {
@@ -177,7 +188,10 @@ fn prepare(
         match outcome {
             Ok(read) if seen.insert(fingerprint(&read.identity)) => rows.push(read),
             Ok(_) => {
-                let error = RowError::new("identity_repeated", "an earlier line has the same source and source_id");
+                let error = RowError::new(
+                    "identity_repeated",
+                    "an earlier line has the same source and source_id",
+                );
                 prepared.rejected.push((line, error));
             }
             Err(error) => prepared.rejected.push((line, error)),
@@ -185,16 +199,21 @@ fn prepare(
     }
     let identities: Vec<&Identity> = rows.iter().map(|read| &read.identity).collect();
     let known: HashMap<Identity, Known> = db.read_blocking(|conn| apply::known(conn, &identities))?;
-    let (same, different): (Vec<Read>, Vec<Read>) =
-        rows.into_iter().partition(|read| known.get(&read.identity).is_some_and(|known| known.hash == read.hash));
+    let (same, different): (Vec<Read>, Vec<Read>) = rows.into_iter().partition(|read| {
+        known
+            .get(&read.identity)
+            .is_some_and(|known| known.hash == read.hash)
+    });
     prepared.unchanged = same.len() as u64;
     for (line, outcome) in in_parallel(different, |read| (read.line, recognise(read, now))) {
         match outcome {
-            Ok(changed) if options.dry_run => match (known.contains_key(&changed.identity), changed.imported.is_open) {
-                (false, _) => prepared.dry.created += 1,
-                (true, true) => prepared.dry.updated += 1,
-                (true, false) => prepared.dry.closed += 1,
-            },
+            Ok(changed) if options.dry_run => {
+                match (known.contains_key(&changed.identity), changed.imported.is_open) {
+                    (false, _) => prepared.dry.created += 1,
+                    (true, true) => prepared.dry.updated += 1,
+                    (true, false) => prepared.dry.closed += 1,
+                }
+            }
             Ok(changed) => prepared.changed.push(changed),
             Err(error) => prepared.rejected.push((line, error)),
         }
@@ -209,7 +228,13 @@ fn read_row(line: &Line, options: &ImportOptions) -> Result<Read, RowError> {
     let row = ImportRow::parse(bytes)?;
     let identity = row.identity()?;
     let employer = employer_of(&row, options)?;
-    Ok(Read { line: line.number, identity, hash: hash_of(bytes), employer, row })
+    Ok(Read {
+        line: line.number,
+        identity,
+        hash: hash_of(bytes),
+        employer,
+        row,
+    })
 }
 
 fn employer_of(row: &ImportRow, options: &ImportOptions) -> Result<RowEmployer, RowError> {
@@ -217,7 +242,10 @@ fn employer_of(row: &ImportRow, options: &ImportOptions) -> Result<RowEmployer, 
     match &options.employer {
         EmployerChoice::Slug(slug) => {
             let name = named.map_or_else(|| slug.clone(), |employer| employer.name);
-            Ok(RowEmployer { name, slug: slug.clone() })
+            Ok(RowEmployer {
+                name,
+                slug: slug.clone(),
+            })
         }
         EmployerChoice::FromCompany => {
             named.ok_or_else(|| RowError::new("employer_missing", "the row has neither company nor employer"))
@@ -233,8 +261,19 @@ fn employer_of(row: &ImportRow, options: &ImportOptions) -> Result<RowEmployer, 
 }
 
 fn recognise(read: Read, now: Timestamp) -> Result<Changed, RowError> {
-    let Read { identity, hash, employer, row, .. } = read;
-    Ok(Changed { identity, employer, hash, imported: row.into_posting(now)? })
+    let Read {
+        identity,
+        hash,
+        employer,
+        row,
+        ..
+    } = read;
+    Ok(Changed {
+        identity,
+        employer,
+        hash,
+        imported: row.into_posting(now)?,
+    })
 }
 
 /// 128 bits of a hash stand for an identity: a file of a million rows costs a few dozen megabytes.
@@ -247,7 +286,9 @@ fn fingerprint(identity: &Identity) -> [u8; 16] {
 
 /// `work` on every item, on all cores, results in the items' order.
 fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);
+    let threads = thread::available_parallelism()
+        .map_or(1, std::num::NonZero::get)
+        .min(16);
     let size = items.len().div_ceil(threads).max(1);
     let mut items = items.into_iter();
     let chunks: Vec<Vec<T>> = std::iter::from_fn(|| {
@@ -263,7 +304,11 @@ fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) ->
             .collect();
         threads
             .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .flat_map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     })
 }
