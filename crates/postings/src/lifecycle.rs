@@ -88,6 +88,7 @@ pub fn create(
         status: PostingStatus::Draft,
         version: 1,
         revision: None,
+        first_revision: None,
         content: Json(content),
         content_hash: Vec::new(),
         source: None,
@@ -388,7 +389,9 @@ fn save(tx: &mut DbConn, mut posting: Posting, now: Timestamp) -> Result<Posting
     posting.row.version = before + 1;
     posting.row.updated_at = now;
     if is_visible {
-        posting.row.revision = Some(revision::take(tx, Counter::Postings, 1)?);
+        let revision = revision::take(tx, Counter::Postings, 1)?;
+        posting.row.revision = Some(revision);
+        posting.row.first_revision.get_or_insert(revision);
     }
     let changed = diesel::update(
         postings::table

@@ -100,6 +100,8 @@ pub struct PostingRow {
     pub version: i32,
     /// Revision of the last visible change; none before the first publication.
     pub revision: Option<i64>,
+    /// Revision of the first publication here: alerts are owed a posting once, when it is new.
+    pub first_revision: Option<i64>,
     /// What it says.
     pub content: Json<PostingContent>,
     /// SHA-256 of the row it was imported from; of nothing when it was made here.

@@ -116,7 +116,7 @@ pub(crate) fn apply(
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = posting_versions)]
+#[diesel(table_name = posting_versions, treat_none_as_default_value = false)]
 struct Version {
     posting_id: Id,
     version: i32,
@@ -143,6 +143,7 @@ fn new_row(changed: Changed, employer_id: Id, revision: i64, random: &Random, no
         },
         version: 1,
         revision: Some(revision),
+        first_revision: imported.is_open.then_some(revision),
         content: Json(imported.content),
         content_hash: hash,
         source: Some(identity.source),
@@ -186,6 +187,9 @@ fn update(
     row.content_hash = changed.hash;
     row.version += 1;
     row.revision = Some(revision);
+    if imported.is_open {
+        row.first_revision.get_or_insert(revision);
+    }
     row.expires_at = Some(imported.expires_at);
     row.updated_at = now;
     diesel::update(postings::table.find(id)).set(&row).execute(tx)?;
