@@ -234,21 +234,17 @@ impl Batch {
             return Some(mail);
         }
         let held = mail.clone();
-        match self
+        let renewed = self
             .courier
             .db
             .write(move |tx| claim::renew(tx, &held, now))
-            .await
-        {
-            Ok(true) => {
-                mail.lease_expires_at = Some(now.plus(crate::LEASE));
-                Some(mail)
-            }
-            Ok(false) | Err(_) => {
-                report.lost += 1;
-                None
-            }
+            .await;
+        if !matches!(renewed, Ok(true)) {
+            report.lost += 1;
+            return None;
         }
+        mail.lease_expires_at = Some(now.plus(crate::LEASE));
+        Some(mail)
     }
 
     async fn suppress(&self, mail: &Mail, detail: &str, now: Timestamp) {
@@ -283,7 +279,7 @@ impl Batch {
                     break;
                 }
                 Err(error) => {
-                    tracing::warn!(mail = %mail.id, %error, "the outcome of a mail was not recorded")
+                    tracing::warn!(mail = %mail.id, %error, "the outcome of a mail was not recorded");
                 }
             }
         }

@@ -34,11 +34,3 @@ pub struct ListHeaders {
     /// The list's name in one word, such as `alerts`; becomes `List-Id: <alerts.example.com>`.
     pub list: String,
 }
-
-/// The column `headers` of the outbox.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredHeaders {
-    /// See [`Draft::list`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) list: Option<ListHeaders>,
-}

@@ -52,6 +52,14 @@ impl LinkKey {
         BASE64URL_NOPAD.encode(&token)
     }
 
+    /// A secret of 256 bits (43 characters) that follows from `text`, but only for who has the key.
+    pub fn derive(&self, purpose: &str, text: &str) -> String {
+        let mut signed = purpose.as_bytes().to_vec();
+        signed.extend_from_slice(b"\0\0");
+        signed.extend_from_slice(text.as_bytes());
+        BASE64URL_NOPAD.encode(hmac::sign(&self.0, &signed).as_ref())
+    }
+
     /// The id in `token`, when this key signed it for `purpose`.
     pub fn verify(&self, purpose: &str, token: &str) -> Option<Id> {
         let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;

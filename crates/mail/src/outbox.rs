@@ -6,7 +6,6 @@ use serde::Serialize;
 use store::schema::outbox;
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, on_each};
 
-use crate::draft::StoredHeaders;
 use crate::{Draft, EmailAddress, GIVE_UP_AFTER, ListHeaders};
 
 /// How long a claimed mail belongs to the process that claimed it; longer than all timeouts of one SMTP delivery.
@@ -49,7 +48,7 @@ pub struct Mail {
     pub text_body: String,
     /// The `text/html` part.
     pub html_body: String,
-    pub(crate) headers: Json<StoredHeaders>,
+    pub(crate) headers: Json<Option<ListHeaders>>,
     /// Where it stands.
     pub state: MailState,
     /// Deliveries begun so far.
@@ -71,7 +70,7 @@ pub struct Mail {
 impl Mail {
     /// The list headers; present on bulk mail only.
     pub fn list(&self) -> Option<&ListHeaders> {
-        self.headers.0.list.as_ref()
+        self.headers.0.as_ref()
     }
 }
 
@@ -85,14 +84,14 @@ struct NewMail<'a> {
     subject: &'a str,
     text_body: &'a str,
     html_body: &'a str,
-    headers: Json<StoredHeaders>,
+    headers: Json<Option<ListHeaders>>,
     state: MailState,
     attempts: i32,
     next_attempt_at: Timestamp,
     not_after: Timestamp,
     lease_holder: Option<Id>,
     lease_expires_at: Option<Timestamp>,
-    last_error: Option<&'a str>,
+    last_error: Option<String>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
 }
@@ -125,9 +124,7 @@ fn new_mail<'a>(draft: &'a Draft, random: &Random, now: Timestamp) -> NewMail<'a
         subject: &draft.subject,
         text_body: &draft.text,
         html_body: &draft.html,
-        headers: Json(StoredHeaders {
-            list: draft.list.clone(),
-        }),
+        headers: Json(draft.list.clone()),
         state: MailState::Queued,
         attempts: 0,
         next_attempt_at: now,
@@ -174,6 +171,22 @@ pub fn list_for_recipient(
         .order(outbox::id.desc())
         .limit(limit)
         .load(conn)?)
+}
+
+/// How many mails of these kinds were written for `address` after `since`: what a limit on mails caused by strangers
+/// looks at.
+pub fn count_recent(
+    conn: &mut DbConn,
+    address: &EmailAddress,
+    kinds: &[&str],
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    Ok(outbox::table
+        .filter(outbox::recipient.eq(address))
+        .filter(outbox::kind.eq_any(kinds))
+        .filter(outbox::created_at.gt(since))
+        .count()
+        .get_result(conn)?)
 }
 
 /// How many mails there are by state.

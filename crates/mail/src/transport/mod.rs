@@ -94,7 +94,7 @@ impl Delivery {
 #[derive(Debug)]
 pub(crate) enum Carrier {
     File(PathBuf),
-    Smtp(smtp::Line),
+    Smtp(Box<smtp::Line>),
     Memory(MemoryMailbox),
 }
 
@@ -102,7 +102,7 @@ impl Carrier {
     pub(crate) fn new(transport: &Transport, hello: &str) -> Self {
         match transport {
             Transport::File(dir) => Self::File(dir.clone()),
-            Transport::Smtp(config) => Self::Smtp(smtp::Line::new((**config).clone(), hello)),
+            Transport::Smtp(config) => Self::Smtp(Box::new(smtp::Line::new((**config).clone(), hello))),
             Transport::Memory(mailbox) => Self::Memory(mailbox.clone()),
         }
     }
