@@ -1,0 +1,209 @@
+//! The mails of this crate.
+
+use jiff::SignedDuration;
+use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig};
+use store::{DbConn, Random, StoreError, Timestamp};
+
+/// Kinds of mail that a stranger can cause by typing an address.
+pub(crate) const CAUSED_BY_STRANGERS: [&str; 3] = [VERIFY, RESET, KNOWN];
+
+/// Proof of an address.
+pub(crate) const VERIFY: &str = "verify_email";
+/// A new password.
+pub(crate) const RESET: &str = "reset_password";
+/// Somebody registered with an address that has an account.
+pub(crate) const KNOWN: &str = "account_exists";
+/// A password was changed.
+pub(crate) const CHANGED: &str = "password_changed";
+/// Invitation to an employer.
+pub(crate) const INVITATION: &str = "invitation";
+
+/// What mails are written with.
+#[derive(Debug, Clone, Copy)]
+pub struct Letters<'a> {
+    /// Who we are and where.
+    pub config: &'a MailConfig,
+    /// Makes tokens and ids.
+    pub random: &'a Random,
+}
+
+/// A mail's text, before it has a recipient.
+pub(crate) struct Letter {
+    pub(crate) kind: &'static str,
+    pub(crate) subject: String,
+    pub(crate) layout: Layout,
+}
+
+impl Letters<'_> {
+    /// Puts `letter` into the outbox; false when one with the same `dedup_key` is there already.
+    pub(crate) fn send(
+        &self,
+        tx: &mut DbConn,
+        letter: Letter,
+        recipient: &EmailAddress,
+        dedup_key: String,
+        worth_for: SignedDuration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let rendered = letter.layout.render(self.config);
+        let draft = Draft {
+            kind: letter.kind,
+            recipient: recipient.clone(),
+            subject: letter.subject,
+            text: rendered.text,
+            html: rendered.html,
+            list: None,
+            dedup_key,
+            not_after: now.plus(worth_for),
+        };
+        Ok(mail::enqueue(tx, &[draft], self.random, now)? == 1)
+    }
+
+    pub(crate) fn verify_email(&self, token: &str) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: VERIFY,
+            subject: format!("Confirm your address for {site}"),
+            layout: Layout {
+                title: "Confirm your address".to_owned(),
+                preheader: "One click and your account is ready.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "Somebody, most likely you, made an account with this address at {site}. Confirm that it is yours:"
+                    )),
+                    self.button("Confirm my address", "/verify-email", token),
+                    Block::Paragraph("Or paste this code where you are asked for it:".to_owned()),
+                    Block::Code(token.to_owned()),
+                    Block::Paragraph("Link and code work once, within 24 hours.".to_owned()),
+                ],
+                footer: not_you(
+                    "If it was not you, do nothing: without confirmation the account cannot be used.",
+                ),
+            },
+        }
+    }
+
+    pub(crate) fn account_exists(&self) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: KNOWN,
+            subject: format!("You already have an account at {site}"),
+            layout: Layout {
+                title: "You already have an account".to_owned(),
+                preheader: "Sign in, or choose a new password.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "Somebody, most likely you, tried to register with this address at {site}. There is an account \
+                         already, and nothing was changed. You can sign in, or choose a new password if you forgot yours:"
+                    )),
+                    Block::Button {
+                        label: "Choose a new password".to_owned(),
+                        url: self.config.url("/forgot-password"),
+                    },
+                ],
+                footer: not_you("If it was not you, do nothing: your account is as safe as before."),
+            },
+        }
+    }
+
+    pub(crate) fn reset_password(&self, token: &str) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: RESET,
+            subject: format!("Choose a new password for {site}"),
+            layout: Layout {
+                title: "Choose a new password".to_owned(),
+                preheader: "The link works once, within an hour.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "Somebody, most likely you, asked for a new password for your account at {site}."
+                    )),
+                    self.button("Choose a new password", "/reset-password", token),
+                    Block::Paragraph("Or paste this code where you are asked for it:".to_owned()),
+                    Block::Code(token.to_owned()),
+                    Block::Paragraph(
+                        "Link and code work once, within an hour. The new password signs you out everywhere."
+                            .to_owned(),
+                    ),
+                ],
+                footer: not_you("If it was not you, do nothing: your password stays as it is."),
+            },
+        }
+    }
+
+    pub(crate) fn password_changed(&self) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: CHANGED,
+            subject: format!("Your password for {site} was changed"),
+            layout: Layout {
+                title: "Your password was changed".to_owned(),
+                preheader: "If that was you, all is well.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "The password of your account at {site} was changed, and other devices were signed out."
+                    )),
+                    Block::Paragraph(
+                        "If it was not you, take the account back with a new password:".to_owned(),
+                    ),
+                    Block::Button {
+                        label: "Choose a new password".to_owned(),
+                        url: self.config.url("/forgot-password"),
+                    },
+                ],
+                footer: not_you("You get this mail because it is about the safety of your account."),
+            },
+        }
+    }
+
+    pub(crate) fn invitation(&self, employer: &str, inviter: &str, role: crate::Role, token: &str) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: INVITATION,
+            subject: format!("{inviter} invites you to {employer} at {site}"),
+            layout: Layout {
+                title: format!("Join {employer}"),
+                preheader: format!("{inviter} invites you as {role}."),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "{inviter} invites you to work on the postings of {employer} at {site}, as {role}. \
+                         You need an account with this address."
+                    )),
+                    self.button("Accept the invitation", "/accept-invitation", token),
+                    Block::Paragraph("Or paste this code where you are asked for it:".to_owned()),
+                    Block::Code(token.to_owned()),
+                    Block::Paragraph("Link and code work once, within 7 days.".to_owned()),
+                ],
+                footer: not_you("If you do not know the sender, do nothing."),
+            },
+        }
+    }
+
+    fn button(&self, label: &str, path: &str, token: &str) -> Block {
+        Block::Button {
+            label: label.to_owned(),
+            url: format!("{}?token={token}", self.config.url(path)),
+        }
+    }
+
+    fn site(&self) -> &str {
+        let host = self
+            .config
+            .public_url
+            .split_once("://")
+            .map_or("", |(_, host)| host);
+        let name = self.config.from.name.as_str();
+        if name.is_empty() {
+            host.trim_end_matches('/')
+        } else {
+            name
+        }
+    }
+}
+
+fn not_you(reason: &str) -> Footer {
+    Footer {
+        reason: reason.to_owned(),
+        links: Vec::new(),
+    }
+}

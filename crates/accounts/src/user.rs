@@ -1,0 +1,126 @@
+//! Users.
+
+use diesel::prelude::*;
+use mail::EmailAddress;
+use serde::Serialize;
+use store::schema::users;
+use store::{DbConn, Id, StoreError, Timestamp, cols};
+
+/// A person with an account.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, utoipa::ToSchema)]
+#[diesel(table_name = users)]
+pub struct User {
+    /// Identifier.
+    pub id: Id,
+    /// Where mails go; also the name at sign-in.
+    pub email: EmailAddress,
+    /// How they want to be called.
+    pub name: String,
+    /// When they proved that the address is theirs.
+    pub verified_at: Option<Timestamp>,
+    /// Whether they run this installation.
+    pub is_operator: bool,
+    /// Grows with each change.
+    pub version: i32,
+    /// When they registered.
+    pub created_at: Timestamp,
+    /// When they last changed something.
+    pub updated_at: Timestamp,
+}
+
+/// What a user can change about themselves.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// A new name, 1 to 120 characters.
+    pub name: Option<String>,
+}
+
+/// Why a user was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// There is no such user.
+    #[error("there is no such user")]
+    NotFound,
+    /// Somebody else changed it meanwhile.
+    #[error("the user was changed meanwhile")]
+    VersionConflict,
+    /// A name that is empty, longer than 120 characters, or has control characters.
+    #[error("a name has 1 to 120 characters")]
+    Name,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<diesel::result::Error> for UserError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// `name` without spaces at its ends, when it can be shown as somebody's name.
+pub(crate) fn clean_name(name: &str) -> Option<&str> {
+    let trimmed = name.trim();
+    let fits = (1..=120).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
+    fits.then_some(trimmed)
+}
+
+/// The user `id`.
+pub fn find_user(conn: &mut DbConn, id: Id) -> Result<Option<User>, StoreError> {
+    Ok(users::table
+        .find(id)
+        .select(cols::<User>())
+        .first(conn)
+        .optional()?)
+}
+
+/// The user with the address `email`.
+pub fn find_user_by_email(conn: &mut DbConn, email: &EmailAddress) -> Result<Option<User>, StoreError> {
+    Ok(users::table
+        .filter(users::email.eq(email))
+        .select(cols::<User>())
+        .first(conn)
+        .optional()?)
+}
+
+/// Changes the user `id`, when it is still at `expected_version` (any, when `None`), and returns it.
+pub fn update_user(
+    tx: &mut DbConn,
+    id: Id,
+    change: &UserChange,
+    expected_version: Option<i32>,
+    now: Timestamp,
+) -> Result<User, UserError> {
+    let current = find_user(tx, id)?.ok_or(UserError::NotFound)?;
+    let version = expected_version.unwrap_or(current.version);
+    let name = match &change.name {
+        Some(name) => clean_name(name).ok_or(UserError::Name)?,
+        None => &current.name,
+    };
+    diesel::update(users::table.find(id).filter(users::version.eq(version)))
+        .set((
+            users::name.eq(name),
+            users::version.eq(version + 1),
+            users::updated_at.eq(now),
+        ))
+        .returning(cols::<User>())
+        .get_result(tx)
+        .optional()?
+        .ok_or(UserError::VersionConflict)
+}
+
+/// Makes the user with the address `email` an operator; false when there is none. Their address counts as verified.
+pub fn make_operator(tx: &mut DbConn, email: &EmailAddress, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(user) = find_user_by_email(tx, email)? else {
+        return Ok(false);
+    };
+    let changed = diesel::update(users::table.find(user.id))
+        .set((
+            users::is_operator.eq(true),
+            users::verified_at.eq(user.verified_at.unwrap_or(now)),
+            users::version.eq(users::version + 1),
+            users::updated_at.eq(now),
+        ))
+        .execute(tx)?;
+    Ok(changed == 1)
+}
