@@ -1,7 +1,7 @@
 //! Deciding what a posting is about from what was found in it.
 
 use crate::evidence::{Findings, slot};
-use crate::work_terms::{find_employment_type, find_workplace};
+use crate::work_terms::{title_employment_type, title_workplace};
 use crate::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace, recognise_seniority};
 
 /// What a title and a text say, and why.
@@ -45,8 +45,10 @@ const TITLE_DECIDES: f32 = 7.5;
 /// Title points of one supporting word, and the text points it needs beside it.
 const TITLE_HINTS: f32 = 2.9;
 const TEXT_BESIDE_HINT: f32 = 4.0;
+/// Title points that decide where there is no text to speak of.
+const TITLE_ALONE: f32 = 5.0;
 /// Text points that decide for a title that only says "engineer", and the lead they need over the second discipline.
-const TEXT_DECIDES: f32 = 9.0;
+const TEXT_DECIDES: f32 = 8.0;
 const TEXT_LEAD: f32 = 1.25;
 
 impl Taxonomy {
@@ -66,14 +68,21 @@ impl Taxonomy {
         let environments = Environment::ALL.iter().zip(findings.environments);
         Recognised {
             discipline,
-            specialties: discipline.map(|chosen| self.specialties_of(&findings, chosen)).unwrap_or_default(),
+            specialties: discipline
+                .map(|chosen| self.specialties_of(&findings, chosen))
+                .unwrap_or_default(),
             skills: self.skills_of(&findings),
             seniority: recognise_seniority(title),
-            employment_type: find_employment_type(title, text),
-            workplace: find_workplace(title, text),
-            environment: environments.filter(|(_, count)| *count >= 1).map(|(environment, _)| *environment).collect(),
+            employment_type: title_employment_type(title).or(findings.employment_type),
+            workplace: title_workplace(title).or(findings.workplace),
+            environment: environments
+                .filter(|(_, count)| *count >= 1)
+                .map(|(environment, _)| *environment)
+                .collect(),
             scores,
-            evidence: discipline.map(|chosen| self.evidence_of(&findings, chosen)).unwrap_or_default(),
+            evidence: discipline
+                .map(|chosen| self.evidence_of(&findings, chosen))
+                .unwrap_or_default(),
         }
     }
 
@@ -87,15 +96,28 @@ impl Taxonomy {
         }
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let best = ranked.first().map_or(0.0, |(points, _)| *points);
-        let near = ranked.into_iter().filter(|(points, _)| *points * 3.0 >= best).take(3);
-        near.filter_map(|(_, index)| Some(self.specialties().get(index)?.id.clone())).collect()
+        let near = ranked
+            .into_iter()
+            .filter(|(points, _)| *points * 3.0 >= best)
+            .take(3);
+        near.filter_map(|(_, index)| Some(self.specialties().get(index)?.id.clone()))
+            .collect()
     }
 
     fn skills_of(&self, findings: &Findings) -> Vec<String> {
-        let mut ranked: Vec<(u16, usize)> =
-            findings.skills.iter().enumerate().filter(|(_, count)| **count > 0).map(|(at, count)| (*count, at)).collect();
+        let mut ranked: Vec<(u16, usize)> = findings
+            .skills
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(at, count)| (*count, at))
+            .collect();
         ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        ranked.into_iter().take(24).filter_map(|(_, index)| Some(self.skills().get(index)?.id.clone())).collect()
+        ranked
+            .into_iter()
+            .take(24)
+            .filter_map(|(_, index)| Some(self.skills().get(index)?.id.clone()))
+            .collect()
     }
 
     fn evidence_of(&self, findings: &Findings, chosen: Discipline) -> Vec<Evidence> {
@@ -104,10 +126,19 @@ impl Taxonomy {
             if *discipline != chosen {
                 continue;
             }
-            let text = String::from_utf8_lossy(&self.terms.phrases[*phrase].text).trim().to_owned();
-            match counted.iter_mut().find(|have| have.phrase == text && have.in_title == *in_title) {
+            let text = String::from_utf8_lossy(&self.terms.phrases[*phrase].text)
+                .trim()
+                .to_owned();
+            match counted
+                .iter_mut()
+                .find(|have| have.phrase == text && have.in_title == *in_title)
+            {
                 Some(have) => have.points += points,
-                None => counted.push(Evidence { phrase: text, in_title: *in_title, points: *points }),
+                None => counted.push(Evidence {
+                    phrase: text,
+                    in_title: *in_title,
+                    points: *points,
+                }),
             }
         }
         counted.sort_by(|a, b| b.points.total_cmp(&a.points));
@@ -127,22 +158,46 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     }
     let mut ranked = Discipline::ALL.to_vec();
     ranked.sort_by(|a, b| combined(findings, slot(*b)).total_cmp(&combined(findings, slot(*a))));
-    let best_by_title = ranked.iter().copied().find(|d| findings.title[slot(*d)] >= TITLE_DECIDES);
+    let best_by_title = ranked
+        .iter()
+        .copied()
+        .find(|d| findings.title[slot(*d)] >= TITLE_DECIDES);
     if let Some(best) = best_by_title {
         return Some(best);
     }
     let best = *ranked.first()?;
     let (title, text) = (findings.title[slot(best)], findings.text[slot(best)]);
     if findings.adjacent {
-        let supported = title >= TITLE_HINTS && text >= 2.0 * TEXT_BESIDE_HINT;
+        let supported =
+            title >= TITLE_HINTS && text >= 2.0 * TEXT_BESIDE_HINT && is_named_enough(findings, best);
         return supported.then_some(best);
+    }
+    if findings.title_only {
+        let software = matches!(best, Discipline::DistributedSystems | Discipline::MlPlatform);
+        let certain = software || findings.named[slot(best)] > 0;
+        return (title >= TITLE_ALONE && certain).then_some(best);
+    }
+    if !is_named_enough(findings, best) {
+        return None;
     }
     if title >= TITLE_HINTS && text >= TEXT_BESIDE_HINT {
         return Some(best);
     }
     let second = ranked.get(1).map_or(0.0, |d| findings.text[slot(*d)]);
-    let clear = text >= TEXT_DECIDES && text >= second * TEXT_LEAD;
+    // Every backend has a database, a queue and a cloud: only a text that speaks of distributed systems is about them.
+    let everyday = best == Discipline::DistributedSystems && findings.named[slot(best)] < 2;
+    let leads = text >= second * TEXT_LEAD || text >= TEXT_CAP;
+    let clear = text >= TEXT_DECIDES && leads && !everyday;
     (findings.open && clear).then_some(best)
+}
+
+/// Chillers, switchgear and circuit boards are everywhere: a text is about a data center or about silicon only when it says
+/// so.
+fn is_named_enough(findings: &Findings, discipline: Discipline) -> bool {
+    match discipline {
+        Discipline::Silicon | Discipline::DataCenter => findings.named[slot(discipline)] >= 2,
+        _ => true,
+    }
 }
 
 #[cfg(test)]

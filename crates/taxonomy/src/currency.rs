@@ -37,7 +37,10 @@ impl Currency {
     /// Three ASCII letters in any case, whether or not the table knows them.
     fn letters(code: &str) -> Option<Self> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;
-        bytes.iter().all(u8::is_ascii_alphabetic).then(|| Self(bytes.map(|b| b.to_ascii_uppercase())))
+        bytes
+            .iter()
+            .all(u8::is_ascii_alphabetic)
+            .then(|| Self(bytes.map(|b| b.to_ascii_uppercase())))
     }
 }
 
@@ -91,8 +94,10 @@ struct RatesFile {
 }
 
 static BUNDLED: LazyLock<Rates> = LazyLock::new(|| {
-    Rates::from_toml(include_str!("../../../config/taxonomy/rates.toml"))
-        .unwrap_or_else(|_| Rates { date: String::new(), per_usd: BTreeMap::from([(Currency::USD, 1.0)]) })
+    Rates::from_toml(include_str!("../../../config/taxonomy/rates.toml")).unwrap_or_else(|_| Rates {
+        date: String::new(),
+        per_usd: BTreeMap::from([(Currency::USD, 1.0)]),
+    })
 });
 
 impl Rates {
@@ -109,14 +114,18 @@ impl Rates {
         let file: RatesFile = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut per_usd = BTreeMap::new();
         for (code, rate) in file.per_usd {
-            let currency = Currency::letters(&code).ok_or_else(|| format!("{code:?} is not a currency code"))?;
+            let currency =
+                Currency::letters(&code).ok_or_else(|| format!("{code:?} is not a currency code"))?;
             if !(rate.is_finite() && rate > 0.0) {
                 return Err(format!("the rate of {code} must be above zero"));
             }
             per_usd.insert(currency, rate);
         }
         per_usd.insert(Currency::USD, 1.0);
-        Ok(Self { date: file.date, per_usd })
+        Ok(Self {
+            date: file.date,
+            per_usd,
+        })
     }
 
     /// The day of the table, `YYYY-MM-DD`.

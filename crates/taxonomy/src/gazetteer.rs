@@ -40,10 +40,6 @@ impl Gazetteer {
         &BUNDLED
     }
 
-    pub(crate) fn table(&self) -> &Table {
-        &self.table
-    }
-
     /// Reads a location string as employers and applicant systems write it: `Austin, TX`, `US-TX-Austin`,
     /// `San Francisco, CA; New York, NY`, `Remote (United States | Canada)`, `4 Locations` (nothing).
     ///
@@ -76,7 +72,11 @@ impl Gazetteer {
 
     /// The English name of a country by its two-letter code, upper case.
     pub fn country_name(&self, code: &str) -> Option<&str> {
-        if code.len() == 2 { self.table.country_name(two_letters(code)) } else { None }
+        if code.len() == 2 {
+            self.table.country_name(two_letters(code))
+        } else {
+            None
+        }
     }
 
     /// Whether this is a two-letter country code, upper case.
@@ -86,7 +86,10 @@ impl Gazetteer {
 
     /// Codes and English names of all countries, by code.
     pub fn countries(&self) -> impl Iterator<Item = (String, &str)> {
-        self.table.countries.iter().map(|(code, name)| (letters(*code), &**name))
+        self.table
+            .countries
+            .iter()
+            .map(|(code, name)| (letters(*code), &**name))
     }
 
     /// The two-letter code of a country by code (two or three letters), name or usual other name, any case.
@@ -101,16 +104,36 @@ impl Gazetteer {
         if folded.is_empty() || limit == 0 {
             return Vec::new();
         }
-        let named = |place: Place, population| NamedPlace { label: place.label(), place, population };
+        let named = |place: Place, population| NamedPlace {
+            label: place.label(),
+            place,
+            population,
+        };
         let mut found: Vec<NamedPlace> = Vec::new();
         if let Some(index) = self.table.preferred(&folded) {
-            found.extend(self.table.place_of(index).map(|place| named(place, self.table.cities[index as usize].population)));
+            found.extend(
+                self.table
+                    .place_of(index)
+                    .map(|place| named(place, self.table.cities[index as usize].population)),
+            );
         }
         if folded.len() >= 3 {
-            let countries = self.table.countries.iter().filter(|(_, name)| fold(name).starts_with(&folded)).take(2);
+            let countries = self
+                .table
+                .countries
+                .iter()
+                .filter(|(_, name)| fold(name).starts_with(&folded))
+                .take(2);
             for (code, name) in countries {
-                let place = Place { country: Some(letters(*code)), ..Place::default() };
-                found.push(NamedPlace { label: name.to_string(), place, population: 0 });
+                let place = Place {
+                    country: Some(letters(*code)),
+                    ..Place::default()
+                };
+                found.push(NamedPlace {
+                    label: name.to_string(),
+                    place,
+                    population: 0,
+                });
             }
         }
         for index in self.table.cities_starting(&folded).take(limit) {

@@ -19,8 +19,14 @@ fn shown(raw: &str) -> String {
 fn location_strings_as_employers_write_them_are_read() {
     let table = [
         ("Austin, TX", "Austin, TX, US"),
-        ("San Francisco, CA; New York, NY", "San Francisco, CA, US; New York City, NY, US"),
-        ("San Francisco; New York City; Seattle", "San Francisco, CA, US; New York City, NY, US; Seattle, WA, US"),
+        (
+            "San Francisco, CA; New York, NY",
+            "San Francisco, CA, US; New York City, NY, US",
+        ),
+        (
+            "San Francisco; New York City; Seattle",
+            "San Francisco, CA, US; New York City, NY, US; Seattle, WA, US",
+        ),
         ("Remote (United States | Canada)", "+remote[US CA]"),
         ("Remote - US", "+remote[US]"),
         ("US-TX-Austin", "Austin, TX, US"),
@@ -30,7 +36,10 @@ fn location_strings_as_employers_write_them_are_read() {
         ("London, England, United Kingdom", "London, England, GB"),
         ("München", "Munich, Bavaria, DE"),
         ("Bay Area", "San Francisco Bay Area, CA, US"),
-        ("SF Bay Area, CA / Remote", "San Francisco Bay Area, CA, US +remote[]"),
+        (
+            "SF Bay Area, CA / Remote",
+            "San Francisco Bay Area, CA, US +remote[]",
+        ),
         ("4 Locations", ""),
         ("NYC", "New York City, NY, US"),
         ("Ashburn, VA", "Ashburn, VA, US"),
@@ -49,7 +58,10 @@ fn location_strings_as_employers_write_them_are_read() {
         ("Dublin, D, IE", "Dublin, Leinster, IE"),
         ("Australia, Sydney", "Sydney, NSW, AU"),
         ("California - San Francisco", "San Francisco, CA, US"),
-        ("Dubai, London, Paris, Hong Kong", "Dubai, Dubai, AE; London, England, GB; Paris, Île-de-France, FR; Hong Kong, HK"),
+        (
+            "Dubai, London, Paris, Hong Kong",
+            "Dubai, Dubai, AE; London, England, GB; Paris, Île-de-France, FR; Hong Kong, HK",
+        ),
         ("Washington, DC", "Washington, DC, US"),
         ("Washington D.C.", "Washington, DC, US"),
         ("Redmond, Washington, USA", "Redmond, WA, US"),
@@ -64,7 +76,23 @@ fn location_strings_as_employers_write_them_are_read() {
         ("Hybrid", "+hybrid"),
         ("Texas", "TX, US"),
         ("Germany", "DE"),
-        ("Livingston, NJ / New York, NY / Sunnyvale, CA", "Livingston, NJ, US; New York City, NY, US; Sunnyvale, CA, US"),
+        (
+            "Livingston, NJ / New York, NY / Sunnyvale, CA",
+            "Livingston, NJ, US; New York City, NY, US; Sunnyvale, CA, US",
+        ),
+        ("Annapolis Junction, MD", "Annapolis Junction, MD, US"),
+        ("Austin TX", "Austin, TX, US"),
+        ("Toronto Canada", "Toronto, ON, CA"),
+        ("San Francisco-Hybrid", "San Francisco, CA, US +hybrid"),
+        ("Remote / Australia", "+remote[AU]"),
+        ("Home based - Worldwide", "+remote[WORLDWIDE]"),
+        ("Various Locations within Korea (Republic of)", "KR"),
+        (
+            "Sydney, Australia | Remote-Friendly, Australia",
+            "Sydney, NSW, AU +remote[AU]",
+        ),
+        ("Netherlands", "NL"),
+        ("United States- Tupelo, Mississippi", "Tupelo, MS, US"),
         ("Headquarters", ""),
         ("", ""),
     ];
@@ -75,7 +103,12 @@ fn location_strings_as_employers_write_them_are_read() {
 
 #[test]
 fn a_place_typed_by_a_person_is_found() {
-    let find = |text: &str| Gazetteer::bundled().find(text).map(|place| place.label()).unwrap_or_default();
+    let find = |text: &str| {
+        Gazetteer::bundled()
+            .find(text)
+            .map(|place| place.label())
+            .unwrap_or_default()
+    };
     for (text, expected) in [
         ("Austin,TX", "Austin, TX, US"),
         ("austin", "Austin, TX, US"),
@@ -118,15 +151,34 @@ fn countries_have_names_and_codes() {
 
 #[test]
 fn completion_gives_the_most_populous_first() {
-    let labels: Vec<String> = Gazetteer::bundled().complete("aust", 5).into_iter().map(|place| place.label).collect();
-    assert!(labels.contains(&"Australia".to_owned()) && labels.contains(&"Austin, TX, US".to_owned()), "{labels:?}");
+    let labels: Vec<String> = Gazetteer::bundled()
+        .complete("aust", 5)
+        .into_iter()
+        .map(|place| place.label)
+        .collect();
+    assert!(
+        labels.contains(&"Australia".to_owned()) && labels.contains(&"Austin, TX, US".to_owned()),
+        "{labels:?}"
+    );
     assert_eq!(Gazetteer::bundled().complete("", 5), Vec::new());
     assert_eq!(Gazetteer::bundled().complete("san", 3).len(), 3);
 }
 
 #[test]
 fn odd_strings_do_not_break_the_reader() {
-    for raw in ["-", ",,,", "()", "/", "- - -", "🙂", "日本", "a,b,c,d,e,f,g", "Remote;Remote;;", "US-", "–"] {
+    for raw in [
+        "-",
+        ",,,",
+        "()",
+        "/",
+        "- - -",
+        "🙂",
+        "日本",
+        "a,b,c,d,e,f,g",
+        "Remote;Remote;;",
+        "US-",
+        "–",
+    ] {
         let _ = Gazetteer::bundled().resolve(raw);
         let _ = Gazetteer::bundled().find(raw);
         let _ = Gazetteer::bundled().complete(raw, 3);

@@ -37,7 +37,11 @@ impl Amount {
     /// [`InvalidAmount`] when negative or above 10^14.
     pub fn from_hundredths(hundredths: i64) -> Result<Self, InvalidAmount> {
         let limit = (Self::LIMIT_UNITS * 100.0) as i64;
-        if (0..=limit).contains(&hundredths) { Ok(Self(hundredths)) } else { Err(InvalidAmount) }
+        if (0..=limit).contains(&hundredths) {
+            Ok(Self(hundredths))
+        } else {
+            Err(InvalidAmount)
+        }
     }
 
     /// The sum in hundredths of the main unit.
@@ -124,8 +128,14 @@ mod tests {
         assert_eq!(serde_json::to_string(&amount(48.5)).unwrap(), "48.5");
         assert_eq!(serde_json::to_string(&amount(48.25)).unwrap(), "48.25");
         assert_eq!(amount(48.5).to_string(), "48.50");
-        assert_eq!(serde_json::from_str::<Amount>("48.25").unwrap().hundredths(), 4825);
-        assert_eq!(serde_json::from_str::<Amount>("210000").unwrap().hundredths(), 21_000_000);
+        assert_eq!(
+            serde_json::from_str::<Amount>("48.25").unwrap().hundredths(),
+            4825
+        );
+        assert_eq!(
+            serde_json::from_str::<Amount>("210000").unwrap().hundredths(),
+            21_000_000
+        );
     }
 
     #[test]
@@ -152,8 +162,26 @@ mod tests {
     #[test]
     fn another_currency_is_converted_by_the_table() {
         let rates = Rates::from_toml("date = \"2026-01-01\"\n[per_usd]\nEUR = 0.8\n").unwrap();
-        assert_eq!(yearly(amount(80_000.0), Currency::EUR, PayPeriod::Year, Currency::USD, &rates), 100_000);
-        assert_eq!(yearly(amount(100_000.0), Currency::USD, PayPeriod::Year, Currency::EUR, &rates), 80_000);
+        assert_eq!(
+            yearly(
+                amount(80_000.0),
+                Currency::EUR,
+                PayPeriod::Year,
+                Currency::USD,
+                &rates
+            ),
+            100_000
+        );
+        assert_eq!(
+            yearly(
+                amount(100_000.0),
+                Currency::USD,
+                PayPeriod::Year,
+                Currency::EUR,
+                &rates
+            ),
+            80_000
+        );
     }
 
     #[test]

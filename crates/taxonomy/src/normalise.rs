@@ -20,7 +20,11 @@ pub(crate) fn fold_into(text: &str, out: &mut String) {
 pub(crate) fn key(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if matches!(c, '+' | '#') { out.push(c) } else { push_folded(c, &mut out) }
+        if matches!(c, '+' | '#') {
+            out.push(c);
+        } else {
+            push_folded(c, &mut out);
+        }
     }
     out
 }
@@ -158,9 +162,12 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_case_accents_and_punctuation() {
-        for (one, other) in
-            [("München", "munchen"), ("São Paulo", "sao-paulo"), ("Łódź", "Lodz"), ("St. Louis", "st louis")]
-        {
+        for (one, other) in [
+            ("München", "munchen"),
+            ("São Paulo", "sao-paulo"),
+            ("Łódź", "Lodz"),
+            ("St. Louis", "st louis"),
+        ] {
             assert_eq!(fold(one), fold(other), "{one}");
         }
         assert_ne!(key("C++"), key("C"));
@@ -169,7 +176,10 @@ mod tests {
 
     #[test]
     fn running_text_keeps_its_words_and_loses_its_marks() {
-        assert_eq!(spaced("C++, C#; SI/PI – “Pre-Silicon” + more…"), " C++ C# SI PI Pre Silicon more");
+        assert_eq!(
+            spaced("C++, C#; SI/PI – “Pre-Silicon” + more…"),
+            " C++ C# SI PI Pre Silicon more"
+        );
         assert_eq!(spaced("  München\u{a0}日本 "), " München 日本");
         assert_eq!(spaced(""), "");
     }

@@ -29,7 +29,9 @@ pub fn find_pay_in_text(text: &str) -> Option<PayRange> {
     let all = figures(text);
     let mut second_choice = None;
     for index in 0..all.len() {
-        let Some(candidate) = range_at(text, &all, index) else { continue };
+        let Some(candidate) = range_at(text, &all, index) else {
+            continue;
+        };
         if !candidate.is_pay_in_context(text) {
             continue;
         }
@@ -37,8 +39,10 @@ pub fn find_pay_in_text(text: &str) -> Option<PayRange> {
         if stated.is_none() && !candidate.is_range {
             continue;
         }
-        let Some(found) = candidate.finish(stated) else { continue };
-        let before = window_before(text, candidate.start, 60).to_lowercase();
+        let Some(found) = candidate.finish(stated) else {
+            continue;
+        };
+        let before = last_sentence(window_before(text, candidate.start, 60)).to_lowercase();
         let is_total = before.contains("ote") || before.contains("on-target") || before.contains("total");
         if !is_total {
             return Some(found);
@@ -48,15 +52,56 @@ pub fn find_pay_in_text(text: &str) -> Option<PayRange> {
     second_choice
 }
 
-const NOT_PAY_BEHIND: &[&str] =
-    &["raised", "funding", "valuation", "revenue", "in arr", " arr", "series ", "budget", "stipend", "referral"];
+const NOT_PAY_BEHIND: &[&str] = &[
+    "raised",
+    "funding",
+    "valuation",
+    "revenue",
+    "in arr",
+    " arr",
+    "series ",
+    "budget",
+    "stipend",
+    "referral",
+];
 
-const PAY_WORDS: &[&str] =
-    &["salary", "salaries", "pay ", "pay:", "paid", "compensation", "base ", "wage", "hourly", "remuneration", "ote"];
+const PAY_WORDS: &[&str] = &[
+    "salary",
+    "salaries",
+    "pay ",
+    "pay:",
+    "paid",
+    "compensation",
+    "base ",
+    "wage",
+    "hourly",
+    "remuneration",
+    "ote",
+];
 
 const OTHER_MONEY: &[&str] = &[
-    "bonus of", "sign-on", "signing", "stipend", "reimburse", "budget", "raised", "funding", "valu", "revenue",
-    "allowance", "401", "fine", "penalt", "insur", "invest", "grant", "fund", "contribut", "match", "credit", "referral",
+    "bonus of",
+    "sign-on",
+    "signing",
+    "stipend",
+    "reimburse",
+    "budget",
+    "raised",
+    "funding",
+    "valu",
+    "revenue",
+    "allowance",
+    "401",
+    "fine",
+    "penalt",
+    "insur",
+    "invest",
+    "grant",
+    "fund",
+    "contribut",
+    "match",
+    "credit",
+    "referral",
 ];
 
 /// A figure or range before its period is known.
@@ -75,11 +120,20 @@ fn range_at(text: &str, all: &[Figure], index: usize) -> Option<Candidate> {
     if first.not_pay || first.value <= 0.0 {
         return None;
     }
-    let second = all.get(index + 1).filter(|second| joins(&text[first.end..second.start]));
+    let second = all
+        .get(index + 1)
+        .filter(|second| joins(&text[first.end..second.start]));
     let Some(second) = second else {
         let currency = first.currency?;
         let (min, max) = open_end(text, first);
-        return Some(Candidate { min, max, currency, start: first.start, end: first.end, is_range: false });
+        return Some(Candidate {
+            min,
+            max,
+            currency,
+            start: first.start,
+            end: first.end,
+            is_range: false,
+        });
     };
     if second.not_pay {
         return None;
@@ -114,7 +168,8 @@ fn joins(between: &str) -> bool {
     for word in lower.split_whitespace() {
         match word {
             "-" | "–" | "—" | "−" | "to" | "and" | "/yr-" | "until" | "bis" | "à" => seen = true,
-            "/yr" | "/hr" | "/hour" | "/year" | "per" | "year" | "hour" | "annually" | "a" | "an" | "yearly" => {}
+            "/yr" | "/hr" | "/hour" | "/year" | "per" | "year" | "hour" | "annually" | "a" | "an"
+            | "yearly" => {}
             _ => {
                 let core = word.trim_start_matches(['/', 'y', 'h', 'r']);
                 if !core.is_empty() && core.chars().all(|c| matches!(c, '-' | '–' | '—')) {
@@ -135,7 +190,9 @@ fn open_end(text: &str, figure: &Figure) -> (Option<f64>, Option<f64>) {
         return (None, Some(figure.value));
     }
     let behind = text[figure.end..].trim_start();
-    let from = ["from", "at least", "minimum", "starting at", "min"].iter().any(|word| before.ends_with(word));
+    let from = ["from", "at least", "minimum", "starting at", "min"]
+        .iter()
+        .any(|word| before.ends_with(word));
     if from || behind.starts_with('+') {
         return (Some(figure.value), None);
     }
@@ -157,18 +214,27 @@ impl Candidate {
             return None;
         }
         let amount = |value: Option<f64>| value.and_then(|value| Amount::from_f64(value).ok());
-        Some(PayRange { min: amount(self.min), max: amount(self.max), currency: self.currency, period })
+        Some(PayRange {
+            min: amount(self.min),
+            max: amount(self.max),
+            currency: self.currency,
+            period,
+        })
     }
 
     /// Whether the words around say that this is pay and not some other money.
     fn is_pay_in_context(&self, text: &str) -> bool {
         let before = window_before(text, self.start, 140).to_lowercase();
-        let close = window_before(text, self.start, 40).to_lowercase();
+        let close = last_sentence(window_before(text, self.start, 40)).to_lowercase();
         let behind = window_after(text, self.end, 40).to_lowercase();
-        if OTHER_MONEY.iter().any(|word| close.contains(word)) || NOT_PAY_BEHIND.iter().any(|w| behind.contains(w)) {
+        if OTHER_MONEY.iter().any(|word| close.contains(word))
+            || NOT_PAY_BEHIND.iter().any(|w| behind.contains(w))
+        {
             return false;
         }
-        PAY_WORDS.iter().any(|word| before.contains(word) || behind.contains(word))
+        PAY_WORDS
+            .iter()
+            .any(|word| before.contains(word) || behind.contains(word))
             || (self.is_range && behind.trim_start().starts_with("per "))
             || (self.is_range && (behind.contains("annual") || behind.contains("per year")))
     }
@@ -203,18 +269,23 @@ fn period_around(text: &str, start: usize, end: usize) -> Option<PayPeriod> {
     let between = window_after(text, start, end - start).to_lowercase();
     let behind = window_after(text, end, 40).to_lowercase();
     let before = window_before(text, start, 60).to_lowercase();
-    first_period(&behind, 28).or_else(|| first_period(&between, 80)).or_else(|| {
-        const HINTS: &[(&str, PayPeriod)] = &[
-            ("hourly", PayPeriod::Hour),
-            ("daily rate", PayPeriod::Day),
-            ("day rate", PayPeriod::Day),
-            ("weekly", PayPeriod::Week),
-            ("monthly", PayPeriod::Month),
-            ("annual", PayPeriod::Year),
-            ("yearly", PayPeriod::Year),
-        ];
-        HINTS.iter().find(|(word, _)| before.contains(word)).map(|(_, period)| *period)
-    })
+    first_period(&behind, 28)
+        .or_else(|| first_period(&between, 80))
+        .or_else(|| {
+            const HINTS: &[(&str, PayPeriod)] = &[
+                ("hourly", PayPeriod::Hour),
+                ("daily rate", PayPeriod::Day),
+                ("day rate", PayPeriod::Day),
+                ("weekly", PayPeriod::Week),
+                ("monthly", PayPeriod::Month),
+                ("annual", PayPeriod::Year),
+                ("yearly", PayPeriod::Year),
+            ];
+            HINTS
+                .iter()
+                .find(|(word, _)| before.contains(word))
+                .map(|(_, period)| *period)
+        })
 }
 
 /// The period word that starts first within `limit` bytes.
@@ -262,8 +333,21 @@ fn first_period(text: &str, limit: usize) -> Option<PayPeriod> {
         .map(|(_, period)| period)
 }
 
+/// What stands behind the last full stop or line end.
+fn last_sentence(text: &str) -> &str {
+    let cut = text
+        .rfind(". ")
+        .map(|at| at + 2)
+        .max(text.rfind('\n').map(|at| at + 1));
+    &text[cut.unwrap_or(0)..]
+}
+
 fn has_currency_code(text: &str) -> bool {
-    ["USD", "EUR", "GBP", "CHF", "CAD", "AUD", "SGD", "PLN", "SEK", "INR", "JPY"].iter().any(|c| text.contains(c))
+    [
+        "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "SGD", "PLN", "SEK", "INR", "JPY",
+    ]
+    .iter()
+    .any(|c| text.contains(c))
 }
 
 fn window_before(text: &str, at: usize, bytes: usize) -> &str {

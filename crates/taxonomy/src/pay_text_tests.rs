@@ -1,9 +1,17 @@
 use super::*;
 
 fn shown(range: Option<PayRange>) -> String {
-    let Some(range) = range else { return "none".to_owned() };
+    let Some(range) = range else {
+        return "none".to_owned();
+    };
     let end = |amount: Option<Amount>| amount.map_or_else(|| "..".to_owned(), |a| a.to_string());
-    format!("{} {} {} {}", end(range.min), end(range.max), range.currency, range.period)
+    format!(
+        "{} {} {} {}",
+        end(range.min),
+        end(range.max),
+        range.currency,
+        range.period
+    )
 }
 
 #[test]
@@ -43,9 +51,24 @@ fn pay_as_employers_write_it_is_read() {
 #[test]
 fn other_money_and_other_numbers_are_not_pay() {
     for text in [
-        "$400M raised", "we raised $400 million", "$5B", "401(k)", "401(k) match of 4%", "0.01% – 0.05%", "10,000 GPUs",
-        "5+ years", "", "competitive", "100 MW", "$1,000,000,000 valuation", "$3", "24/7", "2026-2027", "₹25 LPA",
-        "$20,000 in funding", "$0 - $0",
+        "$400M raised",
+        "we raised $400 million",
+        "$5B",
+        "401(k)",
+        "401(k) match of 4%",
+        "0.01% – 0.05%",
+        "10,000 GPUs",
+        "5+ years",
+        "",
+        "competitive",
+        "100 MW",
+        "$1,000,000,000 valuation",
+        "$3",
+        "24/7",
+        "2026-2027",
+        "₹25 LPA",
+        "$20,000 in funding",
+        "$0 - $0",
     ] {
         assert_eq!(parse_pay(text), None, "{text}");
     }
@@ -77,7 +100,18 @@ fn a_description_without_pay_gives_none() {
 
 #[test]
 fn odd_bytes_do_not_break_the_reader() {
-    for text in ["$", "€€€", "$1,", "1’", "£ 5\u{a0}", "k€", "$9'9’9", "🙂$80k🙂", "80\u{202f}000 €", "USD"] {
+    for text in [
+        "$",
+        "€€€",
+        "$1,",
+        "1’",
+        "£ 5\u{a0}",
+        "k€",
+        "$9'9’9",
+        "🙂$80k🙂",
+        "80\u{202f}000 €",
+        "USD",
+    ] {
         let _ = parse_pay(text);
         let _ = find_pay_in_text(&format!("salary {text} per year 日本"));
     }

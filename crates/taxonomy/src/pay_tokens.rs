@@ -49,9 +49,9 @@ pub(crate) fn figures(text: &str) -> Vec<Figure> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let begins =
-            bytes[at].is_ascii_digit() && (at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.'))
-                || bytes[at].is_ascii_digit() && mark_before(text, at).is_some();
+        let begins = bytes[at].is_ascii_digit()
+            && (at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.'))
+            || bytes[at].is_ascii_digit() && mark_before(text, at).is_some();
         if !begins {
             at += 1;
             continue;
@@ -97,9 +97,14 @@ fn number(text: &str, start: usize) -> (usize, f64) {
             at += 1;
             continue;
         }
-        let Some(separator) = text[at..].chars().next() else { break };
+        let Some(separator) = text[at..].chars().next() else {
+            break;
+        };
         let next = at + separator.len_utf8();
-        let run = bytes[next.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let run = bytes[next.min(bytes.len())..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         let leading = digits.len() <= 3 || digits.len() % 3 != 1;
         let groups = matches!(separator, ',' | '.' | '\'' | '’' | '\u{a0}' | '\u{202f}' | ' ');
         if groups && run == 3 && leading && !digits.contains('.') && digits != "0" {
@@ -121,11 +126,15 @@ fn multiplier(text: &str, at: usize) -> (usize, f64, bool) {
     let rest = &text[at..];
     let trimmed = rest.trim_start_matches(' ');
     let from = at + rest.len() - trimmed.len();
-    let word: String = trimmed.chars().take_while(|c| c.is_alphabetic()).take(9).collect();
+    let word: String = trimmed
+        .chars()
+        .take_while(|c| c.is_alphabetic())
+        .take(9)
+        .collect();
     match word.to_lowercase().as_str() {
         "k" | "tsd" | "thousand" => (from + word.len(), 1_000.0, false),
-        "m" | "mm" | "mn" | "mio" | "million" | "millions" | "b" | "bn" | "billion" | "billions" | "t" | "trillion"
-        | "lpa" | "lakh" | "lakhs" | "mw" | "gw" | "kw" => (from + word.len(), 1.0, true),
+        "m" | "mm" | "mn" | "mio" | "million" | "millions" | "b" | "bn" | "billion" | "billions" | "t"
+        | "trillion" | "lpa" | "lakh" | "lakhs" | "mw" | "gw" | "kw" => (from + word.len(), 1.0, true),
         _ => (at, 1.0, false),
     }
 }
@@ -133,7 +142,9 @@ fn multiplier(text: &str, at: usize) -> (usize, f64, bool) {
 fn mark_before(text: &str, at: usize) -> Option<(usize, Currency)> {
     let head = text[..at].trim_end_matches([' ', '\u{a0}']);
     for (mark, code) in MARKS {
-        let Some(from) = head.len().checked_sub(mark.len()) else { continue };
+        let Some(from) = head.len().checked_sub(mark.len()) else {
+            continue;
+        };
         if head.is_char_boundary(from) && head[from..].eq_ignore_ascii_case(mark) {
             let letter = mark.as_bytes()[0].is_ascii_alphabetic();
             if letter && from > 0 && head.as_bytes()[from - 1].is_ascii_alphabetic() {
@@ -163,8 +174,8 @@ fn mark_behind(text: &str, at: usize) -> Option<(usize, Currency)> {
     let rest = text[at..].trim_start_matches([' ', '\u{a0}']);
     let from = text.len() - rest.len();
     for (mark, code) in [("€", "EUR"), ("£", "GBP"), ("zł", "PLN")] {
-        if rest.starts_with(mark) {
-            let next = rest[mark.len()..].trim_start().as_bytes().first();
+        if let Some(behind) = rest.strip_prefix(mark) {
+            let next = behind.trim_start().as_bytes().first();
             // "€70k – €90k" and "70k €90k": a mark directly before the next number belongs to that.
             return match next {
                 Some(b) if b.is_ascii_digit() => None,
@@ -175,7 +186,10 @@ fn mark_behind(text: &str, at: usize) -> Option<(usize, Currency)> {
     let code = rest.get(..3)?;
     let alone = !rest[3..].starts_with(|c: char| c.is_alphanumeric() || c == '$');
     let behind = rest[3..].trim_start();
-    if !alone || !code.bytes().all(|b| b.is_ascii_uppercase()) || behind.starts_with(|c: char| c.is_ascii_digit()) {
+    if !alone
+        || !code.bytes().all(|b| b.is_ascii_uppercase())
+        || behind.starts_with(|c: char| c.is_ascii_digit())
+    {
         return None;
     }
     Some((from + 3, code.parse().ok()?))

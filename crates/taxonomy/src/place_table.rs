@@ -31,8 +31,10 @@ pub struct Place {
 impl Place {
     /// The place as people read it: `Austin, TX, US`; empty when nothing is known.
     pub fn label(&self) -> String {
-        let parts: Vec<&str> =
-            [&self.city, &self.region, &self.country].into_iter().filter_map(Option::as_deref).collect();
+        let parts: Vec<&str> = [&self.city, &self.region, &self.country]
+            .into_iter()
+            .filter_map(Option::as_deref)
+            .collect();
         parts.join(", ")
     }
 }
@@ -151,7 +153,10 @@ impl Table {
                     self.add_region(iso2, code, name);
                 }
                 ["P", name, iso2, code, lat, lon, population, alternates] => {
-                    let region = by_code.get(&(iso2.to_owned(), code.to_owned())).copied().unwrap_or(u16::MAX);
+                    let region = by_code
+                        .get(&(iso2.to_owned(), code.to_owned()))
+                        .copied()
+                        .unwrap_or(u16::MAX);
                     let city = City {
                         name: name.into(),
                         country: two_letters(iso2),
@@ -182,7 +187,11 @@ impl Table {
 
     fn add_region(&mut self, iso2: &str, code: &str, name: &str) {
         let index = self.regions.len() as u16;
-        self.regions.push(Region { country: two_letters(iso2), code: code.into(), name: name.into() });
+        self.regions.push(Region {
+            country: two_letters(iso2),
+            code: code.into(),
+            name: name.into(),
+        });
         let short = code.bytes().all(|b| b.is_ascii_alphabetic());
         let words = [Some(name), short.then_some(code)];
         for word in words.into_iter().flatten() {
@@ -192,7 +201,11 @@ impl Table {
 
     fn add_city(&mut self, city: City, key: &mut String) {
         crate::normalise::fold_into(&city.name, key);
-        self.names.push(NameEntry { hash: hash(key), alternate: false, city: self.cities.len() as u32 });
+        self.names.push(NameEntry {
+            hash: hash(key),
+            alternate: false,
+            city: self.cities.len() as u32,
+        });
         self.folded.push_str(key);
         self.folded_ends.push(self.folded.len() as u32);
         self.cities.push(city);
@@ -201,7 +214,11 @@ impl Table {
     fn add_name(&mut self, name: &str, city: u32, key: &mut String) {
         crate::normalise::fold_into(name, key);
         if !key.is_empty() {
-            self.names.push(NameEntry { hash: hash(key), alternate: true, city });
+            self.names.push(NameEntry {
+                hash: hash(key),
+                alternate: true,
+                city,
+            });
         }
     }
 
@@ -216,11 +233,21 @@ impl Table {
             }
         }
         for place in extra.place {
-            let city = self.own_city(&place.name, &place.region, &place.country, (place.latitude, place.longitude));
+            let city = self.own_city(
+                &place.name,
+                &place.region,
+                &place.country,
+                (place.latitude, place.longitude),
+            );
             self.add_city(city, &mut key);
         }
         for area in extra.area {
-            let city = self.own_city(&area.label, &area.region, &area.country, (area.latitude, area.longitude));
+            let city = self.own_city(
+                &area.label,
+                &area.region,
+                &area.country,
+                (area.latitude, area.longitude),
+            );
             self.add_city(city, &mut key);
             let index = self.cities.len() as u32 - 1;
             for name in &area.names {
@@ -230,7 +257,9 @@ impl Table {
         }
         self.names.sort_unstable();
         for (name, target) in extra.alias {
-            let Some((city_name, rest)) = target.split_once(", ") else { continue };
+            let Some((city_name, rest)) = target.split_once(", ") else {
+                continue;
+            };
             if let Some(index) = self.city_of_target(city_name, rest) {
                 self.preferred.insert(hash(&fold(&name)), index);
                 self.add_name(&name, index, &mut key);
@@ -246,28 +275,45 @@ impl Table {
 
     fn own_city(&self, name: &str, region: &str, country: &str, point: (f32, f32)) -> City {
         let country = two_letters(country);
-        let region = self.regions_named(&fold(region)).find(|index| self.regions[usize::from(*index)].country == country);
+        let region = self
+            .regions_named(&fold(region))
+            .find(|index| self.regions[usize::from(*index)].country == country);
         let region = region.unwrap_or(u16::MAX);
-        City { name: name.into(), country, region, latitude: point.0, longitude: point.1, population: 0, ours: true }
+        City {
+            name: name.into(),
+            country,
+            region,
+            latitude: point.0,
+            longitude: point.1,
+            population: 0,
+            ours: true,
+        }
     }
 
     fn region_of_target(&self, target: &str) -> Option<u16> {
         let (code, country) = target.split_once(", ")?;
         let country = two_letters(country);
-        let at = self.regions.iter().position(|region| region.country == country && &*region.code == code)?;
+        let at = self
+            .regions
+            .iter()
+            .position(|region| region.country == country && &*region.code == code)?;
         Some(at as u16)
     }
 
     fn city_of_target(&self, name: &str, target: &str) -> Option<u32> {
         let region = self.region_of_target(target)?;
-        self.cities_named(&fold(name)).find(|index| self.cities[*index as usize].region == region)
+        self.cities_named(&fold(name))
+            .find(|index| self.cities[*index as usize].region == region)
     }
 
     /// Indices of the cities with this folded name: by primary name first, each kind most populous first.
     pub(crate) fn cities_named(&self, folded: &str) -> impl Iterator<Item = u32> + '_ {
         let hash = hash(folded);
         let from = self.names.partition_point(|entry| entry.hash < hash);
-        self.names[from..].iter().take_while(move |entry| entry.hash == hash).map(|entry| entry.city)
+        self.names[from..]
+            .iter()
+            .take_while(move |entry| entry.hash == hash)
+            .map(|entry| entry.city)
     }
 
     /// Indices of the cities whose own name, not an alternate one, is this.
@@ -293,24 +339,38 @@ impl Table {
     }
 
     pub(crate) fn country_name(&self, code: [u8; 2]) -> Option<&str> {
-        let at = self.countries.binary_search_by_key(&code, |(code, _)| *code).ok()?;
+        let at = self
+            .countries
+            .binary_search_by_key(&code, |(code, _)| *code)
+            .ok()?;
         Some(&self.countries[at].1)
     }
 
     /// Cities whose folded primary name starts with `folded`, most populous first.
     pub(crate) fn cities_starting<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = u32> + 'a {
-        self.folded_ends.iter().enumerate().filter_map(move |(index, end)| {
-            let start = if index == 0 { 0 } else { self.folded_ends[index - 1] };
-            let name = self.folded.as_bytes().get(start as usize..*end as usize)?;
-            name.starts_with(folded.as_bytes()).then_some(index as u32)
-        })
+        self.folded_ends
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, end)| {
+                let start = if index == 0 {
+                    0
+                } else {
+                    self.folded_ends[index - 1]
+                };
+                let name = self.folded.as_bytes().get(start as usize..*end as usize)?;
+                name.starts_with(folded.as_bytes()).then_some(index as u32)
+            })
     }
 
     /// The region as places carry it: letters in the US, Canada and Australia, else the name.
     pub(crate) fn region_label(&self, index: u16) -> Option<String> {
         let region = self.regions.get(usize::from(index))?;
         let letters = matches!(&region.country, b"US" | b"CA" | b"AU");
-        Some(if letters { region.code.to_string() } else { region.name.to_string() })
+        Some(if letters {
+            region.code.to_string()
+        } else {
+            region.name.to_string()
+        })
     }
 
     pub(crate) fn place_of(&self, index: u32) -> Option<Place> {
@@ -338,5 +398,7 @@ pub(crate) fn two_letters(code: &str) -> [u8; 2] {
 
 /// FNV-1a, 64 bits.
 fn hash(key: &str) -> u64 {
-    key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

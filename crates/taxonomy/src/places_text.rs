@@ -13,14 +13,73 @@ const BARE_CITY_FROM: u32 = 15_000;
 
 /// Words of a group that say nothing about where.
 const NOISE: &[&str] = &[
-    "hq", "headquarters", "headquarter", "office", "offices", "onsite", "onlocation", "inoffice", "inperson", "based", "only",
-    "hub", "area", "metro", "metropolitan", "greater", "region", "campus", "remotely", "friendly", "eligible", "preferred",
-    "flexible", "or", "and", "in", "within", "the", "location", "locations", "various", "multiple", "from", "of", "any",
-    "field", "select", "fully", "full", "first", "optional", "possible", "option", "available", "home", "work", "us-based",
+    "hq",
+    "headquarters",
+    "headquarter",
+    "office",
+    "inoffice",
+    "offices",
+    "onsite",
+    "onlocation",
+    "inoffice",
+    "inperson",
+    "based",
+    "only",
+    "hub",
+    "area",
+    "metro",
+    "metropolitan",
+    "greater",
+    "region",
+    "campus",
+    "remotely",
+    "friendly",
+    "eligible",
+    "preferred",
+    "flexible",
+    "or",
+    "and",
+    "in",
+    "within",
+    "the",
+    "location",
+    "locations",
+    "various",
+    "multiple",
+    "from",
+    "of",
+    "any",
+    "field",
+    "select",
+    "with",
+    "republic",
+    "other",
+    "countries",
+    "hybrid",
+    "fully",
+    "full",
+    "first",
+    "optional",
+    "possible",
+    "option",
+    "available",
+    "home",
+    "work",
+    "us-based",
 ];
 
-const REMOTE_WORDS: &[&str] =
-    &["remote", "anywhere", "wfh", "virtual", "telework", "telecommute", "distributed", "remoto", "télétravail", "remotefriendly"];
+const REMOTE_WORDS: &[&str] = &[
+    "remote",
+    "anywhere",
+    "wfh",
+    "virtual",
+    "telework",
+    "telecommute",
+    "distributed",
+    "remoto",
+    "télétravail",
+    "remotefriendly",
+];
 
 /// A word of a group and what it may mean.
 struct Word<'a> {
@@ -31,55 +90,94 @@ struct Word<'a> {
 /// Everything a whole location string says.
 pub(crate) fn resolve(table: &Table, raw: &str) -> Resolved {
     let mut resolved = Resolved::default();
-    let lower = raw.to_lowercase();
-    let remote_all = is_remote(&lower);
-    for group in groups(table, raw) {
-        let lower_group = group.to_lowercase();
-        let remote_here = is_remote(&lower_group);
-        resolved.remote |= remote_here;
-        resolved.hybrid |= lower_group.contains("hybrid");
-        // "Remote (United States | Canada)": the countries inside belong to the remote outside.
-        let only_remote = remote_here || (remote_all && !has_city_groups(&lower));
-        read_group(table, group, only_remote, &mut resolved);
+    // "Remote (United States | Canada)", "Remote, US or Canada": the countries belong to the remote before them.
+    let opens_remote = raw.split_once('(').is_some_and(|(head, _)| is_only_remote(head));
+    // "Europe (Full Remote)": a remote behind one place belongs to that place.
+    let closes_remote = !raw.contains(';')
+        && raw
+            .split_once('(')
+            .is_some_and(|(_, tail)| is_only_remote(tail.trim_end_matches([')', ' '])));
+    let coarse = coarse_groups(table, raw);
+    let first_is_remote = coarse.first().is_some_and(|first| is_only_remote(first));
+    for coarse in coarse {
+        let groups = fine_groups(table, coarse);
+        let leads_remote = groups.len() > 1 && begins_remote_somewhere(groups[0]);
+        for group in groups {
+            let lower = group.to_lowercase();
+            let remote_here = is_remote(&lower);
+            resolved.remote |= remote_here;
+            resolved.hybrid |= lower.contains("hybrid");
+            // "Remote / Australia": a country on its own behind a bare "remote".
+            let alone = first_is_remote && table.country_named(&fold(group)).is_some();
+            read_group(
+                table,
+                group,
+                remote_here || opens_remote || closes_remote || leads_remote || alone,
+                &mut resolved,
+            );
+        }
     }
     resolved
 }
 
+fn is_only_remote(head: &str) -> bool {
+    is_remote(&head.to_lowercase()) && without_noise(head).is_none()
+}
+
+/// `Remote, US`: a remote word first, a place behind it.
+fn begins_remote_somewhere(group: &str) -> bool {
+    let first = group.split([',', ' ']).next().unwrap_or_default();
+    is_remote(&first.to_lowercase()) && without_noise(group.trim_start_matches(first)).is_some()
+}
+
 fn is_remote(lower: &str) -> bool {
-    lower.split(|c: char| !c.is_alphanumeric()).any(|word| REMOTE_WORDS.contains(&word))
-        || lower.contains("work from home")
+    lower
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| REMOTE_WORDS.contains(&word))
+        || ["work from home", "home based", "home-based"]
+            .iter()
+            .any(|phrase| lower.contains(phrase))
 }
 
-/// Whether the string lists separate places, so that "remote" in one says nothing about the others.
-fn has_city_groups(lower: &str) -> bool {
-    let head = lower.split(['(', '|']).next().unwrap_or_default();
-    !is_remote(head) || lower.contains(';')
-}
-
-/// The parts that name one place each. A part that is itself the name of a place is not cut further.
-fn groups<'a>(table: &Table, raw: &'a str) -> Vec<&'a str> {
+/// The parts between marks that always separate. A part that is itself the name of a place is not cut further.
+fn coarse_groups<'a>(table: &Table, raw: &'a str) -> Vec<&'a str> {
     let mut out = Vec::new();
-    for coarse in raw.split([';', '|', '•', '\n', '(', ')', '[', ']', '·', '&']) {
-        if is_name(table, coarse) {
-            out.push(coarse);
-            continue;
-        }
-        for fine in coarse.split('/') {
-            split_words(table, fine, &mut out);
+    for part in raw.split([';', '|', '•', '\n', '(', ')', '[', ']', '·']) {
+        if is_name(table, part) {
+            out.push(part);
+        } else {
+            out.extend(part.split('/'));
         }
     }
-    out.into_iter().map(str::trim).filter(|group| !group.is_empty()).collect()
+    out.into_iter()
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// One coarse part cut at "or", "and" and "&", unless it is a name.
+fn fine_groups<'a>(table: &Table, coarse: &'a str) -> Vec<&'a str> {
+    let mut out = Vec::new();
+    split_words(table, coarse, &mut out);
+    out.into_iter()
+        .map(str::trim)
+        .filter(|group| !group.is_empty())
+        .collect()
 }
 
 /// Cuts at " or " and " and ", unless the whole is a name ("Bosnia and Herzegovina").
 fn split_words<'a>(table: &Table, group: &'a str, out: &mut Vec<&'a str>) {
-    if is_name(table, group) || group.split(',').any(|part| part.contains(" and ") && is_name(table, part)) {
+    if is_name(table, group)
+        || group
+            .split(',')
+            .any(|part| part.contains(" and ") && is_name(table, part))
+    {
         out.push(group);
         return;
     }
     let mut rest = group;
     loop {
-        let cut = [" or ", " and ", " OR ", " AND ", " + "]
+        let cut = [" or ", " and ", " OR ", " AND ", " + ", " & "]
             .iter()
             .filter_map(|word| rest.find(word).map(|at| (at, at + word.len())))
             .min();
@@ -140,17 +238,25 @@ fn push_words<'a>(table: &Table, part: &'a str, words: &mut Vec<Word<'a>>) {
         return;
     }
     let folded = fold(part);
+    if is_noise(part) {
+        return;
+    }
     if is_name(table, part) || group_named(&folded).is_some() {
         words.push(Word { text: part, folded });
         return;
     }
     for separator in [" - ", " – ", " — ", "- ", " -", "-", "_", "–"] {
         if part.contains(separator) {
-            let pieces: Vec<&str> = part.split(separator).filter(|piece| !piece.trim().is_empty()).collect();
+            let pieces: Vec<&str> = part
+                .split(separator)
+                .filter(|piece| !piece.trim().is_empty())
+                .collect();
             let spaced = separator.contains(' ');
             let known = pieces.iter().filter(|piece| is_known_piece(table, piece)).count();
             if pieces.len() > 1 && (spaced || known == pieces.len() || known >= 2 || separator == "_") {
-                pieces.into_iter().for_each(|piece| push_words(table, piece, words));
+                for piece in pieces {
+                    push_words(table, piece, words);
+                }
                 return;
             }
         }
@@ -165,7 +271,7 @@ fn push_words<'a>(table: &Table, part: &'a str, words: &mut Vec<Word<'a>>) {
 
 fn is_known_piece(table: &Table, piece: &str) -> bool {
     let lower = piece.trim().to_lowercase();
-    is_name(table, piece) || is_remote(&lower) || NOISE.contains(&lower.as_str()) || group_named(&fold(piece)).is_some()
+    is_name(table, piece) || is_remote(&lower) || is_noise(piece) || group_named(&fold(piece)).is_some()
 }
 
 /// The part without noise words at both ends; `None` when nothing is left.
@@ -216,15 +322,28 @@ fn read_place(table: &Table, words: &[Word<'_>]) -> (usize, Option<Place>) {
         }
         // "Redwood City, US, California": a region after the country says more than the country.
         if let Some(city) = city_in(table, &first.folded, &words[reach].folded) {
-            let finer = words[1..reach].iter().find_map(|word| city_in(table, &first.folded, &word.folded));
-            let same = finer.filter(|finer| table.cities[*finer as usize].country == table.cities[city as usize].country);
+            let finer = words[1..reach]
+                .iter()
+                .find_map(|word| city_in(table, &first.folded, &word.folded));
+            let same = finer
+                .filter(|finer| table.cities[*finer as usize].country == table.cities[city as usize].country);
             return (reach + 1, table.place_of(same.unwrap_or(city)));
         }
     }
     if let Some(found) = region_or_unknown_city(table, words) {
         return found;
     }
-    (1, bare(table, &first.folded))
+    (
+        1,
+        bare(table, &first.folded).or_else(|| without_comma(table, first.text)),
+    )
+}
+
+/// `Austin TX`, `Toronto Canada`, `India Hyderabad`: the last or first word is the region or country.
+fn without_comma(table: &Table, text: &str) -> Option<Place> {
+    let (head, last) = text.rsplit_once(' ')?;
+    let (first, tail) = text.split_once(' ')?;
+    city_within(table, head, last).or_else(|| city_within(table, tail, first))
 }
 
 /// Whether a word between a city and its country can be passed over.
@@ -241,21 +360,35 @@ fn read_backwards(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Pl
     let second = words.get(1)?;
     let outer = &words[0].folded;
     if let Some(country) = table.country_named(outer) {
-        let region = table.regions_named(&second.folded).find(|r| table.regions[usize::from(*r)].country == country);
+        let region = table
+            .regions_named(&second.folded)
+            .find(|r| table.regions[usize::from(*r)].country == country);
         if let (Some(region), Some(third)) = (region, words.get(2)) {
-            let city = table.cities_named(&third.folded).find(|city| table.cities[*city as usize].region == region);
+            let city = table
+                .cities_named(&third.folded)
+                .find(|city| table.cities[*city as usize].region == region);
             if let Some(city) = city {
                 return Some((3, table.place_of(city)));
             }
-            let stranger = table.country_named(&third.folded).is_none() && !is_remote(&third.text.to_lowercase());
+            let stranger =
+                table.country_named(&third.folded).is_none() && !is_remote(&third.text.to_lowercase());
             if stranger && !is_name(table, third.text) {
                 return Some((3, Some(unknown_city(table, third.text, Some(region), country))));
             }
         }
         // "Singapore, Hong Kong" are two; "Singapore, Singapore" is one.
-        let city = table.cities_named(&second.folded).find(|city| table.cities[*city as usize].country == country);
-        if region.is_none() && let Some(city) = city {
-            return Some((2, table.place_of(city)));
+        let city = table
+            .cities_named(&second.folded)
+            .find(|city| table.cities[*city as usize].country == country);
+        if region.is_none()
+            && let Some(city) = city
+        {
+            let own_region = words.get(2).is_some_and(|word| {
+                table
+                    .regions_named(&word.folded)
+                    .any(|region| region == table.cities[city as usize].region)
+            });
+            return Some((if own_region { 3 } else { 2 }, table.place_of(city)));
         }
         if let Some(region) = region {
             let forwards = city_in(table, outer, &second.folded).is_some();
@@ -264,7 +397,9 @@ fn read_backwards(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Pl
         return None;
     }
     let region = table.regions_named(outer).next()?;
-    let city = table.cities_called(&second.folded).find(|city| table.cities[*city as usize].region == region)?;
+    let city = table
+        .cities_called(&second.folded)
+        .find(|city| table.cities[*city as usize].region == region)?;
     let qualified = table.country_named(&second.folded).is_some();
     let city_first = city_in(table, outer, &second.folded).is_some();
     (!qualified && !city_first).then(|| (2, table.place_of(city)))
@@ -273,14 +408,19 @@ fn read_backwards(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Pl
 /// `Texas, United States`, or a town the table does not have beside a region or country it has.
 fn region_or_unknown_city(table: &Table, words: &[Word<'_>]) -> Option<(usize, Option<Place>)> {
     let (first, second) = (&words[0], words.get(1)?);
-    let country = words.iter().skip(1).take(2).find_map(|word| table.country_named(&word.folded));
+    let country = words.get(2).and_then(|word| table.country_named(&word.folded));
     if let Some(country) = table.country_named(&second.folded) {
-        let region = table.regions_named(&first.folded).find(|r| table.regions[usize::from(*r)].country == country);
+        let region = table
+            .regions_named(&first.folded)
+            .find(|r| table.regions[usize::from(*r)].country == country);
         if let Some(region) = region {
             return Some((2, Some(region_place(table, region))));
         }
     }
     if table.country_named(&first.folded).is_some() || group_named(&first.folded).is_some() {
+        return None;
+    }
+    if first.folded.len() < 3 || best_region(table, &first.folded, |_| true).is_some() {
         return None;
     }
     let same_country = |r: &u16| country.is_none_or(|code| table.regions[usize::from(*r)].country == code);
@@ -292,7 +432,9 @@ fn region_or_unknown_city(table: &Table, words: &[Word<'_>]) -> Option<(usize, O
     }
     if let Some(region) = region {
         let code = table.regions[usize::from(region)].country;
-        let with_country = words.get(2).is_some_and(|word| table.country_named(&word.folded) == Some(code));
+        let with_country = words
+            .get(2)
+            .is_some_and(|word| table.country_named(&word.folded) == Some(code));
         let used = if with_country { 3 } else { 2 };
         return Some((used, Some(unknown_city(table, first.text, Some(region), code))));
     }
@@ -302,8 +444,13 @@ fn region_or_unknown_city(table: &Table, words: &[Word<'_>]) -> Option<(usize, O
 
 /// A region of this name, the United States first.
 fn best_region(table: &Table, folded: &str, fits: impl Fn(&u16) -> bool) -> Option<u16> {
-    let all: Vec<u16> = table.regions_named(folded).filter(|region| fits(region)).collect();
-    let home = all.iter().find(|region| table.regions[usize::from(**region)].country == *b"US");
+    let all: Vec<u16> = table
+        .regions_named(folded)
+        .filter(|region| fits(region))
+        .collect();
+    let home = all
+        .iter()
+        .find(|region| table.regions[usize::from(**region)].country == *b"US");
     home.or_else(|| all.first()).copied()
 }
 
@@ -336,7 +483,11 @@ fn city_in(table: &Table, city: &str, outer: &str) -> Option<u32> {
         return Some(index);
     }
     let size = |index: &u32| table.cities[*index as usize].population;
-    table.cities_called(city).filter(fits).max_by_key(size).or_else(|| table.cities_named(city).filter(fits).max_by_key(size))
+    table
+        .cities_called(city)
+        .filter(fits)
+        .max_by_key(size)
+        .or_else(|| table.cities_named(city).filter(fits).max_by_key(size))
 }
 
 /// [`city_in`] for typed text.
@@ -349,33 +500,48 @@ pub(crate) fn bare(table: &Table, folded: &str) -> Option<Place> {
     if let Some(index) = table.preferred(folded) {
         return table.place_of(index);
     }
-    let city = table
-        .cities_called(folded)
-        .find(|index| table.cities[*index as usize].population >= BARE_CITY_FROM || table.cities[*index as usize].ours);
+    let city = table.cities_called(folded).find(|index| {
+        table.cities[*index as usize].population >= BARE_CITY_FROM || table.cities[*index as usize].ours
+    });
     let country = table.country_named(folded);
     if let Some(code) = country {
         // Singapore, Hong Kong, Luxembourg: a city that is its country has a point on the map.
         let same = city.filter(|index| table.cities[*index as usize].country == code && folded.len() > 3);
         let ambiguous_state = folded.len() == 2 && US_FIRST.contains(&folded) || folded == "georgia";
-        return match (same, ambiguous_state.then(|| best_region(table, folded, |_| true)).flatten()) {
+        return match (
+            same,
+            ambiguous_state
+                .then(|| best_region(table, folded, |_| true))
+                .flatten(),
+        ) {
             (Some(index), _) => table.place_of(index),
             (None, Some(region)) => Some(region_place(table, region)),
-            (None, None) => Some(Place { country: Some(letters(code)), ..Place::default() }),
+            (None, None) => Some(Place {
+                country: Some(letters(code)),
+                ..Place::default()
+            }),
         };
     }
     let region = best_region(table, folded, |_| true).filter(|_| folded.len() > 1);
-    let region_is_state = region.is_some_and(|r| matches!(&table.regions[usize::from(r)].country, b"US" | b"CA" | b"AU"));
-    let city = city.filter(|index| !(region_is_state && table.cities[*index as usize].population < 1_000_000));
+    let region_is_state =
+        region.is_some_and(|r| matches!(&table.regions[usize::from(r)].country, b"US" | b"CA" | b"AU"));
+    let city =
+        city.filter(|index| !(region_is_state && table.cities[*index as usize].population < 1_000_000));
     if let Some(index) = city {
         return table.place_of(index);
     }
     if let Some(region) = region.filter(|_| region_is_state || folded.len() > 3) {
         return Some(region_place(table, region));
     }
-    let alternate = table.cities_named(folded).find(|index| table.cities[*index as usize].population >= BARE_CITY_FROM);
+    let alternate = table
+        .cities_named(folded)
+        .find(|index| table.cities[*index as usize].population >= BARE_CITY_FROM);
     let index = alternate.filter(|_| folded.chars().count() > 3)?;
     table.place_of(index)
 }
 
 /// Letters that mean a state of the United States before the country of that code.
-const US_FIRST: &[&str] = &["ca", "al", "ar", "ga", "il", "la", "ma", "md", "me", "mn", "mo", "ms", "mt", "nc", "ne", "pa", "sc", "sd", "tn", "va", "ky", "az", "co"];
+const US_FIRST: &[&str] = &[
+    "ca", "al", "ar", "ga", "il", "la", "ma", "md", "me", "mn", "mo", "ms", "mt", "nc", "ne", "pa", "sc",
+    "sd", "tn", "va", "ky", "az", "co",
+];

@@ -9,25 +9,57 @@ pub(crate) struct Group {
 }
 
 const GROUPS: &[Group] = &[
-    Group { id: "WORLDWIDE", names: &["worldwide", "global", "globally", "anywhere", "world", "anylocation", "international"], members: "*" },
+    Group {
+        id: "WORLDWIDE",
+        names: &[
+            "worldwide",
+            "global",
+            "globally",
+            "anywhere",
+            "world",
+            "anylocation",
+            "international",
+        ],
+        members: "*",
+    },
     Group {
         id: "EU",
         names: &["eu", "europeanunion", "eucountries"],
         members: "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE",
     },
-    Group { id: "EEA", names: &["eea", "europeaneconomicarea"], members: "EU IS LI NO" },
+    Group {
+        id: "EEA",
+        names: &["eea", "europeaneconomicarea"],
+        members: "EU IS LI NO",
+    },
     Group {
         id: "EUROPE",
         names: &["europe", "eur", "europa", "europeanregion", "westerneurope"],
         members: "EEA CH GB UA RS BA ME MK AL MD XK AD MC SM VA JE GG IM GI FO BY TR",
     },
-    Group { id: "DACH", names: &["dach"], members: "DE AT CH" },
-    Group { id: "NORDICS", names: &["nordics", "nordic", "scandinavia"], members: "DK FI IS NO SE" },
-    Group { id: "BENELUX", names: &["benelux"], members: "BE NL LU" },
-    Group { id: "CEE", names: &["cee", "easterneurope", "centraleasterneurope"], members: "PL CZ SK HU RO BG SI HR EE LV LT RS UA" },
+    Group {
+        id: "DACH",
+        names: &["dach"],
+        members: "DE AT CH",
+    },
+    Group {
+        id: "NORDICS",
+        names: &["nordics", "nordic", "scandinavia"],
+        members: "DK FI IS NO SE",
+    },
+    Group {
+        id: "BENELUX",
+        names: &["benelux"],
+        members: "BE NL LU",
+    },
+    Group {
+        id: "CEE",
+        names: &["cee", "easterneurope", "centraleasterneurope"],
+        members: "PL CZ SK HU RO BG SI HR EE LV LT RS UA",
+    },
     Group {
         id: "MENA",
-        names: &["mena", "middleeast", "gcc", "gulf"],
+        names: &["mena", "middleeast", "middleeastnorthafrica", "gcc", "gulf"],
         members: "AE SA QA KW BH OM JO LB IL IQ EG MA TN DZ LY YE SY PS IR",
     },
     Group {
@@ -35,27 +67,54 @@ const GROUPS: &[Group] = &[
         names: &["africa"],
         members: "ZA NG KE EG MA GH ET TZ UG RW SN CI CM TN DZ AO BW ZM ZW MZ NA MU MG ML BF BJ TG NE TD SD SS LY SO ER DJ GM GN GW SL LR CD CG GA GQ CF BI MW LS SZ CV SC KM ST MR EH",
     },
-    Group { id: "EMEA", names: &["emea"], members: "EUROPE MENA AFRICA" },
+    Group {
+        id: "EMEA",
+        names: &["emea"],
+        members: "EUROPE MENA AFRICA",
+    },
     Group {
         id: "ASIA",
         names: &["asia"],
         members: "IN CN JP KR TW HK MO SG MY TH VN ID PH PK BD LK NP KH LA MM MN KZ UZ KG TJ TM BN BT MV AF TL",
     },
-    Group { id: "APAC", names: &["apac", "asiapacific", "apj", "japac"], members: "ASIA AU NZ FJ PG" },
-    Group { id: "ANZ", names: &["anz", "oceania"], members: "AU NZ" },
-    Group { id: "SEA", names: &["southeastasia"], members: "SG MY TH VN ID PH KH LA MM BN" },
-    Group { id: "NORTH_AMERICA", names: &["northamerica", "namer", "noram"], members: "US CA MX" },
+    Group {
+        id: "APAC",
+        names: &["apac", "asiapacific", "apj", "japac"],
+        members: "ASIA AU NZ FJ PG",
+    },
+    Group {
+        id: "ANZ",
+        names: &["anz", "oceania"],
+        members: "AU NZ",
+    },
+    Group {
+        id: "SEA",
+        names: &["southeastasia", "sea"],
+        members: "SG MY TH VN ID PH KH LA MM BN",
+    },
+    Group {
+        id: "NORTH_AMERICA",
+        names: &["northamerica", "namer", "noram"],
+        members: "US CA MX",
+    },
     Group {
         id: "LATAM",
         names: &["latam", "latinamerica", "southamerica", "centralamerica"],
         members: "MX BR AR CL CO PE UY PY BO EC VE CR PA GT HN SV NI DO CU PR JM TT GY SR BZ HT",
     },
-    Group { id: "AMER", names: &["amer", "americas", "theamericas", "ams"], members: "US CA LATAM" },
+    Group {
+        id: "AMER",
+        names: &["amer", "americas", "theamericas", "ams"],
+        members: "US CA LATAM",
+    },
 ];
 
 /// The group a folded word means, e.g. `europeanunion` → `EU`.
 pub(crate) fn group_named(folded: &str) -> Option<&'static str> {
-    GROUPS.iter().find(|group| group.names.contains(&folded)).map(|group| group.id)
+    GROUPS
+        .iter()
+        .find(|group| group.names.contains(&folded))
+        .map(|group| group.id)
 }
 
 fn group(id: &str) -> Option<&'static Group> {
@@ -65,11 +124,19 @@ fn group(id: &str) -> Option<&'static Group> {
 /// Whether someone in `country` (two-letter code) may take work open to `region_or_country`: the code of that country, or
 /// a group such as `EU`, `EMEA`, `APAC`, `LATAM`, `AMER` or `worldwide`. `UK` means `GB`. Unknown words cover nothing.
 pub fn region_covers(region_or_country: &str, country: &str) -> bool {
-    let country = if country.eq_ignore_ascii_case("uk") { "GB" } else { country };
+    let country = if country.eq_ignore_ascii_case("uk") {
+        "GB"
+    } else {
+        country
+    };
     if country.len() != 2 {
         return false;
     }
-    let wanted = if region_or_country.eq_ignore_ascii_case("uk") { "GB" } else { region_or_country };
+    let wanted = if region_or_country.eq_ignore_ascii_case("uk") {
+        "GB"
+    } else {
+        region_or_country
+    };
     if wanted.eq_ignore_ascii_case(country) {
         return true;
     }

@@ -13,7 +13,10 @@ pub fn recognise_seniority(title: &str) -> Option<Seniority> {
     spaced_into(title, &mut prepared);
     let lower = String::from_utf8_lossy(&prepared).to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
-    student(&words).or_else(|| leader(&words)).or_else(|| rank(&words)).or_else(|| level(&words))
+    student(&words)
+        .or_else(|| leader(&words))
+        .or_else(|| rank(&words))
+        .or_else(|| level(&words))
 }
 
 fn pair(words: &[&str], first: &str, second: &str) -> bool {
@@ -21,7 +24,16 @@ fn pair(words: &[&str], first: &str, second: &str) -> bool {
 }
 
 fn student(words: &[&str]) -> Option<Seniority> {
-    let intern = ["intern", "interns", "internship", "internships", "coop", "werkstudent", "stagiaire", "trainee"];
+    let intern = [
+        "intern",
+        "interns",
+        "internship",
+        "internships",
+        "coop",
+        "werkstudent",
+        "stagiaire",
+        "trainee",
+    ];
     let is_student = words.iter().any(|word| intern.contains(word))
         || pair(words, "co", "op")
         || pair(words, "working", "student")
@@ -31,8 +43,25 @@ fn student(words: &[&str]) -> Option<Seniority> {
 }
 
 fn leader(words: &[&str]) -> Option<Seniority> {
-    const CHIEFS: &[&str] = &["ceo", "cto", "cfo", "coo", "cio", "cmo", "cpo", "ciso", "cro", "svp", "evp", "vp", "avp", "president"];
-    let assistant = words.iter().any(|word| matches!(*word, "assistant" | "to" | "office"));
+    const CHIEFS: &[&str] = &[
+        "ceo",
+        "cto",
+        "cfo",
+        "coo",
+        "cio",
+        "cmo",
+        "cpo",
+        "ciso",
+        "cro",
+        "svp",
+        "evp",
+        "vp",
+        "avp",
+        "president",
+    ];
+    let assistant = words
+        .iter()
+        .any(|word| matches!(*word, "assistant" | "to" | "office"));
     let chief = words.windows(2).any(|two| two[0] == "chief" && two[1] != "of")
         && words.contains(&"officer")
         && !assistant;
@@ -51,9 +80,34 @@ fn leader(words: &[&str]) -> Option<Seniority> {
 /// Whether "manager" or "supervisor" means leading people.
 fn leads_people(words: &[&str]) -> bool {
     const NOT_PEOPLE: &[&str] = &[
-        "program", "programme", "product", "project", "account", "community", "office", "case", "accounts", "partner",
-        "success", "marketing", "territory", "relationship", "customer", "content", "campaign", "growth", "client",
-        "portfolio", "commodity", "category", "contracts", "change", "release", "partnerships", "sourcing", "alliance",
+        "program",
+        "programme",
+        "product",
+        "project",
+        "account",
+        "community",
+        "office",
+        "case",
+        "accounts",
+        "partner",
+        "success",
+        "marketing",
+        "territory",
+        "relationship",
+        "customer",
+        "content",
+        "campaign",
+        "growth",
+        "client",
+        "portfolio",
+        "commodity",
+        "category",
+        "contracts",
+        "change",
+        "release",
+        "partnerships",
+        "sourcing",
+        "alliance",
     ];
     if words.contains(&"supervisor") || words.contains(&"foreman") {
         return true;
@@ -70,7 +124,11 @@ fn rank(words: &[&str]) -> Option<Seniority> {
         Some(Seniority::Distinguished)
     } else if has("principal") || pair(words, "sr", "principal") {
         Some(Seniority::Principal)
-    } else if has("staff") && !is_office && !pair(words, "technical", "staff") && !pair(words, "staff", "accountant") {
+    } else if has("staff")
+        && !is_office
+        && !pair(words, "technical", "staff")
+        && !pair(words, "staff", "accountant")
+    {
         Some(Seniority::Staff)
     } else if has("senior") || has("sr") || has("lead") || has("snr") {
         Some(Seniority::Senior)
@@ -94,9 +152,27 @@ fn rank(words: &[&str]) -> Option<Seniority> {
 /// `Engineer II`, `Technician 3`, `SWE L5`: a numeral directly behind a role word, or a level code.
 fn level(words: &[&str]) -> Option<Seniority> {
     const ROLES: &[&str] = &[
-        "engineer", "developer", "technician", "scientist", "architect", "designer", "analyst", "manager", "specialist",
-        "swe", "sre", "sde", "administrator", "operator", "researcher", "programmer", "tech", "electrician", "level",
-        "development", "tpm",
+        "engineer",
+        "developer",
+        "technician",
+        "scientist",
+        "architect",
+        "designer",
+        "analyst",
+        "manager",
+        "specialist",
+        "swe",
+        "sre",
+        "sde",
+        "administrator",
+        "operator",
+        "researcher",
+        "programmer",
+        "tech",
+        "electrician",
+        "level",
+        "development",
+        "tpm",
     ];
     words.windows(2).find_map(|two| {
         let behind_role = ROLES.contains(&two[0]);
@@ -117,7 +193,9 @@ mod tests {
 
     #[test]
     fn a_title_says_how_senior_the_work_is() {
-        use Seniority::{Director, Distinguished, Entry, Executive, Intern, Manager, Mid, Principal, Senior, Staff};
+        use Seniority::{
+            Director, Distinguished, Entry, Executive, Intern, Manager, Mid, Principal, Senior, Staff,
+        };
         for (title, expected) in [
             ("Senior RTL Design Engineer", Some(Senior)),
             ("Sr. Staff Software Engineer", Some(Staff)),

@@ -97,18 +97,29 @@ impl Taxonomy {
         let spans = hits.filter_map(|hit| {
             let phrase = &self.terms.phrases[hit.phrase];
             let exact = phrase.exact.iter().map(|(_, meaning)| meaning);
-            let (kind, id) =
-                phrase.meanings.iter().chain(exact).filter_map(|meaning| self.span_of(*meaning)).min_by_key(
-                    |(kind, _)| RANK.iter().position(|ranked| ranked == kind).unwrap_or(RANK.len()),
-                )?;
-            Some(Span { start: offsets[hit.start], end: offsets[hit.end - 1] + 1, kind, id })
+            let (kind, id) = phrase
+                .meanings
+                .iter()
+                .chain(exact)
+                .filter_map(|meaning| self.span_of(*meaning))
+                .min_by_key(|(kind, _)| {
+                    RANK.iter()
+                        .position(|ranked| ranked == kind)
+                        .unwrap_or(RANK.len())
+                })?;
+            Some(Span {
+                start: offsets[hit.start],
+                end: offsets[hit.end - 1] + 1,
+                kind,
+                id,
+            })
         });
         spans.collect()
     }
 
     fn span_of(&self, meaning: Meaning) -> Option<(SpanKind, Cow<'static, str>)> {
         match meaning {
-            Meaning::Specialty(index) => {
+            Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
                 let specialty = self.specialties().get(usize::from(index))?;
                 Some((SpanKind::Specialty, Cow::Owned(specialty.id.clone())))
             }
@@ -116,7 +127,9 @@ impl Taxonomy {
                 let skill = self.skills().get(usize::from(index))?;
                 Some((SpanKind::Skill, Cow::Owned(skill.id.clone())))
             }
-            Meaning::Discipline(discipline) => Some((SpanKind::Discipline, Cow::Borrowed(discipline.as_str()))),
+            Meaning::Discipline(discipline) => {
+                Some((SpanKind::Discipline, Cow::Borrowed(discipline.as_str())))
+            }
             Meaning::Query(index) => query_word(index).map(|(kind, id)| (kind, Cow::Borrowed(id))),
             _ => None,
         }

@@ -25,6 +25,9 @@ pub struct Specialty {
     /// Names that count only exactly as written, mostly abbreviations in capitals.
     #[serde(default)]
     pub exact: Vec<String>,
+    /// Names too general to decide a title alone: they count as a cue there, and as a name in a query.
+    #[serde(default)]
+    pub weak: Vec<String>,
     /// Words that speak for it without naming it.
     #[serde(default)]
     pub(crate) cues: Vec<String>,
@@ -172,9 +175,20 @@ impl Taxonomy {
         let file: File = toml::from_str(text).map_err(|error| TaxonomyError::Syntax(error.to_string()))?;
         let mut specialty_keys = HashMap::new();
         for (index, specialty) in file.specialty.iter().enumerate() {
-            let names = specialty.synonyms.iter().chain(&specialty.exact);
+            let names = specialty
+                .synonyms
+                .iter()
+                .chain(&specialty.weak)
+                .chain(&specialty.exact);
             let owner = |at: usize| file.specialty[at].id.clone();
-            claim(&mut specialty_keys, index, &specialty.id, &specialty.label, names, owner)?;
+            claim(
+                &mut specialty_keys,
+                index,
+                &specialty.id,
+                &specialty.label,
+                names,
+                owner,
+            )?;
         }
         let mut skill_keys = HashMap::new();
         for (index, skill) in file.skill.iter().enumerate() {
@@ -183,9 +197,15 @@ impl Taxonomy {
             claim(&mut skill_keys, index, &skill.id, &skill.label, names, owner)?;
         }
         for skill in &file.skill {
-            let missing = skill.specialties.iter().find(|id| !file.specialty.iter().any(|s| s.id == **id));
+            let missing = skill
+                .specialties
+                .iter()
+                .find(|id| !file.specialty.iter().any(|s| s.id == **id));
             if let Some(missing) = missing {
-                return Err(TaxonomyError::Dangling { owner: skill.id.clone(), missing: missing.clone() });
+                return Err(TaxonomyError::Dangling {
+                    owner: skill.id.clone(),
+                    missing: missing.clone(),
+                });
             }
         }
         let terms = Terms::build(&file.discipline, &file.specialty, &file.skill, &file.recognition)?;
@@ -264,7 +284,9 @@ impl Taxonomy {
 
 fn lookup(keys: &HashMap<String, usize>, text: &str) -> Option<usize> {
     let wanted = key(text);
-    keys.get(&wanted).or_else(|| keys.get(wanted.strip_suffix('s')?)).copied()
+    keys.get(&wanted)
+        .or_else(|| keys.get(wanted.strip_suffix('s')?))
+        .copied()
 }
 
 fn claim<'a>(

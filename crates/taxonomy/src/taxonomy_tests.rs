@@ -11,7 +11,11 @@ fn the_bundled_vocabulary_reads_without_a_clash() {
 fn every_discipline_has_eight_to_fourteen_specialties_and_there_are_250_skills() {
     let taxonomy = Taxonomy::bundled();
     for discipline in Discipline::ALL {
-        let count = taxonomy.specialties().iter().filter(|s| s.discipline == *discipline).count();
+        let count = taxonomy
+            .specialties()
+            .iter()
+            .filter(|s| s.discipline == *discipline)
+            .count();
         assert!((8..=14).contains(&count), "{discipline}: {count}");
     }
     assert!(taxonomy.skills().len() >= 250, "{}", taxonomy.skills().len());
@@ -20,18 +24,58 @@ fn every_discipline_has_eight_to_fourteen_specialties_and_there_are_250_skills()
 #[test]
 fn the_identifiers_of_the_product_are_there() {
     for id in [
-        "architecture", "rtl_design", "verification", "physical_design", "dft", "post_silicon", "analog_mixed_signal",
-        "packaging", "eda_cad", "firmware", "sta", "electrical", "mechanical_cooling", "controls_bms",
-        "construction_commissioning", "facility_operations", "technicians", "network_cabling", "power_procurement",
-        "site_selection", "security", "storage", "networking", "databases", "training_infrastructure",
-        "inference_serving", "gpu_kernels", "ml_compilers", "mlops", "data_platform", "sre", "gpu_fleet",
-        "hardware_operations", "capacity_planning", "supply_chain", "incident_response",
+        "architecture",
+        "rtl_design",
+        "verification",
+        "physical_design",
+        "dft",
+        "post_silicon",
+        "analog_mixed_signal",
+        "packaging",
+        "eda_cad",
+        "firmware",
+        "sta",
+        "electrical",
+        "mechanical_cooling",
+        "controls_bms",
+        "construction_commissioning",
+        "facility_operations",
+        "technicians",
+        "network_cabling",
+        "power_procurement",
+        "site_selection",
+        "security",
+        "storage",
+        "networking",
+        "databases",
+        "training_infrastructure",
+        "inference_serving",
+        "gpu_kernels",
+        "ml_compilers",
+        "mlops",
+        "data_platform",
+        "sre",
+        "gpu_fleet",
+        "hardware_operations",
+        "capacity_planning",
+        "supply_chain",
+        "incident_response",
         "technical_program_management",
     ] {
         assert!(Taxonomy::bundled().specialty(id).is_some(), "{id}");
     }
-    for id in ["systemverilog", "uvm", "primetime", "kubernetes", "slurm", "infiniband", "nccl", "cuda", "triton", "pytorch"]
-    {
+    for id in [
+        "systemverilog",
+        "uvm",
+        "primetime",
+        "kubernetes",
+        "slurm",
+        "infiniband",
+        "nccl",
+        "cuda",
+        "triton",
+        "pytorch",
+    ] {
         assert!(Taxonomy::bundled().skill(id).is_some(), "{id}");
     }
 }
@@ -79,11 +123,15 @@ fn a_typo_finds_the_nearest_name_and_nonsense_none() {
     let taxonomy = Taxonomy::bundled();
     assert_eq!(taxonomy.nearest_skill("kuberntes"), Some("kubernetes"));
     assert_eq!(taxonomy.nearest_skill("sytemverilog"), Some("systemverilog"));
-    assert_eq!(taxonomy.nearest_specialty("phisical_design"), Some("physical_design"));
+    assert_eq!(
+        taxonomy.nearest_specialty("phisical_design"),
+        Some("physical_design")
+    );
     assert_eq!(taxonomy.nearest_skill("zzzzzzqqq"), None);
 }
 
-const SMALL: &str = "version = \"1\"\n[[specialty]]\nid = \"sre\"\nlabel = \"SRE\"\ndiscipline = \"ai_operations\"\n";
+const SMALL: &str =
+    "version = \"1\"\n[[specialty]]\nid = \"sre\"\nlabel = \"SRE\"\ndiscipline = \"ai_operations\"\n";
 
 #[test]
 fn a_file_with_an_error_is_refused_with_its_place() {
@@ -95,6 +143,9 @@ fn a_file_with_an_error_is_refused_with_its_place() {
     assert!(matches!(read(clash), Some(TaxonomyError::Ambiguous { .. })));
     let dangling = "[[skill]]\nid = \"a\"\nlabel = \"A\"\nspecialties = [\"nothing\"]\n";
     assert!(matches!(read(dangling), Some(TaxonomyError::Dangling { .. })));
-    assert_eq!(read("[[skill]]\nid = \"A b\"\nlabel = \"A\"\n"), Some(TaxonomyError::BadId("A b".to_owned())));
+    assert_eq!(
+        read("[[skill]]\nid = \"A b\"\nlabel = \"A\"\n"),
+        Some(TaxonomyError::BadId("A b".to_owned()))
+    );
     assert!(matches!(read("skills = 3"), Some(TaxonomyError::Syntax(_))));
 }

@@ -220,7 +220,10 @@ mod tests {
             assert_eq!(serde_json::to_value(environment).unwrap(), environment.as_str());
         }
         for employment_type in EmploymentType::ALL {
-            assert_eq!(serde_json::to_value(employment_type).unwrap(), employment_type.as_str());
+            assert_eq!(
+                serde_json::to_value(employment_type).unwrap(),
+                employment_type.as_str()
+            );
         }
     }
 
