@@ -1,1 +1,46 @@
-//! Mail as a ledger: outbox, delivery pass, transports, suppression
+//! Mail as a ledger.
+//!
+//! - [`enqueue`] writes a [`Draft`] as a row in the transaction of its cause; `dedup_key` makes it unique.
+//! - [`delivery_pass`] leases due rows, sends them through a [`Transport`] with no transaction open, and records each
+//!   outcome by compare-and-set. A crash repeats at most the mails in flight, with the same Message-ID.
+//! - [`suppress`] keeps an address out of bulk mail; it is looked at when a mail is sent, not when it is written.
+//! - [`Layout`] turns blocks of content into the text and the HTML of one mail.
+//! - [`LinkKey`] signs links that act without a login, such as unsubscribing.
+//!
+//! Who gets which mail is decided elsewhere.
+
+mod address;
+mod backoff;
+mod claim;
+mod config;
+mod delivery;
+mod dkim;
+mod draft;
+mod encoding;
+pub mod keyfile;
+mod layout;
+mod links;
+mod message;
+mod outbox;
+mod suppression;
+mod transport;
+
+pub use address::{AddressError, EmailAddress};
+pub use backoff::GIVE_UP_AFTER;
+pub use config::{ConfigError, MailConfig, Mailbox, check};
+pub use delivery::{Courier, PassReport, delivery_pass};
+pub use dkim::{DkimError, DkimKey};
+pub use draft::{Draft, ListHeaders};
+pub use layout::{Block, Entry, Footer, Layout, Rendered};
+pub use links::LinkKey;
+pub use message::{Message, RenderError, render};
+pub use outbox::{
+    LEASE, Mail, MailState, QueueCounts, enqueue, erase_recipient, find, list_for_recipient, list_recent,
+    purge_finished, queue_counts, retry_now,
+};
+pub use suppression::{
+    Suppression, SuppressionReason, is_suppressed, list_suppressions, suppress, unsuppress,
+};
+pub use transport::{
+    Delivery, MemoryMailbox, SentMail, SmtpConfig, SmtpTimeouts, Tls, Transport, TransportError,
+};

@@ -1,1 +1,34 @@
-//! The one place that knows there are two databases
+//! The one place that knows there are two databases.
+//!
+//! - [`Db`] opens SQLite or PostgreSQL by URL and lends connections: [`Db::read`] for looking, [`Db::write`] for
+//!   one short transaction.
+//! - [`schema`] describes every table once; the migrations of both databases build it.
+//! - [`Id`], [`Timestamp`], [`Json`] and the [`text_enum!`] macro are the column types that both databases understand.
+//! - [`revision`] hands out the numbers that every reader of changes follows, in commit order.
+//! - [`Clock`] and [`Random`] are passed to whoever needs them, so that a test decides both.
+//! - [`lease`] shares background work out between processes, [`idempotency`] remembers answers to repeated writes.
+//!
+//! No rule of the product lives here.
+
+mod clock;
+mod column;
+mod connection;
+mod db;
+mod error;
+pub mod idempotency;
+pub mod lease;
+mod migrations;
+pub mod page;
+mod random;
+pub mod revision;
+pub mod schema;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use column::{Id, Json, Timestamp, sql};
+pub use connection::{DbConn, MultiBackend, cols};
+pub use db::{Backend, Db, DbOptions};
+pub use error::{StoreError, is_unique_violation};
+pub use migrations::{PendingMigrations, pending_migrations, revert_all, run_pending};
+pub use random::Random;

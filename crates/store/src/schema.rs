@@ -1,0 +1,332 @@
+//! Every table, once for both databases. A test selects every column on both, so this cannot drift from the migrations.
+
+#![expect(missing_docs, reason = "the migrations describe the tables and their columns")]
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    counters (name) {
+        name -> Text,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    cursors (name) {
+        name -> Text,
+        revision -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    leases (name) {
+        name -> Text,
+        holder -> Identifier,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    idempotency_keys (scope, key) {
+        scope -> Text,
+        key -> Text,
+        request_hash -> Binary,
+        status -> Integer,
+        body -> Text,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    outbox (id) {
+        id -> Identifier,
+        dedup_key -> Text,
+        kind -> Text,
+        recipient -> Text,
+        subject -> Text,
+        text_body -> Text,
+        html_body -> Text,
+        headers -> Document,
+        state -> Text,
+        attempts -> Integer,
+        next_attempt_at -> Moment,
+        not_after -> Moment,
+        lease_holder -> Nullable<Identifier>,
+        lease_expires_at -> Nullable<Moment>,
+        last_error -> Nullable<Text>,
+        created_at -> Moment,
+        finished_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    suppressions (address) {
+        address -> Text,
+        reason -> Text,
+        detail -> Text,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    users (id) {
+        id -> Identifier,
+        email -> Text,
+        name -> Text,
+        password_hash -> Text,
+        verified_at -> Nullable<Moment>,
+        is_operator -> Bool,
+        version -> Integer,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    one_time_tokens (token_hash) {
+        token_hash -> Binary,
+        user_id -> Identifier,
+        purpose -> Text,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    sessions (id) {
+        id -> Identifier,
+        user_id -> Identifier,
+        user_agent -> Nullable<Text>,
+        created_at -> Moment,
+        last_used_at -> Moment,
+        expires_at -> Moment,
+        revoked_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    refresh_tokens (token_hash) {
+        token_hash -> Binary,
+        session_id -> Identifier,
+        expires_at -> Moment,
+        spent_at -> Nullable<Moment>,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    employers (id) {
+        id -> Identifier,
+        slug -> Text,
+        name -> Text,
+        website -> Nullable<Text>,
+        description_html -> Text,
+        headquarters -> Nullable<Text>,
+        status -> Text,
+        version -> Integer,
+        created_at -> Moment,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    members (employer_id, user_id) {
+        employer_id -> Identifier,
+        user_id -> Identifier,
+        role -> Text,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    invitations (id) {
+        id -> Identifier,
+        employer_id -> Identifier,
+        email -> Text,
+        role -> Text,
+        token_hash -> Binary,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    api_keys (id) {
+        id -> Identifier,
+        employer_id -> Identifier,
+        name -> Text,
+        key_hash -> Binary,
+        hint -> Text,
+        created_at -> Moment,
+        last_used_at -> Nullable<Moment>,
+        revoked_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    postings (id) {
+        id -> Identifier,
+        employer_id -> Identifier,
+        slug -> Text,
+        status -> Text,
+        version -> Integer,
+        revision -> Nullable<BigInt>,
+        content -> Document,
+        content_hash -> Binary,
+        source -> Nullable<Text>,
+        source_id -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        close_reason -> Nullable<Text>,
+        created_at -> Moment,
+        updated_at -> Moment,
+        published_at -> Nullable<Moment>,
+        expires_at -> Nullable<Moment>,
+        closed_at -> Nullable<Moment>,
+        deleted_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    posting_versions (posting_id, version) {
+        posting_id -> Identifier,
+        version -> Integer,
+        content -> Document,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    import_runs (id) {
+        id -> Identifier,
+        employer_id -> Nullable<Identifier>,
+        format -> Text,
+        state -> Text,
+        dry_run -> Bool,
+        summary -> Document,
+        created_at -> Moment,
+        finished_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    alerts (id) {
+        id -> Identifier,
+        email -> Text,
+        user_id -> Nullable<Identifier>,
+        query -> Document,
+        frequency -> Text,
+        timezone -> Text,
+        hour -> SmallInt,
+        status -> Text,
+        confirm_token_hash -> Nullable<Binary>,
+        confirm_expires_at -> Nullable<Moment>,
+        start_revision -> BigInt,
+        sequence -> BigInt,
+        next_digest_at -> Nullable<Moment>,
+        version -> Integer,
+        created_at -> Moment,
+        updated_at -> Moment,
+        confirmed_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::column::sql::*;
+
+    alert_matches (alert_id, posting_id) {
+        alert_id -> Identifier,
+        posting_id -> Identifier,
+        revision -> BigInt,
+        outcome -> Text,
+        due_at -> Moment,
+        mail_id -> Nullable<Identifier>,
+        matched_at -> Moment,
+    }
+}
+
+diesel::joinable!(one_time_tokens -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(members -> employers (employer_id));
+diesel::joinable!(members -> users (user_id));
+diesel::joinable!(api_keys -> employers (employer_id));
+diesel::joinable!(invitations -> employers (employer_id));
+diesel::joinable!(postings -> employers (employer_id));
+diesel::joinable!(posting_versions -> postings (posting_id));
+diesel::joinable!(alert_matches -> alerts (alert_id));
+diesel::joinable!(alert_matches -> postings (posting_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    counters,
+    cursors,
+    leases,
+    idempotency_keys,
+    outbox,
+    suppressions,
+    users,
+    one_time_tokens,
+    sessions,
+    refresh_tokens,
+    employers,
+    members,
+    invitations,
+    api_keys,
+    postings,
+    posting_versions,
+    import_runs,
+    alerts,
+    alert_matches,
+);

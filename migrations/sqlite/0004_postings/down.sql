@@ -1,0 +1,3 @@
+DROP TABLE import_runs;
+DROP TABLE posting_versions;
+DROP TABLE postings;
