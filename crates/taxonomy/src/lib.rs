@@ -34,7 +34,7 @@ pub use gazetteer::{Gazetteer, Resolved};
 pub use money::{Amount, InvalidAmount, PayRange, yearly};
 pub use pay_text::{find_pay_in_text, parse_pay};
 pub use place_table::{NamedPlace, Place};
-pub use regions::{distance_km, region_covers};
+pub use regions::{distance_km, is_region, region_covers};
 pub use seniority::recognise_seniority;
 pub use spans::{Span, SpanKind};
 pub use taxonomy::{Skill, Specialty, Taxonomy, TaxonomyError};

@@ -89,7 +89,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         id: "SEA",
-        names: &["southeastasia", "sea"],
+        names: &["southeastasia"],
         members: "SG MY TH VN ID PH KH LA MM BN",
     },
     Group {
@@ -119,6 +119,11 @@ pub(crate) fn group_named(folded: &str) -> Option<&'static str> {
 
 fn group(id: &str) -> Option<&'static Group> {
     GROUPS.iter().find(|group| group.id.eq_ignore_ascii_case(id))
+}
+
+/// Whether `id` names a group of countries, such as `EU` or `WORLDWIDE`.
+pub fn is_region(id: &str) -> bool {
+    group(id).is_some()
 }
 
 /// Whether someone in `country` (two-letter code) may take work open to `region_or_country`: the code of that country, or

@@ -131,15 +131,17 @@ impl Terms {
             let discipline: Discipline = words.id.parse().map_err(dangling)?;
             book.add_all(&words.synonyms, Meaning::Discipline(discipline));
             book.add_all(&words.cues, Meaning::DisciplineCue(discipline));
-            words
-                .for text in exact.iter() { book.add_exact(text, Meaning::Discipline(discipline)); }
+            for text in &words.exact {
+                book.add_exact(text, Meaning::Discipline(discipline));
+            }
         }
         for (index, specialty) in specialties.iter().enumerate() {
             book.add_all(&specialty.synonyms, Meaning::Specialty(index as u16));
             book.add_all(&specialty.weak, Meaning::WeakSpecialty(index as u16));
             book.add_all(&specialty.cues, Meaning::SpecialtyCue(index as u16));
-            specialty
-                .for text in exact.iter() { book.add_exact(text, Meaning::Specialty(index as u16)); }
+            for text in &specialty.exact {
+                book.add_exact(text, Meaning::Specialty(index as u16));
+            }
         }
         for (index, skill) in skills.iter().enumerate() {
             let meaning = Meaning::Skill(index as u16);
@@ -147,15 +149,23 @@ impl Terms {
                 book.add(&skill.label, meaning);
             }
             book.add_all(&skill.synonyms, meaning);
-            for text in &skill.exact { book.add_exact(text, meaning); }
+            for text in &skill.exact {
+                book.add_exact(text, meaning);
+            }
         }
         book.add_all(&recognition.outside, Meaning::Outside);
         book.add_all(&recognition.adjacent, Meaning::Adjacent);
         book.add_all(&recognition.open, Meaning::Open);
         book.add_all(&recognition.lookalikes, Meaning::Lookalike);
-        for (text, environment) in ENVIRONMENT_WORDS { book.add(text, Meaning::Environment(*environment)); }
-        for (text, found) in EMPLOYMENT_SENTENCES { book.add(text, Meaning::Employment(*found)); }
-        for (text, found) in WORKPLACE_SENTENCES { book.add(text, Meaning::Workplace(*found)); }
+        for (text, environment) in ENVIRONMENT_WORDS {
+            book.add(text, Meaning::Environment(*environment));
+        }
+        for (text, found) in EMPLOYMENT_SENTENCES {
+            book.add(text, Meaning::Employment(*found));
+        }
+        for (text, found) in WORKPLACE_SENTENCES {
+            book.add(text, Meaning::Workplace(*found));
+        }
         for (index, (text, _, _)) in QUERY_WORDS.iter().enumerate() {
             book.add(text, Meaning::Query(index as u16));
         }
@@ -302,7 +312,9 @@ struct Book {
 
 impl Book {
     fn add_all(&mut self, texts: &[String], meaning: Meaning) {
-        for text in texts { self.add(text, meaning); }
+        for text in texts {
+            self.add(text, meaning);
+        }
     }
 
     fn add(&mut self, text: &str, meaning: Meaning) {
