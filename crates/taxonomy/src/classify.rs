@@ -195,7 +195,12 @@ fn decide(findings: &Findings) -> Option<Discipline> {
 /// so.
 fn is_named_enough(findings: &Findings, discipline: Discipline) -> bool {
     match discipline {
-        Discipline::Silicon | Discipline::DataCenter => findings.named[slot(discipline)] >= 2,
+        Discipline::Silicon | Discipline::DataCenter => {
+            let named = findings.named[slot(discipline)];
+            named >= 2 || (named == 1 && findings.text[slot(discipline)] >= TEXT_DECIDES)
+        }
+        // Programs and supply chains are run everywhere: here they must be for infrastructure of some kind.
+        Discipline::AiOperations => findings.named.iter().map(|count| u32::from(*count)).sum::<u32>() >= 2,
         _ => true,
     }
 }

@@ -218,3 +218,19 @@ fn odd_texts_do_not_break_the_reader() {
         let _ = Taxonomy::bundled().spans(text);
     }
 }
+
+#[test]
+fn programs_and_supply_chains_count_only_for_infrastructure() {
+    let shop = "You run cross-functional programs for our checkout, keep on-call runbooks, manage the program manager \
+        calendar, root cause analysis, incident management and operational excellence of our shops, with lead times, \
+        inventory management, supplier management and logistics for our toys. You write status for the whole company.";
+    assert_eq!(discipline("Technical Program Manager", shop), None);
+    assert_eq!(discipline("Supply Chain Manager", shop), None);
+    let fleet = shop
+        .replace("checkout", "data center and GPU silicon")
+        .replace("toys", "data center servers");
+    assert_eq!(
+        discipline("Technical Program Manager", &fleet),
+        Some(Discipline::AiOperations)
+    );
+}
