@@ -7,8 +7,9 @@ use crate::{EmailAddress, Mailbox};
 /// Lines of a header are kept to this many characters (RFC 5322 recommends 78).
 const HEADER_LINE: usize = 76;
 
-/// One encoded word is at most 75 characters: 12 for `=?UTF-8?B?` and `?=`, so 60 of base64, which are 45 bytes.
-const ENCODED_WORD_BYTES: usize = 45;
+/// One encoded word: 12 characters for `=?UTF-8?B?` and `?=`, and 56 of base64, which are 42 bytes. With `Subject: ` before
+/// it that is a line.
+const ENCODED_WORD_BYTES: usize = 42;
 
 /// A header line with CRLF, whose value is any text. Nothing in `value` can begin another header.
 pub(crate) fn text_header(name: &str, value: &str) -> String {

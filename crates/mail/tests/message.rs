@@ -16,13 +16,21 @@ fn wire(draft: Draft, config: &MailConfig) -> String {
 
 fn stored(draft: Draft) -> Mail {
     let db = TestDb::new(Backend::Sqlite);
-    db.write_blocking(|tx| mail::enqueue(tx, &[draft], &Random::seeded(3), monday_morning())).unwrap();
-    db.read_blocking(|c| mail::list_recent(c, None, 1)).unwrap().remove(0)
+    db.write_blocking(|tx| mail::enqueue(tx, &[draft], &Random::seeded(3), monday_morning()))
+        .unwrap();
+    db.read_blocking(|c| mail::list_recent(c, None, 1))
+        .unwrap()
+        .remove(0)
 }
 
 fn header<'w>(wire: &'w str, name: &str) -> Vec<&'w str> {
     let (head, _) = wire.split_once("\r\n\r\n").unwrap();
-    head.split("\r\n").filter(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase()))).collect()
+    head.split("\r\n")
+        .filter(|line| {
+            line.to_lowercase()
+                .starts_with(&format!("{}:", name.to_lowercase()))
+        })
+        .collect()
 }
 
 fn layout() -> Layout {
@@ -36,7 +44,10 @@ fn layout() -> Layout {
                 Entry {
                     title: "Staff RTL Design Engineer".to_owned(),
                     url: "https://board.example/postings/staff-rtl?a=1&b=2".to_owned(),
-                    lines: vec!["Acme Compute · Austin, TX".to_owned(), "$210,000 – $290,000".to_owned()],
+                    lines: vec![
+                        "Acme Compute · Austin, TX".to_owned(),
+                        "$210,000 – $290,000".to_owned(),
+                    ],
                 },
                 Entry {
                     title: "<img src=x onerror=alert(1)>".to_owned(),
@@ -44,12 +55,18 @@ fn layout() -> Layout {
                     lines: vec![],
                 },
             ]),
-            Block::Button { label: "See all".to_owned(), url: "https://board.example/search".to_owned() },
+            Block::Button {
+                label: "See all".to_owned(),
+                url: "https://board.example/search".to_owned(),
+            },
             Block::Code("t0ken".to_owned()),
         ],
         footer: Footer {
             reason: "You get this mail because you confirmed an alert.".to_owned(),
-            links: vec![("Unsubscribe".to_owned(), "https://board.example/alerts/unsubscribe?token=x".to_owned())],
+            links: vec![(
+                "Unsubscribe".to_owned(),
+                "https://board.example/alerts/unsubscribe?token=x".to_owned(),
+            )],
         },
     }
 }
@@ -62,7 +79,11 @@ fn an_account_mail_looks_like_this() {
 #[test]
 fn a_bulk_mail_can_be_unsubscribed_from_with_one_click() {
     let rendered = layout().render(&config());
-    let draft = Draft { text: rendered.text, html: rendered.html, ..bulk_draft(1) };
+    let draft = Draft {
+        text: rendered.text,
+        html: rendered.html,
+        ..bulk_draft(1)
+    };
     insta::assert_snapshot!(wire(draft, &config()));
 }
 
@@ -76,16 +97,25 @@ fn the_layout_says_the_same_in_text_and_in_html() {
 
 #[test]
 fn nothing_in_a_name_a_subject_or_a_list_adds_a_header_or_a_recipient() {
-    let evil = "A\r\nBcc: victim@bank.example\r\n\r\n.\r\nMAIL FROM:<ceo@bank.example>\n\0\u{b}\u{85}\u{2028}X";
+    let evil =
+        "A\r\nBcc: victim@bank.example\r\n\r\n.\r\nMAIL FROM:<ceo@bank.example>\n\0\u{b}\u{85}\u{2028}X";
     let mut hostile = config();
     hostile.from.name = evil.to_owned();
     hostile.postal_address = evil.to_owned();
-    let rendered = Layout { title: evil.to_owned(), preheader: evil.to_owned(), ..layout() }.render(&hostile);
+    let rendered = Layout {
+        title: evil.to_owned(),
+        preheader: evil.to_owned(),
+        ..layout()
+    }
+    .render(&hostile);
     let draft = Draft {
         subject: evil.to_owned(),
         text: rendered.text,
         html: rendered.html,
-        list: Some(ListHeaders { unsubscribe_url: format!("https://x.example/{evil}"), list: evil.to_owned() }),
+        list: Some(ListHeaders {
+            unsubscribe_url: format!("https://x.example/{evil}"),
+            list: evil.to_owned(),
+        }),
         ..draft(1)
     };
     let wire = wire(draft, &hostile);
@@ -98,11 +128,26 @@ fn nothing_in_a_name_a_subject_or_a_list_adds_a_header_or_a_recipient() {
     assert_eq!(
         names,
         [
-            "Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted", "List-Unsubscribe", "List-Unsubscribe-Post",
-            "List-Id", "Feedback-ID", "Precedence", "MIME-Version", "Content-Type",
+            "Date",
+            "From",
+            "To",
+            "Subject",
+            "Message-ID",
+            "Auto-Submitted",
+            "List-Unsubscribe",
+            "List-Unsubscribe-Post",
+            "List-Id",
+            "Feedback-ID",
+            "Precedence",
+            "MIME-Version",
+            "Content-Type",
         ]
     );
-    assert!(wire.bytes().all(|b| b == b'\r' || b == b'\n' || (32..127).contains(&b)), "nothing else in the whole mail");
+    assert!(
+        wire.bytes()
+            .all(|b| b == b'\r' || b == b'\n' || (32..127).contains(&b)),
+        "nothing else in the whole mail"
+    );
     assert_eq!(wire.matches('\r').count(), wire.matches("\r\n").count());
     assert_eq!(wire.matches('\n').count(), wire.matches("\r\n").count());
     assert!(!wire.contains("\r\n.\r\n"), "the end of the mail is its end");
@@ -119,12 +164,21 @@ fn any_language_fits_into_a_header_and_no_line_is_too_long() {
         &"word ".repeat(60),
         &"x".repeat(500),
     ] {
-        let wire = wire(Draft { subject: subject.to_owned(), ..draft(1) }, &config());
+        let wire = wire(
+            Draft {
+                subject: subject.to_owned(),
+                ..draft(1)
+            },
+            &config(),
+        );
         let lines: Vec<&str> = wire.split("\r\n").collect();
         assert!(lines.iter().all(|line| line.len() <= 78), "{subject}");
         assert_eq!(header(&wire, "Subject").len(), 1);
         assert!(wire.is_ascii());
-        assert!(!header(&wire, "Subject")[0].contains("ZXZpbA==?="), "an encoded word in the input stays text");
+        assert!(
+            !header(&wire, "Subject")[0].contains("ZXZpbA==?="),
+            "an encoded word in the input stays text"
+        );
     }
 }
 
@@ -135,8 +189,14 @@ fn the_postal_address_is_required_before_bulk_mail_leaves_the_machine() {
     let mut config = config();
     assert_eq!(mail::check(&config, &smtp), Ok(()));
     config.public_url = "http://board.example".to_owned();
-    assert_eq!(mail::check(&config, &smtp), Err(mail::ConfigError::PublicUrlNotSecure));
-    assert_eq!(mail::check(&config, &"smtp://127.0.0.1:2525".parse().unwrap()), Ok(()));
+    assert_eq!(
+        mail::check(&config, &smtp),
+        Err(mail::ConfigError::PublicUrlNotSecure)
+    );
+    assert_eq!(
+        mail::check(&config, &"smtp://127.0.0.1:2525".parse().unwrap()),
+        Ok(())
+    );
     config.postal_address = " ".to_owned();
     assert_eq!(mail::check(&config, &smtp), Err(mail::ConfigError::PostalAddress));
     assert_eq!(mail::check(&config, &file), Ok(()));
@@ -151,9 +211,24 @@ fn a_signature_covers_the_one_click_headers_and_names_from_twice() {
     let wire = wire(bulk_draft(1), &signed);
     assert!(wire.starts_with("DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=board.example;\r\n s=s1; t=1795424400;\r\n"));
     let (head, _) = wire.split_once("\r\n\r\n").unwrap();
-    let signature: String = head.split("\r\nDate:").next().unwrap().split_whitespace().collect();
-    let list = signature.split("h=").nth(1).unwrap().split(';').next().unwrap().to_lowercase();
-    assert!(list.contains("list-unsubscribe:list-unsubscribe-post") && list.matches("from").count() == 2, "{list}");
+    let signature: String = head
+        .split("\r\nDate:")
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let list = signature
+        .split("h=")
+        .nth(1)
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_lowercase();
+    assert!(
+        list.contains("list-unsubscribe:list-unsubscribe-post") && list.matches("from").count() == 2,
+        "{list}"
+    );
     assert!(!signature.contains(";l="));
     assert!(DkimKey::from_pem("s1", "board.example", "nonsense").is_err());
     assert!(DkimKey::from_pem("s1;", "board.example", ED25519).is_err());

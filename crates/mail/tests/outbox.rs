@@ -6,7 +6,9 @@ mod support;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use mail::{Draft, EmailAddress, GIVE_UP_AFTER, LEASE, MailState, SuppressionReason, Transport, delivery_pass};
+use mail::{
+    Draft, EmailAddress, GIVE_UP_AFTER, LEASE, MailState, SuppressionReason, Transport, delivery_pass,
+};
 use store::testing::monday_morning;
 use store::{Clock as _, StoreError};
 use support::{House, SmtpServer, Treat, bulk_draft, draft};

@@ -1,5 +1,4 @@
 //! What an SMTP relay may do to us, by a real one over TCP.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
@@ -28,7 +27,12 @@ fn a_mail_arrives_as_it_was_rendered_dots_included() {
     house.enqueue(&[bulk_draft(1)]);
     let (server, report) = one_pass(&mut house, &[]);
     assert_eq!(report.sent, 1);
-    let rendered = mail::render(&house.mails()[0], &support::config(), store::testing::monday_morning()).unwrap();
+    let rendered = mail::render(
+        &house.mails()[0],
+        &support::config(),
+        store::testing::monday_morning(),
+    )
+    .unwrap();
     assert_eq!(server.accepted(), [String::from_utf8(rendered.bytes).unwrap()]);
 }
 
@@ -41,7 +45,10 @@ fn one_connection_carries_many_mails_and_no_more_than_four_are_open() {
     let (server, report) = one_pass(&mut house, &[]);
     assert_eq!((report.sent, server.accepted().len()), (80, 80));
     let (connections, most_open) = server.connections();
-    assert!(connections <= 4 && most_open <= 4, "{connections} connections, {most_open} at once");
+    assert!(
+        connections <= 4 && most_open <= 4,
+        "{connections} connections, {most_open} at once"
+    );
 }
 
 #[test]
@@ -78,7 +85,9 @@ fn a_refused_mail_is_not_tried_again_and_only_a_missing_mailbox_is_suppressed() 
         assert_eq!((report.failed, report.relay_failed), (2, false), "{treat:?}");
         let mail = house.mails().remove(0);
         assert_eq!(mail.state, MailState::Failed);
-        let found = db.read_blocking(|c| mail::is_suppressed(c, &mail.recipient)).unwrap();
+        let found = db
+            .read_blocking(|c| mail::is_suppressed(c, &mail.recipient))
+            .unwrap();
         assert_eq!(found, suppressed, "{treat:?}");
         house.advance(SignedDuration::from_hours(24));
         assert_eq!((house.pass().done(), server.accepted().len()), (0, 0));
@@ -100,8 +109,11 @@ fn a_relay_that_refuses_us_is_our_fault_and_every_mail_waits_a_little() {
         assert!(report.relay_failed && report.failed == 0, "{treat:?}: {report:?}");
         assert_eq!(report.done(), 20);
         assert!(server.attempts() <= 20, "{treat:?}");
-        let suppressed = db.read_blocking(|c| mail::list_suppressions(c, None, 10)).unwrap();
+        let suppressed = db
+            .read_blocking(|c| mail::list_suppressions(c, None, 10))
+            .unwrap();
         assert!(suppressed.is_empty());
+        server.recover();
         house.advance(SignedDuration::from_mins(6));
         house.pass();
         assert_eq!(server.accepted().len(), 20, "{treat:?}");
@@ -128,25 +140,40 @@ fn a_relay_that_is_away_for_an_hour_gets_every_mail_once_when_it_is_back() {
     house.courier.transport = server.transport();
     house.advance(SignedDuration::from_mins(6));
     house.pass();
-    assert_eq!(server.accepted().len(), 30, "all within six minutes of its return");
+    assert_eq!(
+        server.accepted().len(),
+        30,
+        "all within six minutes of its return"
+    );
     assert!(house.mails().iter().all(|mail| mail.state == MailState::Sent));
 }
 
 #[test]
 fn a_reply_that_never_came_means_again_under_the_same_message_id() {
-    for treat in [Treat::DropAfterContent, Treat::HangAfterContent, Treat::WrongReply] {
+    for treat in [
+        Treat::DropAfterContent,
+        Treat::HangAfterContent,
+        Treat::WrongReply,
+    ] {
         let db = sqlite();
         let mut house = House::new(&db);
         house.enqueue(&[draft(1), draft(2)]);
         let (server, report) = one_pass(&mut house, &[treat]);
-        assert_eq!((report.sent, report.retried), (1, 1), "{treat:?}: the other mail is not confused");
+        assert_eq!(
+            (report.sent, report.retried),
+            (1, 1),
+            "{treat:?}: the other mail is not confused"
+        );
         house.advance(SignedDuration::from_mins(2));
         assert_eq!(house.pass().sent, 1, "{treat:?}");
         let accepted = server.accepted();
         assert_eq!(accepted.len(), 2);
         for mail in house.mails() {
             let message_id = format!("Message-ID: <{}@board.example>\r\n", mail.id);
-            let times = accepted.iter().filter(|content| content.contains(&message_id)).count();
+            let times = accepted
+                .iter()
+                .filter(|content| content.contains(&message_id))
+                .count();
             assert_eq!((times, mail.state), (1, MailState::Sent), "{treat:?}");
         }
     }
@@ -162,7 +189,10 @@ fn a_greeting_that_refuses_us_or_never_comes_is_a_relay_fault() {
         server.greet_with(Some(greeting));
         house.courier.transport = server.transport();
         let report = house.pass();
-        assert!(report.relay_failed && report.retried == 1, "{greeting}: {report:?}");
+        assert!(
+            report.relay_failed && report.retried == 1,
+            "{greeting}: {report:?}"
+        );
         server.greet_with(None);
         house.advance(SignedDuration::from_mins(2));
         assert_eq!(house.pass().sent, 1);
@@ -171,7 +201,9 @@ fn a_greeting_that_refuses_us_or_never_comes_is_a_relay_fault() {
     let mut house = House::new(&db);
     house.enqueue(&[draft(1)]);
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut transport: Transport = format!("smtp://{}", silent.local_addr().unwrap()).parse().unwrap();
+    let mut transport: Transport = format!("smtp://{}", silent.local_addr().unwrap())
+        .parse()
+        .unwrap();
     if let Transport::Smtp(smtp) = &mut transport {
         smtp.timeouts.command = std::time::Duration::from_millis(200);
     }

@@ -1,5 +1,9 @@
 //! What the tests of this crate share: a courier over a test database, and a real SMTP server that can be told to fail.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses its part"
+)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::VecDeque;
@@ -8,10 +12,11 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use mail::{
-    Courier, Draft, ListHeaders, Mail, MailConfig, MemoryMailbox, PassReport, SmtpTimeouts, Transport, delivery_pass,
+    Courier, Draft, ListHeaders, Mail, MailConfig, MemoryMailbox, PassReport, SmtpTimeouts, Transport,
+    delivery_pass,
 };
 use store::testing::{TestDb, monday_morning};
-use store::{Clock as _, FixedClock, Random, StoreError};
+use store::{Clock as _, FixedClock, Random};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -76,7 +81,14 @@ impl<'d> House<'d> {
             .enable_all()
             .build()
             .unwrap();
-        Self { db, clock, random, mailbox, courier, runtime }
+        Self {
+            db,
+            clock,
+            random,
+            mailbox,
+            courier,
+            runtime,
+        }
     }
 
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
@@ -85,7 +97,9 @@ impl<'d> House<'d> {
 
     pub(crate) fn enqueue(&self, drafts: &[Draft]) -> usize {
         let now = self.clock.now();
-        self.db.write_blocking(|tx| mail::enqueue(tx, drafts, &self.random, now)).unwrap()
+        self.db
+            .write_blocking(|tx| mail::enqueue(tx, drafts, &self.random, now))
+            .unwrap()
     }
 
     pub(crate) fn pass(&self) -> PassReport {
@@ -100,7 +114,7 @@ impl<'d> House<'d> {
     pub(crate) fn mails(&self) -> Vec<Mail> {
         let mut mails = self
             .db
-            .read_blocking(|c| Ok::<_, StoreError>(mail::list_recent(c, None, 1000)?))
+            .read_blocking(|c| mail::list_recent(c, None, 1000))
             .unwrap();
         mails.sort_by(|a, b| a.dedup_key.cmp(&b.dedup_key));
         mails
@@ -147,7 +161,10 @@ impl SmtpServer {
     pub(crate) async fn start(plan: &[Treat]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Mutex::new(Seen { plan: plan.iter().copied().collect(), ..Seen::default() }));
+        let seen = Arc::new(Mutex::new(Seen {
+            plan: plan.iter().copied().collect(),
+            ..Seen::default()
+        }));
         let server = Self { seen, port };
         let serving = server.clone();
         tokio::spawn(async move {
@@ -167,7 +184,11 @@ impl SmtpServer {
         let mut transport: Transport = format!("smtp://127.0.0.1:{}", self.port).parse().unwrap();
         if let Transport::Smtp(smtp) = &mut transport {
             let short = Duration::from_millis(400);
-            smtp.timeouts = SmtpTimeouts { connect: short, command: short, content: short };
+            smtp.timeouts = SmtpTimeouts {
+                connect: short,
+                command: short,
+                content: short,
+            };
         }
         transport
     }
@@ -190,11 +211,22 @@ impl SmtpServer {
         self.seen.lock().unwrap().greeting = greeting;
     }
 
+    /// From here on every mail is accepted.
+    pub(crate) fn recover(&self) {
+        self.seen.lock().unwrap().plan.clear();
+    }
+
     fn count(&self, change: isize) {
         let mut seen = self.seen.lock().unwrap();
         seen.open = seen.open.checked_add_signed(change).unwrap();
         seen.most_open = seen.most_open.max(seen.open);
         seen.connections += usize::from(change > 0);
+    }
+
+    fn next_treat(&self) -> Treat {
+        let mut seen = self.seen.lock().unwrap();
+        seen.attempts += 1;
+        seen.plan.pop_front().unwrap_or(Treat::Accept)
     }
 
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
@@ -212,14 +244,27 @@ impl SmtpServer {
             match verb.as_str() {
                 "EHLO" => say(&mut stream, "250-test\r\n250 8BITMIME").await?,
                 "MAIL" => {
-                    let mut seen = self.seen.lock().unwrap();
-                    seen.attempts += 1;
-                    treat = seen.plan.pop_front().unwrap_or(Treat::Accept);
-                    drop(seen);
-                    say(&mut stream, if let Treat::AtSender(reply) = treat { reply } else { "250 ok" }).await?;
+                    treat = self.next_treat();
+                    say(
+                        &mut stream,
+                        if let Treat::AtSender(reply) = treat {
+                            reply
+                        } else {
+                            "250 ok"
+                        },
+                    )
+                    .await?;
                 }
                 "RCPT" => {
-                    say(&mut stream, if let Treat::AtRecipient(reply) = treat { reply } else { "250 ok" }).await?;
+                    say(
+                        &mut stream,
+                        if let Treat::AtRecipient(reply) = treat {
+                            reply
+                        } else {
+                            "250 ok"
+                        },
+                    )
+                    .await?;
                 }
                 "DATA" => {
                     say(&mut stream, "354 go on").await?;
@@ -243,7 +288,10 @@ impl SmtpServer {
 }
 
 async fn say(stream: &mut BufReader<TcpStream>, reply: &str) -> std::io::Result<()> {
-    stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await
+    stream
+        .get_mut()
+        .write_all(format!("{reply}\r\n").as_bytes())
+        .await
 }
 
 /// The content as it came, dots unstuffed.
