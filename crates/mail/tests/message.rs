@@ -182,6 +182,58 @@ fn any_language_fits_into_a_header_and_no_line_is_too_long() {
     }
 }
 
+/// What a reader's program makes of quoted-printable.
+fn unquoted(text: &str) -> String {
+    let joined = text.replace("=\r\n", "");
+    let mut bytes = Vec::new();
+    let mut rest = joined.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'=' {
+            let hex: String = [rest.next().unwrap(), rest.next().unwrap()]
+                .map(char::from)
+                .iter()
+                .collect();
+            bytes.push(u8::from_str_radix(&hex, 16).unwrap());
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn whatever_is_written_arrives_and_is_safe_to_send() {
+    use proptest::prelude::*;
+    let stored = stored(draft(1));
+    let anything = "(?s).{0,300}|[\\r\\n. =\\t\0FäxA-]{0,300}";
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    runner
+        .run(&(anything, anything, "(?s).{0,80}"), |(subject, text, name)| {
+            let mut config = config();
+            config.from.name = name;
+            let mut mail = stored.clone();
+            mail.subject = subject;
+            mail.text_body.clone_from(&text);
+            mail.html_body.clone_from(&text);
+            let wire =
+                String::from_utf8(mail::render(&mail, &config, monday_morning()).unwrap().bytes).unwrap();
+            prop_assert!(
+                wire.split("\r\n")
+                    .all(|line| line.len() <= 80 && line != "." && !line.starts_with("From "))
+            );
+            let parts: Vec<&str> = wire.split(&format!("--=_{}", mail.id)).collect();
+            prop_assert_eq!(parts.len(), 4);
+            for part in &parts[1..3] {
+                let (_, body) = part.split_once("\r\n\r\n").unwrap();
+                let expected = text.replace("\r\n", "\n").replace('\r', "\n");
+                let arrived = unquoted(body).replace("\r\n", "\n");
+                prop_assert_eq!(arrived.trim_end_matches('\n'), expected.trim_end_matches('\n'));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
 #[test]
 fn the_postal_address_is_required_before_bulk_mail_leaves_the_machine() {
     let file = "file:./mail".parse().unwrap();
