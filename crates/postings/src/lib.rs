@@ -1,1 +1,31 @@
-//! Employers' pages and postings: every rule about their lifecycle, and imports
+//! Employers' pages and postings: every rule about their lifecycle, and imports.
+//!
+//! - [`PostingInput`] is what an employer or an import gives; [`PostingContent`] is what it becomes after
+//!   validation, sanitising and recognition, each fact with its provenance.
+//! - [`lifecycle`] moves a posting: draft → published → paused → closed, and what expires by itself.
+//! - [`find`] looks postings up; [`changes`] is the feed that the index, the alerts and the public follow.
+//! - [`import`] turns rows of NDJSON into postings, whole files in flat memory.
+//! - [`employers`] freezes and unfreezes all postings of an employer.
+//!
+//! No search and no mail here.
+
+pub mod changes;
+mod content;
+mod description;
+pub mod employers;
+pub mod find;
+pub mod import;
+mod input;
+pub mod lifecycle;
+mod posting;
+mod recognise;
+mod validate;
+
+pub use content::{
+    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,
+    WorkPattern,
+};
+pub use description::{sanitise, text_of};
+pub use input::PostingInput;
+pub use posting::{CloseReason, EmployerRef, Posting, PostingStatus, PostingSummary};
+pub use validate::{FieldError, validate};

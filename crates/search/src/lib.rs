@@ -1,1 +1,33 @@
-//! The query type, the index, search and the reverse matcher
+//! The query type, the index, search and the reverse matcher.
+//!
+//! - [`Query`] is the one form of a search: parsed from parameters or JSON, canonical, kept by alerts unchanged.
+//! - [`SearchDocument`] is what a posting looks like to search; the index and the matcher both read only this.
+//! - [`Index`] is a disposable reader of the feed of changes: Tantivy on disk, columns in memory.
+//! - [`Matcher`] turns search around: which of a million stored queries match this posting?
+//!
+//! A query matches a document in the index exactly when it does in the matcher; tests hold the two to it.
+
+mod analyzer;
+mod collect;
+mod columns;
+mod document;
+mod facet;
+mod highlight;
+mod index;
+mod matcher;
+mod parse;
+mod query;
+mod schema;
+mod searching;
+mod suggest;
+mod text;
+
+pub use document::SearchDocument;
+pub use facet::Facet;
+pub use index::{Index, IndexError, PassReport};
+pub use matcher::Matcher;
+pub use parse::{ParameterError, SearchRequest, parse_pairs, query_from_json};
+pub use query::{Near, Query, Sort};
+pub use searching::{FacetCount, Hit, SearchError, SearchResults};
+pub use suggest::Suggestions;
+pub use text::{TextError, TextQuery};

@@ -54,6 +54,8 @@ macro_rules! multi_sql_type {
         }
     )*};
 }
+impl diesel::sql_types::SqlOrd for sql::Moment {}
+
 multi_sql_type!(sql::Identifier, sql::Moment, sql::Document);
 
 /// An identifier: a UUIDv7, so that ids sort by the time they were made.

@@ -214,6 +214,7 @@ diesel::table! {
         status -> Text,
         version -> Integer,
         revision -> Nullable<BigInt>,
+        first_revision -> Nullable<BigInt>,
         content -> Document,
         content_hash -> Binary,
         source -> Nullable<Text>,
@@ -274,7 +275,6 @@ diesel::table! {
         confirm_expires_at -> Nullable<Moment>,
         start_revision -> BigInt,
         sequence -> BigInt,
-        next_digest_at -> Nullable<Moment>,
         version -> Integer,
         created_at -> Moment,
         updated_at -> Moment,
@@ -292,7 +292,6 @@ diesel::table! {
         revision -> BigInt,
         outcome -> Text,
         due_at -> Moment,
-        mail_id -> Nullable<Identifier>,
         matched_at -> Moment,
     }
 }

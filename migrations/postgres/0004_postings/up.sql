@@ -1,5 +1,5 @@
 -- content holds every field of the vocabulary; the columns beside it are those that rules and readers ask for.
--- revision is null until the posting has once been visible.
+-- revision is that of the last visible change, first_revision that of the first; null before the first publication.
 CREATE TABLE postings (
     id UUID NOT NULL PRIMARY KEY,
     employer_id UUID NOT NULL REFERENCES employers (id),
@@ -8,6 +8,7 @@ CREATE TABLE postings (
         'draft', 'in_review', 'scheduled', 'published', 'paused', 'closed', 'expired', 'rejected')),
     version INTEGER NOT NULL,
     revision BIGINT,
+    first_revision BIGINT,
     content JSONB NOT NULL,
     content_hash BYTEA NOT NULL,
     source TEXT,

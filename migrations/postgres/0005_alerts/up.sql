@@ -13,7 +13,6 @@ CREATE TABLE alerts (
     confirm_expires_at TIMESTAMPTZ,
     start_revision BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
-    next_digest_at TIMESTAMPTZ,
     version INTEGER NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
@@ -32,7 +31,6 @@ CREATE TABLE alert_matches (
     revision BIGINT NOT NULL,
     outcome TEXT NOT NULL CONSTRAINT alert_matches_outcome_check CHECK (outcome IN ('pending', 'mailed', 'dropped')),
     due_at TIMESTAMPTZ NOT NULL,
-    mail_id UUID,
     matched_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT alert_matches_pkey PRIMARY KEY (alert_id, posting_id)
 );

@@ -13,7 +13,6 @@ CREATE TABLE alerts (
     confirm_expires_at BIGINT,
     start_revision BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
-    next_digest_at BIGINT,
     version INTEGER NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -32,7 +31,6 @@ CREATE TABLE alert_matches (
     revision BIGINT NOT NULL,
     outcome TEXT NOT NULL CONSTRAINT alert_matches_outcome_check CHECK (outcome IN ('pending', 'mailed', 'dropped')),
     due_at BIGINT NOT NULL,
-    mail_id BLOB,
     matched_at BIGINT NOT NULL,
     CONSTRAINT alert_matches_pkey PRIMARY KEY (alert_id, posting_id)
 );

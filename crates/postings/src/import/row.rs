@@ -1,0 +1,448 @@
+//! One row of an import: a posting object as the API writes it, or a loose record of a collector.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
+use store::Timestamp;
+use taxonomy::{
+    Discipline, EquityKind, Gazetteer, Provenance, Seniority, Taxonomy, Workplace, parse_employment_type,
+    parse_pay, parse_workplace,
+};
+
+use crate::content::{
+    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PostingContent, Process,
+    WorkPattern,
+};
+use crate::input::PostingInput;
+use crate::validate::{FieldError, MAX_DESCRIPTION_BYTES, MAX_TITLE_CHARS, fold, is_forbidden, validate};
+
+/// Why a row is not taken: a stable code and words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct RowError {
+    /// Stable name of the reason.
+    pub code: String,
+    /// What is wrong.
+    pub detail: String,
+}
+
+impl RowError {
+    pub(crate) fn new(code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<Vec<FieldError>> for RowError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        match errors.into_iter().next() {
+            Some(first) => Self::new(&first.code, format!("{}: {}", first.pointer, first.detail)),
+            None => Self::new("row_invalid", "the row is not a posting"),
+        }
+    }
+}
+
+/// A row as it was read. Fields that we do not know are passed over: collectors carry many.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ImportRow {
+    id: Option<String>,
+    source: Option<String>,
+    source_id: Option<String>,
+    external_id: Option<String>,
+    title: Option<String>,
+    employer: Option<EmployerName>,
+    company: Option<String>,
+    locations: Option<Vec<LooseLocation>>,
+    location: Option<String>,
+    remote: Option<bool>,
+    remote_from: Option<Vec<String>>,
+    workplace: Option<String>,
+    workplace_raw: Option<String>,
+    employment_type: Option<String>,
+    seniority: Option<String>,
+    discipline: Option<String>,
+    specialties: Option<Vec<String>>,
+    skills: Option<Vec<String>>,
+    salary_raw: Option<String>,
+    pay: Option<Pay>,
+    posted_at: Option<String>,
+    published_at: Option<String>,
+    updated_at: Option<String>,
+    expires_at: Option<String>,
+    url: Option<String>,
+    apply: Option<Apply>,
+    active: Option<bool>,
+    status: Option<String>,
+    description: Option<String>,
+    description_format: DescriptionFormat,
+    description_html: Option<String>,
+    description_text: Option<String>,
+    openings: Option<u32>,
+    filled: Option<u32>,
+    hardware: Option<Hardware>,
+    work_pattern: Option<WorkPattern>,
+    eligibility: Option<Eligibility>,
+    environment: Option<Vec<taxonomy::Environment>>,
+    benefits: Option<Vec<String>>,
+    process: Option<Process>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum EmployerName {
+    Slug(String),
+    Object {
+        name: Option<String>,
+        slug: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum LooseLocation {
+    Text(String),
+    Place(Location),
+}
+
+/// A row's identity: two rows with the same one are the same posting.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) source: String,
+    pub(crate) source_id: String,
+}
+
+/// The employer a row names: how it is shown and its name in addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RowEmployer {
+    pub(crate) name: String,
+    pub(crate) slug: String,
+}
+
+/// What a row becomes.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pub(crate) content: PostingContent,
+    pub(crate) published_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) is_open: bool,
+    pub(crate) external_id: Option<String>,
+}
+
+impl ImportRow {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// `encoding_invalid`, `json_malformed`, or `value_invalid` with the place.
+    pub fn parse(line: &[u8]) -> Result<Self, RowError> {
+        let text = std::str::from_utf8(line)
+            .map_err(|_| RowError::new("encoding_invalid", "the line is not UTF-8"))?;
+        let mut parser = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
+        let row = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+            let pointer = super::pointer_of(error.path());
+            let inner = error.into_inner();
+            let code = if inner.is_data() {
+                "value_invalid"
+            } else {
+                "json_malformed"
+            };
+            RowError::new(code, format!("{pointer}: {inner}"))
+        })?;
+        parser
+            .end()
+            .map_err(|error| RowError::new("json_malformed", error.to_string()))?;
+        Ok(row)
+    }
+
+    pub(crate) fn identity(&self) -> Result<Identity, RowError> {
+        let own = [&self.source_id, &self.external_id, &self.id, &self.url];
+        let source_id = own.into_iter().flatten().find(|id| !id.trim().is_empty());
+        let source_id = source_id.ok_or_else(|| {
+            RowError::new(
+                "identity_missing",
+                "the row has no source_id, external_id, id or url",
+            )
+        })?;
+        let source = self
+            .source
+            .as_deref()
+            .filter(|source| !source.trim().is_empty())
+            .unwrap_or("import");
+        let (source, source_id) = (clean_line(source), clean_line(source_id));
+        if source.len() > 200 || source_id.len() > 1000 {
+            return Err(RowError::new(
+                "identity_too_long",
+                "source up to 200 bytes, source_id up to 1000",
+            ));
+        }
+        Ok(Identity { source, source_id })
+    }
+
+    /// The employer that the row names, if it does.
+    pub(crate) fn employer(&self) -> Option<RowEmployer> {
+        let from_field = match &self.employer {
+            Some(EmployerName::Slug(slug)) => Some((None, Some(slug.as_str()))),
+            Some(EmployerName::Object { name, slug }) => Some((name.as_deref(), slug.as_deref())),
+            None => None,
+        };
+        let (name, slug) = from_field.unwrap_or((self.company.as_deref(), None));
+        let name = clean_line(name.or(slug)?);
+        let slug = slug::slugify(slug.unwrap_or(&name));
+        (!name.is_empty() && !slug.is_empty()).then_some(RowEmployer { name, slug })
+    }
+
+    /// The posting that the row describes: what it carries is marked `carried`, the rest is recognised.
+    pub(crate) fn into_posting(self, now: Timestamp) -> Result<Imported, RowError> {
+        let is_open = self.active != Some(false)
+            && !matches!(self.status.as_deref(), Some("closed" | "expired" | "rejected"));
+        let dates = [&self.posted_at, &self.published_at, &self.updated_at];
+        let published_at = dates
+            .into_iter()
+            .flatten()
+            .find_map(|text| parse_time(text))
+            .map_or(now, |at| at.min(now));
+        let expires_at = self
+            .expires_at
+            .as_deref()
+            .and_then(parse_time)
+            .filter(|at| *at > now);
+        let expires_at = expires_at.unwrap_or(now.plus(crate::lifecycle::LIFETIME));
+        let external_id = self
+            .external_id
+            .as_deref()
+            .map(clean_line)
+            .filter(|id| !id.is_empty());
+        let mut content = validate(self.into_input()?)?;
+        for provenance in content.provenance.values_mut() {
+            if *provenance == Provenance::Stated {
+                *provenance = Provenance::Carried;
+            }
+        }
+        Ok(Imported {
+            content,
+            published_at,
+            expires_at,
+            is_open,
+            external_id,
+        })
+    }
+
+    fn into_input(self) -> Result<PostingInput, RowError> {
+        let title = clean_line(self.title.as_deref().unwrap_or_default());
+        if title.is_empty() {
+            return Err(RowError::new("title_missing", "the row has no title"));
+        }
+        let places = self.places();
+        let workplace = self.carried_workplace(&places);
+        let seniority = self
+            .seniority
+            .as_deref()
+            .and_then(|s| s.parse().ok())
+            .or_else(|| self.carried_seniority());
+        let taxonomy = Taxonomy::bundled();
+        let known = |words: &Option<Vec<String>>, id: fn(&'static Taxonomy, &str) -> Option<&'static str>| {
+            let ids = words
+                .as_ref()?
+                .iter()
+                .filter_map(|word| id(taxonomy, word))
+                .map(str::to_owned);
+            Some(ids.take(100).collect::<Vec<_>>()).filter(|ids| !ids.is_empty())
+        };
+        let (description, description_format) = self.carried_description();
+        let discipline = match self.discipline.as_deref() {
+            Some("none") => Some(None),
+            Some(word) => word.parse::<Discipline>().ok().map(Some),
+            None => None,
+        };
+        Ok(PostingInput {
+            description,
+            description_format,
+            discipline,
+            specialties: known(&self.specialties, |t, word| t.specialty_id(word)),
+            skills: known(&self.skills, |t, word| t.skill_id(word)),
+            seniority,
+            employment_type: self.employment_type.as_deref().and_then(parse_employment_type),
+            workplace,
+            locations: places.locations,
+            remote_from: places.remote_from,
+            openings: Some(self.openings.unwrap_or(1).max(1)),
+            filled: self.filled,
+            pay: self
+                .pay
+                .or_else(|| self.salary_raw.as_deref().and_then(carried_pay)),
+            hardware: self.hardware,
+            work_pattern: self.work_pattern,
+            eligibility: self.eligibility,
+            environment: self.environment,
+            benefits: self.benefits.unwrap_or_default(),
+            process: self.process,
+            apply: self.apply.or_else(|| self.url.and_then(apply_at)),
+            title: Some(shorten(title)),
+            external_id: None,
+            expires_at: None,
+        })
+    }
+
+    fn places(&self) -> Places {
+        let gazetteer = Gazetteer::bundled();
+        let mut places = Places::default();
+        let texts = self.location.clone().map(LooseLocation::Text);
+        for location in self.locations.iter().flatten().cloned().chain(texts) {
+            match location {
+                LooseLocation::Place(place) => places.add(place),
+                LooseLocation::Text(text) => {
+                    let resolved = gazetteer.resolve(&clean_line(&text));
+                    resolved
+                        .places
+                        .into_iter()
+                        .for_each(|place| places.add(place.into()));
+                    places.is_remote |= resolved.remote;
+                    places.is_hybrid |= resolved.hybrid;
+                    places.remote_from.extend(resolved.remote_from);
+                }
+            }
+        }
+        if let Some(stated) = &self.remote_from {
+            let known = |code: &String| gazetteer.is_country(code) || taxonomy::is_region(code);
+            places.remote_from = stated
+                .iter()
+                .map(|code| code.to_uppercase())
+                .filter(known)
+                .collect();
+        }
+        places.remote_from.sort();
+        places.remote_from.dedup();
+        places
+    }
+
+    fn carried_workplace(&self, places: &Places) -> Option<Workplace> {
+        let words = [&self.workplace, &self.workplace_raw];
+        let stated = words.into_iter().flatten().find_map(|word| parse_workplace(word));
+        stated.or_else(|| {
+            if places.is_hybrid {
+                Some(Workplace::Hybrid)
+            } else if self.remote == Some(true) || places.is_remote {
+                Some(Workplace::Remote)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Collectors put "New grad" and "Early Career" where the kind of employment belongs.
+    fn carried_seniority(&self) -> Option<Seniority> {
+        let word = self.employment_type.as_deref()?.to_lowercase();
+        (word.contains("new grad") || word == "newgrad" || word.contains("early career"))
+            .then_some(Seniority::Entry)
+    }
+
+    fn carried_description(&self) -> (Option<String>, DescriptionFormat) {
+        let filled = |text: &Option<String>| text.as_deref().filter(|t| !t.trim().is_empty()).map(limited);
+        if let Some(text) = filled(&self.description) {
+            return (Some(text), self.description_format);
+        }
+        if let Some(html) = filled(&self.description_html) {
+            return (Some(html), DescriptionFormat::Html);
+        }
+        (filled(&self.description_text), DescriptionFormat::Markdown)
+    }
+
+    /// Whether the row names its employer as the API does, beyond a company's name in words.
+    pub(crate) fn names_employer(&self) -> bool {
+        self.employer.is_some()
+    }
+}
+
+#[derive(Default)]
+struct Places {
+    locations: Vec<Location>,
+    remote_from: Vec<String>,
+    is_remote: bool,
+    is_hybrid: bool,
+}
+
+impl Places {
+    fn add(&mut self, location: Location) {
+        let label = location.label();
+        if !label.is_empty()
+            && self.locations.len() < 100
+            && self.locations.iter().all(|known| known.label() != label)
+        {
+            self.locations.push(location);
+        }
+    }
+}
+
+/// What `line` says, for telling whether a row changed since the last import. The vocabulary's version belongs to it:
+/// a better vocabulary recognises more in the same row.
+pub(crate) fn hash_of(line: &[u8]) -> Vec<u8> {
+    let mut input = line.trim_ascii().to_vec();
+    input.push(b'\n');
+    input.extend_from_slice(Taxonomy::bundled().version().as_bytes());
+    digest(&SHA256, &input).as_ref().to_vec()
+}
+
+fn carried_pay(raw: &str) -> Option<Pay> {
+    let base = parse_pay(raw)?;
+    let equity = raw.to_lowercase().contains("equity").then_some(Equity {
+        kind: EquityKind::Other,
+        note: None,
+    });
+    Some(Pay {
+        base: Some(base.into()),
+        equity,
+        ..Pay::default()
+    })
+}
+
+fn apply_at(url: String) -> Option<Apply> {
+    let fine = url::Url::parse(&url).is_ok_and(|u| matches!(u.scheme(), "https" | "http") && u.has_host())
+        && url.len() <= 2000;
+    fine.then_some(Apply {
+        url: Some(url),
+        email: None,
+    })
+}
+
+fn clean_line(text: &str) -> String {
+    fold(&text.replace(is_forbidden, ""))
+}
+
+fn shorten(title: String) -> String {
+    if title.chars().count() <= MAX_TITLE_CHARS {
+        return title;
+    }
+    title.chars().take(MAX_TITLE_CHARS - 1).chain(['…']).collect()
+}
+
+fn limited(text: &str) -> String {
+    let mut end = text.len().min(MAX_DESCRIPTION_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+/// A time as collectors write it: RFC 3339, a date, or seconds or milliseconds since 1970.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    if let Ok(date) = text.parse::<jiff::civil::Date>() {
+        return Some(
+            jiff::tz::TimeZone::UTC
+                .to_timestamp(date.at(0, 0, 0, 0))
+                .ok()?
+                .into(),
+        );
+    }
+    if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
+        return Some(jiff::tz::TimeZone::UTC.to_timestamp(local).ok()?.into());
+    }
+    let number: i64 = text.parse().ok()?;
+    Some(Timestamp::from_micros(number.checked_mul(
+        if number > 100_000_000_000 { 1000 } else { 1_000_000 },
+    )?))
+}

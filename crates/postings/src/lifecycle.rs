@@ -1,0 +1,417 @@
+//! The life of a posting: draft → published → paused → closed or expired, and back by renewal.
+//!
+//! Every function here changes one posting in the caller's transaction, by compare-and-set on its version. A change
+//! that readers can see takes a revision, and its content is kept as a version.
+
+use diesel::prelude::*;
+use jiff::SignedDuration;
+use store::revision::{self, Counter};
+use store::schema::{employers, posting_versions, postings};
+use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, is_unique_violation};
+
+use crate::find::{find, to_posting};
+use crate::input::PostingInput;
+use crate::posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus};
+use crate::validate::{FieldError, publication_errors, validate};
+
+/// How long a posting is public when nothing else is said.
+pub const LIFETIME: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// The longest time until `expires_at`.
+pub const MAX_LIFETIME: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// Why a posting could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PostingError {
+    /// There is no such posting for this employer.
+    #[error("posting not found")]
+    NotFound,
+    /// The employer does not exist.
+    #[error("employer not found")]
+    EmployerNotFound,
+    /// The posting was changed meanwhile.
+    #[error("the posting is at version {current}")]
+    VersionConflict {
+        /// Its version now.
+        current: i32,
+    },
+    /// The step is not possible from where the posting is.
+    #[error("a posting that is {status} cannot be {action}")]
+    StateConflict {
+        /// Where it is.
+        status: PostingStatus,
+        /// What was asked.
+        action: &'static str,
+    },
+    /// The employer has a posting with this `external_id`.
+    #[error("another posting has this external id")]
+    ExternalIdTaken,
+    /// The content is not acceptable.
+    #[error("the posting has {} mistakes", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<diesel::result::Error> for PostingError {
+    fn from(error: diesel::result::Error) -> Self {
+        if is_unique_violation(&error, "external_id") {
+            return Self::ExternalIdTaken;
+        }
+        Self::Store(error.into())
+    }
+}
+
+/// Makes a draft of `input` for `employer_id`.
+pub fn create(
+    tx: &mut DbConn,
+    employer_id: Id,
+    input: PostingInput,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let employer = employers::table
+        .find(employer_id)
+        .select(cols::<EmployerRef>())
+        .first::<EmployerRef>(tx)
+        .optional()?
+        .ok_or(PostingError::EmployerNotFound)?;
+    let external_id = input.external_id.clone();
+    let expires_at = input.expires_at;
+    check_expiry(expires_at, now)?;
+    let content = validate(input).map_err(PostingError::Invalid)?;
+    let id = random.id(now);
+    let row = PostingRow {
+        id,
+        employer_id,
+        slug: slug_of(&content.title, &employer.slug, id),
+        status: PostingStatus::Draft,
+        version: 1,
+        revision: None,
+        first_revision: None,
+        content: Json(content),
+        content_hash: Vec::new(),
+        source: None,
+        source_id: None,
+        external_id,
+        close_reason: None,
+        created_at: now,
+        updated_at: now,
+        published_at: None,
+        expires_at,
+        closed_at: None,
+        deleted_at: None,
+    };
+    diesel::insert_into(postings::table).values(&row).execute(tx)?;
+    Ok(Posting { employer, row })
+}
+
+/// Name of a posting in addresses: title, employer and the end of the id, which makes it unique.
+pub(crate) fn slug_of(title: &str, employer_slug: &str, id: Id) -> String {
+    let mut title = slug::slugify(title);
+    title.truncate(80);
+    let id = id.to_string();
+    let parts = [title.trim_matches('-'), employer_slug, &id[id.len() - 12..]];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
+/// Changes what the posting says; `patch` is a JSON merge patch (RFC 7396) over its input form.
+pub fn update(
+    tx: &mut DbConn,
+    id: Id,
+    patch: &serde_json::Value,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    let input = patched(&posting, patch)?;
+    let row = &mut posting.row;
+    row.external_id.clone_from(&input.external_id);
+    if input.expires_at != row.expires_at {
+        check_expiry(input.expires_at, now)?;
+        row.expires_at = input.expires_at;
+    }
+    let content = validate(input).map_err(PostingError::Invalid)?;
+    if row.status == PostingStatus::Published {
+        require_publishable(&content, &posting.employer)?;
+    }
+    posting.row.content = Json(content);
+    save(tx, posting, now)
+}
+
+fn patched(posting: &Posting, patch: &serde_json::Value) -> Result<PostingInput, PostingError> {
+    let current = PostingInput::of(
+        posting.content(),
+        posting.row.external_id.clone(),
+        posting.row.expires_at,
+    );
+    let mut value = serde_json::to_value(current).unwrap_or_default();
+    merge(&mut value, patch);
+    if patch.get("description").is_some() && patch.get("description_format").is_none() {
+        value["description_format"] = "markdown".into();
+    }
+    if let Some(object) = value.as_object_mut() {
+        // `null` takes a field back to its default.
+        object.retain(|_, field| !field.is_null());
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let pointer = crate::import::pointer_of(error.path());
+        PostingError::Invalid(vec![FieldError::new(
+            pointer,
+            "value_invalid",
+            error.inner().to_string(),
+        )])
+    })
+}
+
+/// RFC 7396.
+fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    let serde_json::Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = serde_json::Value::Object(serde_json::Map::new());
+    }
+    let Some(object) = target.as_object_mut() else {
+        return;
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            object.remove(key);
+        } else {
+            merge(
+                object.entry(key.clone()).or_insert(serde_json::Value::Null),
+                value,
+            );
+        }
+    }
+}
+
+/// Makes a draft public.
+pub fn publish(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(
+        &posting,
+        &[PostingStatus::Draft, PostingStatus::Scheduled],
+        "published",
+    )?;
+    require_publishable(posting.content(), &posting.employer)?;
+    if posting.row.expires_at.is_some_and(|at| at <= now) {
+        let detail = "this time has passed; give a later one, or null for 60 days";
+        return Err(PostingError::Invalid(vec![FieldError::new(
+            "/expires_at",
+            "time_passed",
+            detail,
+        )]));
+    }
+    posting.row.status = PostingStatus::Published;
+    posting.row.published_at = Some(now);
+    posting.row.expires_at = Some(posting.row.expires_at.unwrap_or(now.plus(LIFETIME)));
+    save(tx, posting, now)
+}
+
+/// Takes a public posting out of search until [`resume`].
+pub fn pause(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(&posting, &[PostingStatus::Published], "paused")?;
+    posting.row.status = PostingStatus::Paused;
+    save(tx, posting, now)
+}
+
+/// Brings a paused posting back.
+pub fn resume(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(&posting, &[PostingStatus::Paused], "resumed")?;
+    posting.row.status = PostingStatus::Published;
+    if posting.row.expires_at.is_some_and(|at| at <= now) {
+        posting.row.expires_at = Some(now.plus(LIFETIME));
+    }
+    save(tx, posting, now)
+}
+
+/// Gives a posting another [`LIFETIME`] from now; a closed or expired one is public again.
+pub fn renew(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    let renewable = [
+        PostingStatus::Published,
+        PostingStatus::Closed,
+        PostingStatus::Expired,
+    ];
+    require_status(&posting, &renewable, "renewed")?;
+    require_publishable(posting.content(), &posting.employer)?;
+    posting.row.status = PostingStatus::Published;
+    posting.row.expires_at = Some(now.plus(LIFETIME));
+    posting.row.close_reason = None;
+    posting.row.closed_at = None;
+    save(tx, posting, now)
+}
+
+/// Ends a posting for `reason`.
+pub fn close(
+    tx: &mut DbConn,
+    id: Id,
+    reason: CloseReason,
+    if_match: Option<i32>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(
+        &posting,
+        &[
+            PostingStatus::Published,
+            PostingStatus::Paused,
+            PostingStatus::Scheduled,
+        ],
+        "closed",
+    )?;
+    posting.row.status = PostingStatus::Closed;
+    posting.row.close_reason = Some(reason);
+    posting.row.closed_at = Some(now);
+    save(tx, posting, now)
+}
+
+/// Erases a posting: a draft without a trace; one that was public leaves its id in the feed of changes.
+pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<(), PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    if posting.row.revision.is_none() {
+        diesel::delete(postings::table.find(id)).execute(tx)?;
+        return Ok(());
+    }
+    diesel::delete(posting_versions::table.filter(posting_versions::posting_id.eq(id))).execute(tx)?;
+    let row = &mut posting.row;
+    row.content = Json(crate::PostingContent::default());
+    row.slug = format!("erased-{id}");
+    row.external_id = None;
+    row.source = None;
+    row.source_id = None;
+    row.status = PostingStatus::Closed;
+    row.deleted_at = Some(now);
+    save(tx, posting, now).map(|_| ())
+}
+
+/// Ends up to `limit` public postings whose time is over; returns how many. A pass: safe to run twice.
+pub fn expire_due(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, PostingError> {
+    let due = postings::table
+        .inner_join(employers::table)
+        .filter(postings::status.eq_any([PostingStatus::Published, PostingStatus::Paused]))
+        .filter(postings::expires_at.le(now).and(postings::deleted_at.is_null()))
+        .order((postings::expires_at, postings::id))
+        .limit(limit)
+        .select((cols::<PostingRow>(), cols::<EmployerRef>()))
+        .load::<(PostingRow, EmployerRef)>(tx)?;
+    let count = due.len();
+    for row in due {
+        let mut posting = to_posting(row);
+        posting.row.status = PostingStatus::Expired;
+        posting.row.close_reason = Some(CloseReason::Expired);
+        posting.row.closed_at = Some(now);
+        save(tx, posting, now)?;
+    }
+    Ok(count)
+}
+
+fn require(tx: &mut DbConn, id: Id, if_match: Option<i32>) -> Result<Posting, PostingError> {
+    let posting = find(tx, id)?.ok_or(PostingError::NotFound)?;
+    match if_match {
+        Some(version) if version != posting.row.version => Err(PostingError::VersionConflict {
+            current: posting.row.version,
+        }),
+        _ => Ok(posting),
+    }
+}
+
+fn require_status(
+    posting: &Posting,
+    from: &[PostingStatus],
+    action: &'static str,
+) -> Result<(), PostingError> {
+    if from.contains(&posting.row.status) {
+        return Ok(());
+    }
+    Err(PostingError::StateConflict {
+        status: posting.row.status,
+        action,
+    })
+}
+
+fn require_publishable(content: &crate::PostingContent, employer: &EmployerRef) -> Result<(), PostingError> {
+    let errors = publication_errors(content, employer.website.is_some());
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(PostingError::Invalid(errors))
+    }
+}
+
+fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), PostingError> {
+    match expires_at {
+        Some(at) if at <= now || at > now.plus(MAX_LIFETIME) => {
+            let detail = "a time from now to one year ahead";
+            Err(PostingError::Invalid(vec![FieldError::new(
+                "/expires_at",
+                "time_out_of_range",
+                detail,
+            )]))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a changed posting: next version, and a revision and a kept version when readers can see the change.
+fn save(tx: &mut DbConn, mut posting: Posting, now: Timestamp) -> Result<Posting, PostingError> {
+    let before = posting.row.version;
+    let is_visible = posting.row.revision.is_some() || posting.row.status == PostingStatus::Published;
+    posting.row.version = before + 1;
+    posting.row.updated_at = now;
+    if is_visible {
+        let revision = revision::take(tx, Counter::Postings, 1)?;
+        posting.row.revision = Some(revision);
+        posting.row.first_revision.get_or_insert(revision);
+    }
+    let changed = diesel::update(
+        postings::table
+            .find(posting.row.id)
+            .filter(postings::version.eq(before)),
+    )
+    .set(&posting.row)
+    .execute(tx)?;
+    if changed == 0 {
+        return Err(PostingError::VersionConflict { current: before + 1 });
+    }
+    if posting.row.status == PostingStatus::Published {
+        diesel::insert_into(posting_versions::table)
+            .values((
+                posting_versions::posting_id.eq(posting.row.id),
+                posting_versions::version.eq(posting.row.version),
+                posting_versions::content.eq(&posting.row.content),
+                posting_versions::created_at.eq(now),
+            ))
+            .execute(tx)?;
+    }
+    Ok(posting)
+}

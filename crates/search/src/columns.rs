@@ -1,0 +1,174 @@
+//! The columns of the index in memory: what filters, facets and orders look at for every candidate.
+//!
+//! A segment never changes, so its columns are read once. Facet values are numbers into one dictionary per facet that
+//! all segments share and that only grows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tantivy::index::SegmentId;
+use tantivy::{DocId, Searcher, SegmentReader};
+
+use crate::facet::Facet;
+use crate::schema::column;
+
+/// Number of a facet's value.
+pub(crate) type ValueId = u32;
+
+/// The values of every facet, numbered.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Dictionary {
+    ids: [HashMap<Arc<str>, ValueId>; Facet::ALL.len()],
+    names: [Vec<Arc<str>>; Facet::ALL.len()],
+}
+
+impl Dictionary {
+    pub(crate) fn id(&self, facet: Facet, value: &str) -> Option<ValueId> {
+        self.ids[facet.index()].get(value).copied()
+    }
+
+    pub(crate) fn names(&self, facet: Facet) -> &[Arc<str>] {
+        &self.names[facet.index()]
+    }
+
+    fn intern(&mut self, facet: Facet, value: &str) -> ValueId {
+        if let Some(id) = self.id(facet, value) {
+            return id;
+        }
+        let names = &mut self.names[facet.index()];
+        let (id, name) = (names.len() as ValueId, Arc::<str>::from(value));
+        names.push(name.clone());
+        self.ids[facet.index()].insert(name, id);
+        id
+    }
+}
+
+/// Values of a facet for each document: `values[starts[doc]..starts[doc + 1]]`.
+#[derive(Debug)]
+pub(crate) struct FacetColumn {
+    starts: Vec<u32>,
+    values: Vec<ValueId>,
+}
+
+impl FacetColumn {
+    #[inline]
+    pub(crate) fn of(&self, doc: DocId) -> &[ValueId] {
+        let doc = doc as usize;
+        &self.values[self.starts[doc] as usize..self.starts[doc + 1] as usize]
+    }
+}
+
+/// The columns of one segment.
+#[derive(Debug)]
+pub(crate) struct SegmentColumns {
+    pub(crate) facets: [FacetColumn; Facet::ALL.len()],
+    pub(crate) tie: Vec<u64>,
+    pub(crate) published_at: Vec<i64>,
+    pub(crate) expires_at: Vec<i64>,
+    pub(crate) yearly_usd: Vec<i64>,
+    point_starts: Vec<u32>,
+    points: Vec<(f64, f64)>,
+}
+
+impl SegmentColumns {
+    pub(crate) fn points(&self, doc: DocId) -> &[(f64, f64)] {
+        let doc = doc as usize;
+        &self.points[self.point_starts[doc] as usize..self.point_starts[doc + 1] as usize]
+    }
+
+    fn load(reader: &SegmentReader, dictionary: &mut Dictionary) -> tantivy::Result<Self> {
+        let docs = reader.max_doc();
+        let fast = reader.fast_fields();
+        let mut facets = Vec::with_capacity(Facet::ALL.len());
+        for facet in Facet::ALL {
+            facets.push(load_facet(reader, facet, dictionary)?);
+        }
+        let numbers = |name: &str| -> tantivy::Result<Vec<i64>> {
+            let column = fast.i64(name)?;
+            Ok((0..docs).map(|doc| column.first(doc).unwrap_or(0)).collect())
+        };
+        let tie = fast.u64(column::TIE)?;
+        let (latitude, longitude) = (fast.f64(column::LATITUDE)?, fast.f64(column::LONGITUDE)?);
+        let (mut point_starts, mut points) = (vec![0], Vec::new());
+        for doc in 0..docs {
+            points.extend(latitude.values_for_doc(doc).zip(longitude.values_for_doc(doc)));
+            point_starts.push(points.len() as u32);
+        }
+        let facets = facets
+            .try_into()
+            .map_err(|_| tantivy::TantivyError::InternalError("one column a facet".to_owned()))?;
+        Ok(Self {
+            facets,
+            tie: (0..docs).map(|doc| tie.first(doc).unwrap_or(0)).collect(),
+            published_at: numbers(column::PUBLISHED_AT)?,
+            expires_at: numbers(column::EXPIRES_AT)?,
+            yearly_usd: numbers(column::YEARLY_USD)?,
+            point_starts,
+            points,
+        })
+    }
+}
+
+fn load_facet(
+    reader: &SegmentReader,
+    facet: Facet,
+    dictionary: &mut Dictionary,
+) -> tantivy::Result<FacetColumn> {
+    let docs = reader.max_doc();
+    let name = format!("facet_{}", facet.as_str());
+    let Some(column) = reader.fast_fields().str(&name)? else {
+        return Ok(FacetColumn {
+            starts: vec![0; docs as usize + 1],
+            values: Vec::new(),
+        });
+    };
+    let mut ids = Vec::with_capacity(column.num_terms());
+    let mut value = String::new();
+    for ordinal in 0..column.num_terms() as u64 {
+        value.clear();
+        column.ord_to_str(ordinal, &mut value)?;
+        ids.push(dictionary.intern(facet, &value));
+    }
+    let (mut starts, mut values) = (vec![0], Vec::new());
+    for doc in 0..docs {
+        values.extend(
+            column
+                .ords()
+                .values_for_doc(doc)
+                .map(|ordinal| ids[ordinal as usize]),
+        );
+        starts.push(values.len() as u32);
+    }
+    Ok(FacetColumn { starts, values })
+}
+
+/// The columns of everything a searcher sees.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    pub(crate) dictionary: Arc<Dictionary>,
+    by_segment: HashMap<SegmentId, Arc<SegmentColumns>>,
+}
+
+impl Columns {
+    pub(crate) fn segment(&self, id: SegmentId) -> Option<Arc<SegmentColumns>> {
+        self.by_segment.get(&id).cloned()
+    }
+
+    /// The columns for `searcher`, taking over what is loaded already.
+    pub(crate) fn refreshed(&self, searcher: &Searcher) -> tantivy::Result<Self> {
+        let mut dictionary = Arc::clone(&self.dictionary);
+        let mut by_segment = HashMap::new();
+        for reader in searcher.segment_readers() {
+            let id = reader.segment_id();
+            let columns = match self.segment(id) {
+                Some(loaded) => loaded,
+                None => Arc::new(SegmentColumns::load(reader, Arc::make_mut(&mut dictionary))?),
+            };
+            by_segment.insert(id, columns);
+        }
+        Ok(Self {
+            dictionary,
+            by_segment,
+        })
+    }
+}

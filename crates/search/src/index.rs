@@ -1,0 +1,259 @@
+//! The index: a disposable reader of the feed of changes.
+//!
+//! It lives in a directory that may be deleted at any time. Its cursor, the last revision it has taken in, stands in
+//! the payload of its own commit, so that index and cursor cannot disagree.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use postings::changes::{Change, changed_since};
+use store::revision::{self, Counter};
+use store::{Db, StoreError};
+use tantivy::directory::MmapDirectory;
+use tantivy::indexer::LogMergePolicy;
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term};
+
+use crate::analyzer;
+use crate::columns::Columns;
+use crate::document::SearchDocument;
+use crate::schema::{self, Fields};
+
+const WRITER_THREADS: usize = 2;
+const WRITER_BYTES: usize = 64 << 20;
+/// Changes read at once.
+const PAGE: i64 = 500;
+/// Changes in one commit at most: bounds the work that a crash throws away.
+const PASS: i64 = 20_000;
+/// Names the version of the schema; the directory is rebuilt when it differs.
+const VERSION_FILE: &str = "backplane-index-version";
+
+/// Why the index could not be opened or brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Another process writes to this directory.
+    #[error("the index directory {0} is in use by another process")]
+    Busy(PathBuf),
+    /// The directory cannot be written.
+    #[error("the index directory cannot be used: {0}")]
+    Io(#[from] io::Error),
+    /// Tantivy failed.
+    #[error("index error: {0}")]
+    Tantivy(#[from] TantivyError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassReport {
+    /// Changes taken in.
+    pub applied: usize,
+    /// Revision up to which the index is complete.
+    pub cursor: i64,
+    /// Whether nothing more was waiting.
+    pub is_caught_up: bool,
+}
+
+/// Searchable postings on disk with their columns in memory.
+pub struct Index {
+    pub(crate) fields: Fields,
+    writer: Mutex<IndexWriter>,
+    reader: IndexReader,
+    view: RwLock<Arc<View>>,
+    cursor: AtomicI64,
+}
+
+/// One state of the index, searched as a whole.
+pub(crate) struct View {
+    pub(crate) searcher: Searcher,
+    pub(crate) columns: Arc<Columns>,
+    /// Revision up to which this state is complete.
+    pub(crate) cursor: i64,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index")
+            .field("cursor", &self.cursor())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Index {
+    /// Opens the index in `dir`, which is created when it is missing. A damaged or foreign one is thrown away with a
+    /// warning; the next passes rebuild it.
+    ///
+    /// # Errors
+    /// [`IndexError::Busy`] when another process has it open.
+    pub fn open(dir: &Path) -> Result<Self, IndexError> {
+        if fs::read_to_string(dir.join(VERSION_FILE)).is_ok_and(|version| version == schema::VERSION) {
+            match Self::open_existing(dir) {
+                Err(IndexError::Tantivy(error)) => {
+                    tracing::warn!(%error, "the search index is damaged and will be rebuilt from the database");
+                }
+                outcome => return outcome,
+            }
+        }
+        Self::clear(dir)?;
+        fs::create_dir_all(dir)?;
+        let index = Self::open_existing(dir)?;
+        fs::write(dir.join(VERSION_FILE), schema::VERSION)?;
+        Ok(index)
+    }
+
+    /// Removes the index in `dir`; the next [`Index::open`] starts from nothing.
+    pub fn clear(dir: &Path) -> Result<(), IndexError> {
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_existing(dir: &Path) -> Result<Self, IndexError> {
+        let (schema, fields) = schema::build();
+        let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+        let index = tantivy::Index::open_or_create(directory, schema)?;
+        index.tokenizers().register(analyzer::NAME, analyzer::analyzer());
+        let writer = index
+            .writer_with_num_threads(WRITER_THREADS, WRITER_BYTES)
+            .map_err(|error| match error {
+                TantivyError::LockFailure(..) => IndexError::Busy(dir.to_owned()),
+                other => other.into(),
+            })?;
+        let mut merging = LogMergePolicy::default();
+        merging.set_min_num_segments(6);
+        writer.set_merge_policy(Box::new(merging));
+        let payload = index.load_metas()?.payload;
+        let cursor = payload.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let view = View {
+            searcher: reader.searcher(),
+            columns: Arc::default(),
+            cursor,
+        };
+        let opened = Self {
+            fields,
+            writer: Mutex::new(writer),
+            reader,
+            view: RwLock::new(Arc::new(view)),
+            cursor: AtomicI64::new(cursor),
+        };
+        opened.refresh(cursor)?;
+        Ok(opened)
+    }
+
+    /// Revision up to which the index is complete.
+    pub fn cursor(&self) -> i64 {
+        self.cursor.load(Ordering::Acquire)
+    }
+
+    /// How many postings can be found.
+    pub fn len(&self) -> u64 {
+        self.view().searcher.num_docs()
+    }
+
+    /// Whether nothing can be found.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what changed since the cursor, at most 20,000 changes, and commits. A pass: safe to repeat; when it
+    /// fails the index is as it was.
+    pub fn pass(&self, db: &Db) -> Result<PassReport, IndexError> {
+        let mut writer = self.writer();
+        let before = self.cursor();
+        let mut cursor = before;
+        let mut applied = 0;
+        let mut is_caught_up = false;
+        while applied < PASS as usize && !is_caught_up {
+            let from = cursor;
+            let changes = db.read_blocking(|conn| changed_since(conn, from, PAGE));
+            let changes = match changes {
+                Ok(changes) => changes,
+                Err(error) => {
+                    writer.rollback()?;
+                    return Err(error.into());
+                }
+            };
+            is_caught_up = (changes.len() as i64) < PAGE;
+            applied += changes.len();
+            for (revision, change) in changes {
+                self.apply(&writer, &change)?;
+                cursor = revision;
+            }
+        }
+        if cursor > before {
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&cursor.to_string());
+            commit.commit()?;
+            drop(writer);
+            self.refresh(cursor)?;
+        } else if self.is_ahead(db)? {
+            // The database was restored to an earlier state: nothing in the index can be trusted.
+            tracing::warn!("the search index is ahead of the database and will be rebuilt");
+            writer.delete_all_documents()?;
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload("0");
+            commit.commit()?;
+            drop(writer);
+            self.refresh(0)?;
+            is_caught_up = false;
+        }
+        Ok(PassReport {
+            applied,
+            cursor: self.cursor(),
+            is_caught_up,
+        })
+    }
+
+    fn is_ahead(&self, db: &Db) -> Result<bool, StoreError> {
+        Ok(self.cursor() > db.read_blocking(|conn| revision::latest(conn, Counter::Postings))?)
+    }
+
+    fn apply(&self, writer: &IndexWriter, change: &Change) -> Result<(), TantivyError> {
+        match change {
+            Change::Upsert(posting) => {
+                let document = SearchDocument::of(posting);
+                writer.delete_term(self.term(document.id));
+                let tantivy: TantivyDocument = schema::to_tantivy(&self.fields, &document);
+                writer.add_document(tantivy)?;
+            }
+            Change::Remove(id) => {
+                writer.delete_term(self.term(*id));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn term(&self, id: store::Id) -> Term {
+        Term::from_field_bytes(self.fields.id, id.as_bytes())
+    }
+
+    fn refresh(&self, cursor: i64) -> Result<(), TantivyError> {
+        self.reader.reload()?;
+        let searcher = self.reader.searcher();
+        let columns = Arc::new(self.view().columns.refreshed(&searcher)?);
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View {
+            searcher,
+            columns,
+            cursor,
+        });
+        self.cursor.store(cursor, Ordering::Release);
+        Ok(())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, IndexWriter> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,459 @@
+//! Search turned around: which of the stored queries match this posting?
+//!
+//! Equal queries share one entry. Each entry hangs on an *anchor*, its rarest required token; a posting looks up its own
+//! tokens and verifies only what hangs there, so the cost follows the matches and not the number of queries. Tokens are
+//! the analyzer's words and, for facets, field and value.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use store::{Id, Timestamp};
+use tantivy::tokenizer::TextAnalyzer;
+
+use crate::analyzer::{self, each_token};
+use crate::collect::within;
+use crate::document::SearchDocument;
+use crate::facet::Facet;
+use crate::query::{Near, Query};
+use crate::searching::reaches;
+use crate::text::Leaf;
+
+type TokenId = u32;
+type Slot = u32;
+
+/// Stored queries, ready to be asked by a posting.
+pub struct Matcher {
+    tokens: HashMap<Box<str>, TokenId>,
+    /// In how many observed postings a token stood: rare ones make good anchors.
+    frequency: Vec<u32>,
+    /// The query slots that hang on a token.
+    anchored: Vec<Vec<Slot>>,
+    /// Slots without any token: only numbers or places.
+    unanchored: Vec<Slot>,
+    slots: Vec<Option<Entry>>,
+    free: Vec<Slot>,
+    by_query: HashMap<u128, Slot>,
+    by_id: HashMap<Id, Slot>,
+    hashers: (RandomState, RandomState),
+    scratch: Scratch,
+    /// For each slot, the epoch in which it last answered.
+    answered: Vec<u32>,
+}
+
+impl std::fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Matcher")
+            .field("len", &self.len())
+            .field("queries", &self.by_query.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Entry {
+    key: u128,
+    compiled: Compiled,
+    anchors: Vec<TokenId>,
+    ids: Vec<Id>,
+}
+
+/// A query as numbers. Most queries are `all`, `any` and `pay_min_usd` alone.
+struct Compiled {
+    all: Box<[TokenId]>,
+    any: Box<[Box<[TokenId]>]>,
+    /// 0 when pay does not matter.
+    pay_min_usd: i64,
+    rest: Option<Box<Rest>>,
+}
+
+/// What cannot be decided by the presence of tokens.
+#[derive(Default)]
+struct Rest {
+    /// Groups with a phrase among their leaves.
+    groups: Vec<Vec<Vec<TokenId>>>,
+    excluded: Vec<Vec<TokenId>>,
+    remote_from: Vec<String>,
+    near: Option<Near>,
+    posted_within_hours: Option<u32>,
+}
+
+/// What one posting has, noted by token.
+struct Scratch {
+    analyzer: TextAnalyzer,
+    epoch: u32,
+    seen: Vec<u32>,
+    present: Vec<TokenId>,
+    /// (token, text, position), sorted.
+    places: Vec<(TokenId, u32, u32)>,
+}
+
+impl Default for Matcher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Matcher {
+    /// A matcher without queries.
+    pub fn new() -> Self {
+        Self {
+            tokens: HashMap::new(),
+            frequency: Vec::new(),
+            anchored: Vec::new(),
+            unanchored: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_query: HashMap::new(),
+            by_id: HashMap::new(),
+            hashers: (RandomState::new(), RandomState::new()),
+            scratch: Scratch {
+                analyzer: analyzer::analyzer(),
+                epoch: 0,
+                seen: Vec::new(),
+                present: Vec::new(),
+                places: Vec::new(),
+            },
+            answered: Vec::new(),
+        }
+    }
+
+    /// How many ids are stored.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether none is stored.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Learns from a posting which tokens are frequent. A few hundred before the queries are inserted are enough.
+    pub fn observe(&mut self, document: &SearchDocument) {
+        for (facet, value) in &document.facets {
+            let token = self.intern(&facet_token(*facet, value));
+            self.frequency[token as usize] += 1;
+        }
+        let mut words: Vec<String> = Vec::new();
+        for text in document.texts() {
+            each_token(&mut self.scratch.analyzer, text, |word, _| {
+                words.push(word.to_owned())
+            });
+        }
+        words.sort_unstable();
+        words.dedup();
+        for word in words {
+            let token = self.intern(&word);
+            self.frequency[token as usize] += 1;
+        }
+    }
+
+    /// Stores `query` for `id`; an earlier query of this id is replaced.
+    pub fn insert(&mut self, id: Id, query: &Query) {
+        self.remove(id);
+        let key = self.key_of(query);
+        let slot = match self.by_query.get(&key) {
+            Some(slot) => *slot,
+            None => self.add_entry(key, query),
+        };
+        if let Some(entry) = &mut self.slots[slot as usize] {
+            entry.ids.push(id);
+        }
+        self.by_id.insert(id, slot);
+    }
+
+    /// Forgets `id`.
+    pub fn remove(&mut self, id: Id) {
+        let Some(slot) = self.by_id.remove(&id) else {
+            return;
+        };
+        let Some(entry) = &mut self.slots[slot as usize] else {
+            return;
+        };
+        entry.ids.retain(|known| *known != id);
+        if !entry.ids.is_empty() {
+            return;
+        }
+        if let Some(entry) = self.slots[slot as usize].take() {
+            self.by_query.remove(&entry.key);
+            if entry.anchors.is_empty() {
+                self.unanchored.retain(|known| *known != slot);
+            }
+            for token in entry.anchors {
+                self.anchored[token as usize].retain(|known| *known != slot);
+            }
+            self.free.push(slot);
+        }
+    }
+
+    /// Calls `each` with every id whose query matches `document` as of `now`, each once.
+    pub fn matching(&mut self, document: &SearchDocument, now: Timestamp, mut each: impl FnMut(Id)) {
+        if document.expires_at <= now.micros() {
+            return;
+        }
+        self.note(document);
+        let Self {
+            anchored,
+            unanchored,
+            slots,
+            scratch,
+            answered,
+            ..
+        } = self;
+        answered.resize(slots.len(), 0);
+        let on_anchors = scratch
+            .present
+            .iter()
+            .flat_map(|token| &anchored[*token as usize]);
+        for slot in on_anchors.chain(unanchored.iter()) {
+            let Some(entry) = &slots[*slot as usize] else {
+                continue;
+            };
+            if !entry.compiled.matches(document, scratch, now) {
+                continue;
+            }
+            // An entry with alternatives hangs on several tokens and may come up twice.
+            if answered[*slot as usize] == scratch.epoch {
+                continue;
+            }
+            answered[*slot as usize] = scratch.epoch;
+            entry.ids.iter().for_each(|id| each(*id));
+        }
+    }
+
+    fn key_of(&self, query: &Query) -> u128 {
+        let text = serde_json::to_string(query).unwrap_or_default();
+        (u128::from(self.hashers.0.hash_one(&text)) << 64) | u128::from(self.hashers.1.hash_one(&text))
+    }
+
+    fn add_entry(&mut self, key: u128, query: &Query) -> Slot {
+        let compiled = self.compile(query);
+        let anchors = self.choose_anchors(&compiled);
+        let slot = self.free.pop().unwrap_or(self.slots.len() as Slot);
+        if anchors.is_empty() {
+            self.unanchored.push(slot);
+        }
+        for token in &anchors {
+            self.anchored[*token as usize].push(slot);
+        }
+        let entry = Some(Entry {
+            key,
+            compiled,
+            anchors,
+            ids: Vec::with_capacity(1),
+        });
+        match self.slots.get_mut(slot as usize) {
+            Some(place) => *place = entry,
+            None => self.slots.push(entry),
+        }
+        self.by_query.insert(key, slot);
+        slot
+    }
+
+    fn compile(&mut self, query: &Query) -> Compiled {
+        let text = query.text();
+        let mut all = Vec::new();
+        let mut any: Vec<Box<[TokenId]>> = Vec::new();
+        let mut rest = Rest::default();
+        for group in &text.required {
+            let leaves: Vec<Vec<TokenId>> = group.iter().map(|leaf| self.intern_leaf(leaf)).collect();
+            match leaves.as_slice() {
+                [leaf] => all.extend_from_slice(leaf),
+                _ => any.push(leaves.iter().filter_map(|leaf| self.rarest(leaf)).collect()),
+            }
+            if leaves.iter().any(|leaf| leaf.len() > 1) {
+                rest.groups.push(leaves);
+            }
+        }
+        rest.excluded = text.excluded.iter().map(|leaf| self.intern_leaf(leaf)).collect();
+        for (facet, values) in &query.filters {
+            if *facet == Facet::RemoteFrom {
+                rest.remote_from.clone_from(values);
+                continue;
+            }
+            let tokens: Vec<TokenId> = values
+                .iter()
+                .map(|value| self.intern(&facet_token(*facet, value)))
+                .collect();
+            match tokens.as_slice() {
+                [token] => all.push(*token),
+                _ => any.push(tokens.into()),
+            }
+        }
+        rest.near.clone_from(&query.near);
+        rest.posted_within_hours = query.posted_within_hours;
+        all.sort_unstable_by_key(|token| self.frequency[*token as usize]);
+        all.dedup();
+        Compiled {
+            all: all.into(),
+            any: any.into(),
+            pay_min_usd: query.pay_min_usd().map_or(0, |usd| usd.max(1)),
+            rest: (!rest.is_empty()).then(|| Box::new(rest)),
+        }
+    }
+
+    /// The token, or the alternatives, that the fewest postings have.
+    fn choose_anchors(&self, compiled: &Compiled) -> Vec<TokenId> {
+        let cost = |tokens: &[TokenId]| {
+            tokens
+                .iter()
+                .map(|token| u64::from(self.frequency[*token as usize]))
+                .sum::<u64>()
+        };
+        let single = compiled.all.chunks(1);
+        let choices = single
+            .chain(compiled.any.iter().map(AsRef::as_ref))
+            .filter(|tokens| !tokens.is_empty());
+        choices
+            .min_by_key(|tokens| (cost(tokens), tokens.len()))
+            .map(<[TokenId]>::to_vec)
+            .unwrap_or_default()
+    }
+
+    fn intern_leaf(&mut self, leaf: &Leaf) -> Vec<TokenId> {
+        leaf.iter().map(|word| self.intern(word)).collect()
+    }
+
+    fn rarest(&self, tokens: &[TokenId]) -> Option<TokenId> {
+        tokens
+            .iter()
+            .copied()
+            .min_by_key(|token| self.frequency[*token as usize])
+    }
+
+    fn intern(&mut self, token: &str) -> TokenId {
+        if let Some(id) = self.tokens.get(token) {
+            return *id;
+        }
+        let id = self.frequency.len() as TokenId;
+        self.tokens.insert(token.into(), id);
+        self.frequency.push(0);
+        self.anchored.push(Vec::new());
+        self.scratch.seen.push(0);
+        id
+    }
+
+    /// Notes which of the known tokens `document` has, and where its words stand.
+    fn note(&mut self, document: &SearchDocument) {
+        let Self {
+            tokens,
+            scratch,
+            answered,
+            ..
+        } = self;
+        let Scratch {
+            analyzer,
+            epoch,
+            seen,
+            present,
+            places,
+        } = scratch;
+        if *epoch == u32::MAX {
+            seen.fill(0);
+            answered.fill(0);
+            *epoch = 0;
+        }
+        *epoch += 1;
+        present.clear();
+        places.clear();
+        let mut note = |token: TokenId| {
+            if seen[token as usize] != *epoch {
+                seen[token as usize] = *epoch;
+                present.push(token);
+            }
+        };
+        for (facet, value) in &document.facets {
+            tokens
+                .get(facet_token(*facet, value).as_str())
+                .into_iter()
+                .for_each(|token| note(*token));
+        }
+        for (n, text) in document.texts().into_iter().enumerate() {
+            each_token(analyzer, text, |word, position| {
+                if let Some(token) = tokens.get(word) {
+                    note(*token);
+                    places.push((*token, n as u32, position));
+                }
+            });
+        }
+        places.sort_unstable();
+    }
+}
+
+/// A facet's value as a token; no word contains the separator.
+fn facet_token(facet: Facet, value: &str) -> String {
+    format!("\u{1}{}\u{1}{value}", facet.as_str())
+}
+
+impl Scratch {
+    #[inline]
+    fn has(&self, token: TokenId) -> bool {
+        self.seen[token as usize] == self.epoch
+    }
+
+    /// Whether the tokens stand next to each other, in order, in one of the texts.
+    fn has_leaf(&self, leaf: &[TokenId]) -> bool {
+        match leaf {
+            [] => false,
+            [token] => self.has(*token),
+            [first, others @ ..] => {
+                let start = self.places.partition_point(|place| place.0 < *first);
+                let occurrences = self.places[start..].iter().take_while(|place| place.0 == *first);
+                occurrences.into_iter().any(|(_, text, position)| {
+                    let follows = |(n, token): (usize, &TokenId)| {
+                        self.places
+                            .binary_search(&(*token, *text, position + 1 + n as u32))
+                            .is_ok()
+                    };
+                    others.iter().enumerate().all(follows)
+                })
+            }
+        }
+    }
+}
+
+impl Rest {
+    fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+            && self.excluded.is_empty()
+            && self.remote_from.is_empty()
+            && self.near.is_none()
+            && self.posted_within_hours.is_none()
+    }
+
+    fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
+        let reach = || {
+            document
+                .facets
+                .iter()
+                .filter(|(facet, _)| *facet == Facet::RemoteFrom)
+        };
+        self.groups
+            .iter()
+            .all(|group| group.iter().any(|leaf| scratch.has_leaf(leaf)))
+            && !self.excluded.iter().any(|leaf| scratch.has_leaf(leaf))
+            && (self.remote_from.is_empty()
+                || reach().any(|(_, open_to)| self.remote_from.iter().any(|place| reaches(open_to, place))))
+            && self
+                .near
+                .as_ref()
+                .is_none_or(|near| document.points.iter().any(|point| within(near, *point)))
+            && self.posted_within_hours.is_none_or(|hours| {
+                let since = now.minus(jiff::SignedDuration::from_hours(i64::from(hours)));
+                document.published_at >= since.micros()
+            })
+    }
+}
+
+impl Compiled {
+    fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
+        self.all.iter().all(|token| scratch.has(*token))
+            && (self.pay_min_usd == 0 || document.yearly_usd >= self.pay_min_usd)
+            && self
+                .any
+                .iter()
+                .all(|tokens| tokens.iter().any(|token| scratch.has(*token)))
+            && self
+                .rest
+                .as_ref()
+                .is_none_or(|rest| rest.matches(document, scratch, now))
+    }
+}

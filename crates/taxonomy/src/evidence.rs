@@ -1,0 +1,229 @@
+//! Collecting what a title and a text say, before anything is decided.
+
+use crate::normalise::spaced_into;
+use crate::terms::{Meaning, Terms};
+use crate::{Discipline, EmploymentType, Environment, Workplace};
+
+/// Points of one phrase in the title.
+pub(crate) const TITLE_SPECIALTY: f32 = 10.0;
+const TITLE_DISCIPLINE: f32 = 8.0;
+const TITLE_CUE: f32 = 5.0;
+const TITLE_SKILL: f32 = 3.0;
+/// Points of the first mention of one phrase in the text; a second mention adds half, more add nothing.
+const TEXT_SPECIALTY: f32 = 1.6;
+const TEXT_DISCIPLINE: f32 = 1.2;
+const TEXT_CUE: f32 = 1.0;
+const TEXT_SKILL: f32 = 0.8;
+/// A text shorter than this cannot be expected to support its title.
+const SHORT_TEXT_BYTES: usize = 300;
+/// An abbreviation of at most so many letters does not decide a title alone.
+const AMBIGUOUS_LETTERS: usize = 3;
+/// Of two phrases of one title the earlier one is the work, the later one its object.
+const EARLIER_TITLE_WORD: f32 = 1.0;
+
+/// Everything found, in points.
+pub(crate) struct Findings {
+    pub(crate) title: [f32; 5],
+    pub(crate) text: [f32; 5],
+    /// How often each discipline is called by its name, at most 255.
+    pub(crate) named: [u8; 5],
+    /// Whether there is too little text to count on.
+    pub(crate) title_only: bool,
+    /// Title and text points of each specialty.
+    pub(crate) specialties: Vec<(f32, f32)>,
+    /// Mentions of each skill, a mention in the title counting four.
+    pub(crate) skills: Vec<u16>,
+    pub(crate) environments: [u16; 5],
+    /// What the text says first.
+    pub(crate) employment_type: Option<EmploymentType>,
+    /// What the text says first.
+    pub(crate) workplace: Option<Workplace>,
+    pub(crate) outside: bool,
+    pub(crate) adjacent: bool,
+    pub(crate) open: bool,
+    /// Phrases that gave points: number, in the title, discipline, points.
+    pub(crate) scored: Vec<(usize, bool, Discipline, f32)>,
+    /// Abbreviations of the text, which count only in company.
+    pending: Vec<(usize, u16, f32)>,
+    /// Whether a phrase of the title has counted already.
+    title_begun: bool,
+}
+
+/// The position of a discipline in arrays of five.
+pub(crate) fn slot(discipline: Discipline) -> usize {
+    match discipline {
+        Discipline::Silicon => 0,
+        Discipline::DataCenter => 1,
+        Discipline::DistributedSystems => 2,
+        Discipline::MlPlatform => 3,
+        Discipline::AiOperations => 4,
+    }
+}
+
+fn environment_slot(environment: Environment) -> usize {
+    Environment::ALL
+        .iter()
+        .position(|other| *other == environment)
+        .unwrap_or(0)
+}
+
+impl Findings {
+    /// One pass over title and text.
+    pub(crate) fn collect(terms: &Terms, title: &str, text: &str) -> Self {
+        let mut prepared = Vec::with_capacity(title.len() + text.len() + 16);
+        spaced_into(title, &mut prepared);
+        let title_end = prepared.len();
+        // No phrase holds a line feed: none reaches from the title into the text.
+        prepared.push(b'\n');
+        spaced_into(text, &mut prepared);
+        let mut findings = Self {
+            title: [0.0; 5],
+            text: [0.0; 5],
+            named: [0; 5],
+            title_only: text.len() < SHORT_TEXT_BYTES,
+            specialties: vec![(0.0, 0.0); terms.specialty_disciplines.len()],
+            skills: vec![0; terms.skill_specialties.len()],
+            environments: [0; 5],
+            employment_type: None,
+            workplace: None,
+            outside: false,
+            adjacent: false,
+            open: false,
+            scored: Vec::new(),
+            pending: Vec::new(),
+            title_begun: false,
+        };
+        let mut mentions = vec![0_u8; terms.phrases.len()];
+        for hit in terms.hits(&prepared) {
+            let in_title = hit.start < title_end;
+            let seen = &mut mentions[hit.phrase];
+            // A word of the title says it once, however often the text repeats it.
+            let mention = if in_title { 0 } else { *seen };
+            *seen = seen.saturating_add(1);
+            for (meaning, exact) in terms.meanings_of(hit, &prepared) {
+                findings.take(terms, hit.phrase, meaning, exact, in_title, mention);
+            }
+        }
+        findings.admit_pending(terms);
+        findings
+    }
+
+    fn take(
+        &mut self,
+        terms: &Terms,
+        phrase: usize,
+        meaning: Meaning,
+        exact: bool,
+        in_title: bool,
+        mention: u8,
+    ) {
+        let fading = match mention {
+            0 => 1.0,
+            1 => 0.5,
+            _ => 0.0,
+        };
+        let points = |title: f32, text: f32| if in_title { title } else { text * fading };
+        match meaning {
+            Meaning::Specialty(index) if exact && !in_title => {
+                self.pending.push((phrase, index, TEXT_SPECIALTY * fading));
+            }
+            // "PD", "BMS", "DFT": in other trades they mean something else.
+            Meaning::Specialty(index)
+                if exact && terms.phrases[phrase].text.len() <= 1 + AMBIGUOUS_LETTERS =>
+            {
+                self.add(terms, phrase, index, in_title, TITLE_CUE);
+            }
+            Meaning::Specialty(index) => self.add(
+                terms,
+                phrase,
+                index,
+                in_title,
+                points(TITLE_SPECIALTY, TEXT_SPECIALTY),
+            ),
+            Meaning::SpecialtyCue(index) | Meaning::WeakSpecialty(index) => {
+                self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE));
+            }
+            Meaning::Holds(discipline) => self.name(discipline),
+            Meaning::Discipline(discipline) => {
+                self.name(discipline);
+                self.score(
+                    phrase,
+                    discipline,
+                    in_title,
+                    points(TITLE_DISCIPLINE, TEXT_DISCIPLINE),
+                );
+            }
+            Meaning::DisciplineCue(discipline) => {
+                self.score(phrase, discipline, in_title, points(TITLE_CUE, TEXT_CUE));
+            }
+            Meaning::Skill(index) => {
+                let weight = if in_title { 4 } else { 1 };
+                let count = &mut self.skills[usize::from(index)];
+                *count = count.saturating_add(weight);
+                let owners = &terms.skill_specialties[usize::from(index)];
+                let share = points(TITLE_SKILL, TEXT_SKILL) / owners.len().max(1) as f32;
+                for owner in owners {
+                    // A word that is both a skill and a cue says one thing, not two.
+                    let discipline = terms.specialty_disciplines[usize::from(*owner)];
+                    if terms.phrases[phrase].speaks_for & (1 << slot(discipline)) == 0 {
+                        self.add(terms, phrase, *owner, in_title, share);
+                    }
+                }
+            }
+            Meaning::Environment(environment) => {
+                let count = &mut self.environments[environment_slot(environment)];
+                *count = count.saturating_add(if in_title { 3 } else { 1 });
+            }
+            Meaning::Employment(found) => self.employment_type = self.employment_type.or(Some(found)),
+            Meaning::Workplace(found) => self.workplace = self.workplace.or(Some(found)),
+            Meaning::Outside => self.outside |= in_title,
+            Meaning::Adjacent => self.adjacent |= in_title,
+            Meaning::Open => self.open |= in_title,
+            Meaning::Lookalike | Meaning::Query(_) => {}
+        }
+    }
+
+    fn name(&mut self, discipline: Discipline) {
+        let count = &mut self.named[slot(discipline)];
+        *count = count.saturating_add(1);
+    }
+
+    fn add(&mut self, terms: &Terms, phrase: usize, index: u16, in_title: bool, points: f32) {
+        let slot = &mut self.specialties[usize::from(index)];
+        if in_title {
+            slot.0 += points;
+        } else {
+            slot.1 += points;
+        }
+        let discipline = terms.specialty_disciplines[usize::from(index)];
+        self.score(phrase, discipline, in_title, points);
+    }
+
+    fn score(&mut self, phrase: usize, discipline: Discipline, in_title: bool, points: f32) {
+        if points <= 0.0 {
+            return;
+        }
+        let side = if in_title { &mut self.title } else { &mut self.text };
+        let mut points = points;
+        if in_title && !self.title_begun && points >= TITLE_CUE {
+            points += EARLIER_TITLE_WORD;
+            self.title_begun = true;
+        }
+        side[slot(discipline)] += points;
+        self.scored.push((phrase, in_title, discipline, points));
+    }
+
+    /// Abbreviations of the text count when something else speaks for their discipline too.
+    fn admit_pending(&mut self, terms: &Terms) {
+        let pending = std::mem::take(&mut self.pending);
+        let company: Vec<bool> = (0..5)
+            .map(|at| self.title[at] >= TITLE_CUE || self.text[at] >= 2.0)
+            .collect();
+        for (phrase, index, points) in pending {
+            let discipline = terms.specialty_disciplines[usize::from(index)];
+            if company[slot(discipline)] {
+                self.add(terms, phrase, index, false, points);
+            }
+        }
+    }
+}
