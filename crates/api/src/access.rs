@@ -25,7 +25,9 @@ pub(crate) fn standing(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> R
         Caller::Key(key) if key.employer_id == employer_id => Standing::Member(Role::Recruiter),
         Caller::Key(_) => Standing::Stranger,
         Caller::User(user, _) if user.is_operator => Standing::Operator,
-        Caller::User(user, _) => role_of(conn, employer_id, user.id)?.map_or(Standing::Stranger, Standing::Member),
+        Caller::User(user, _) => {
+            role_of(conn, employer_id, user.id)?.map_or(Standing::Stranger, Standing::Member)
+        }
     })
 }
 
@@ -62,18 +64,30 @@ fn refuse(caller: &Caller) -> Problem {
 
 /// The caller may write and change this employer's postings.
 pub(crate) fn require_editor(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<(), Problem> {
-    if standing(conn, caller, employer_id)?.can_edit() { Ok(()) } else { Err(refuse(caller)) }
+    if standing(conn, caller, employer_id)?.can_edit() {
+        Ok(())
+    } else {
+        Err(refuse(caller))
+    }
 }
 
 /// The caller belongs to this employer.
 pub(crate) fn require_member(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<(), Problem> {
-    if standing(conn, caller, employer_id)?.is_insider() { Ok(()) } else { Err(refuse(caller)) }
+    if standing(conn, caller, employer_id)?.is_insider() {
+        Ok(())
+    } else {
+        Err(refuse(caller))
+    }
 }
 
 /// The caller is a person who may change this employer, its members and keys.
 pub(crate) fn require_manager(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<(), Problem> {
     caller.user()?;
-    if standing(conn, caller, employer_id)?.can_manage() { Ok(()) } else { Err(refuse(caller)) }
+    if standing(conn, caller, employer_id)?.can_manage() {
+        Ok(())
+    } else {
+        Err(refuse(caller))
+    }
 }
 
 /// The caller may see this posting; somebody else's draft does not exist for them.

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use accounts::{
-    AccountError, EmployerError, ErasureError, InvitationError, MemberError, PasswordProblem, PasswordUnavailable,
-    SessionError, SignInError, TokenError, UserError,
+    AccountError, EmployerError, ErasureError, InvitationError, MemberError, PasswordProblem,
+    PasswordUnavailable, SessionError, SignInError, TokenError, UserError,
 };
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -169,7 +169,13 @@ pub(crate) struct ProblemBody {
 impl Problem {
     /// A problem with the table's words.
     pub fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), did_you_mean: None, retry_after_s: None }
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            did_you_mean: None,
+            retry_after_s: None,
+        }
     }
 
     /// The problem with words of its own.
@@ -220,7 +226,10 @@ impl Problem {
             kind: format!("/docs/problems#{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status(),
-            detail: self.detail.clone().unwrap_or_else(|| self.code.title().to_owned()),
+            detail: self
+                .detail
+                .clone()
+                .unwrap_or_else(|| self.code.title().to_owned()),
             code: self.code.as_str(),
             request_id,
             errors: self.errors.clone(),
@@ -277,7 +286,9 @@ impl From<PostingError> for Problem {
         match error {
             PostingError::NotFound => Self::new(Code::PostingNotFound),
             PostingError::EmployerNotFound => Self::new(Code::EmployerNotFound),
-            PostingError::VersionConflict { .. } => Self::new(Code::VersionConflict).detail(error.to_string()),
+            PostingError::VersionConflict { .. } => {
+                Self::new(Code::VersionConflict).detail(error.to_string())
+            }
             PostingError::StateConflict { .. } => Self::new(Code::StateConflict).detail(error.to_string()),
             PostingError::ExternalIdTaken => Self::new(Code::ExternalIdTaken),
             PostingError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
@@ -295,7 +306,11 @@ impl From<AlertError> for Problem {
                 "query_unfiltered",
                 "name at least one word or filter, such as discipline, skill, country or pay_min",
             )]),
-            AlertError::TimezoneUnknown => Self::field("/timezone", "timezone_unknown", "an IANA name such as Europe/Zurich"),
+            AlertError::TimezoneUnknown => Self::field(
+                "/timezone",
+                "timezone_unknown",
+                "an IANA name such as Europe/Zurich",
+            ),
             AlertError::HourInvalid => Self::field("/hour", "number_out_of_range", "an hour from 0 to 23"),
             AlertError::StateConflict(_) => Self::new(Code::StateConflict).detail(error.to_string()),
             AlertError::TooMany => Self::new(Code::LimitReached),
@@ -348,7 +363,9 @@ impl From<PasswordProblem> for Problem {
 impl From<PasswordUnavailable> for Problem {
     fn from(error: PasswordUnavailable) -> Self {
         match error {
-            PasswordUnavailable::Busy => Self::new(Code::Unavailable).detail(error.to_string()).retry_after(2),
+            PasswordUnavailable::Busy => Self::new(Code::Unavailable)
+                .detail(error.to_string())
+                .retry_after(2),
             PasswordUnavailable::Failed => internal(&error),
         }
     }
@@ -377,7 +394,9 @@ impl From<SessionError> for Problem {
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Invalid | TokenError::Expired => Self::new(Code::TokenRejected).detail(error.to_string()),
+            TokenError::Invalid | TokenError::Expired => {
+                Self::new(Code::TokenRejected).detail(error.to_string())
+            }
             TokenError::Signing => internal(&error),
         }
     }
@@ -453,9 +472,19 @@ pub(crate) fn parameters_problem(errors: Vec<ParameterError>, in_body: bool) -> 
     let errors = errors
         .into_iter()
         .map(|error| {
-            let hint = error.did_you_mean.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
-            FieldError::new(format!("{prefix}{}", error.parameter), error.code, format!("{}{hint}", error.detail))
+            let hint = error
+                .did_you_mean
+                .map(|meant| format!("; did you mean {meant:?}?"))
+                .unwrap_or_default();
+            FieldError::new(
+                format!("{prefix}{}", error.parameter),
+                error.code,
+                format!("{}{hint}", error.detail),
+            )
         })
         .collect();
-    Problem::new(code).detail(detail).errors(errors).did_you_mean(meant)
+    Problem::new(code)
+        .detail(detail)
+        .errors(errors)
+        .did_you_mean(meant)
 }

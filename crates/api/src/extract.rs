@@ -25,7 +25,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = content_type(request).is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"));
+        let is_json =
+            content_type(request).is_some_and(|kind| kind == "application/json" || kind.ends_with("+json"));
         let bytes = read_body(request, payload);
         Box::pin(async move {
             let bytes = bytes.await?;
@@ -42,16 +43,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 pub(crate) fn read_body(request: &HttpRequest, payload: &mut Payload) -> Extracting<web::Bytes> {
     let bytes = web::Bytes::from_request(request, payload);
     Box::pin(async move {
-        bytes.await.map_err(|error| match error.as_response_error().status_code().as_u16() {
-            413 => Problem::new(Code::BodyTooLarge),
-            _ => Problem::new(Code::JsonMalformed).detail("the body could not be read to its end"),
-        })
+        bytes
+            .await
+            .map_err(|error| match error.as_response_error().status_code().as_u16() {
+                413 => Problem::new(Code::BodyTooLarge),
+                _ => Problem::new(Code::JsonMalformed).detail("the body could not be read to its end"),
+            })
     })
 }
 
 pub(crate) fn content_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    Some(
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+    )
 }
 
 /// `bytes` as a `T`, or the problem with the place of the mistake.
@@ -71,7 +81,10 @@ fn json_problem(pointer: &str, error: &serde_json::Error) -> Problem {
     }
     let words = error.to_string();
     // serde says: unknown field `x`, expected one of `a`, `b` at line 1 column 2
-    let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words).to_owned();
+    let words = words
+        .rsplit_once(" at line ")
+        .map_or(words.as_str(), |(words, _)| words)
+        .to_owned();
     let mut quoted = words.split('`').skip(1).step_by(2);
     let (given, known) = (quoted.next().unwrap_or_default(), quoted.collect::<Vec<_>>());
     let meant = nearest(given, known.iter().copied());
@@ -81,7 +94,11 @@ fn json_problem(pointer: &str, error: &serde_json::Error) -> Problem {
         () if words.starts_with("unknown variant") => (Code::ContentInvalid, "value_unknown"),
         () => (Code::ContentInvalid, "value_invalid"),
     };
-    let pointer = if field_code == "value_missing" { format!("{pointer}/{given}") } else { pointer.to_owned() };
+    let pointer = if field_code == "value_missing" {
+        format!("{pointer}/{given}")
+    } else {
+        pointer.to_owned()
+    };
     let problem = Problem::new(code).errors(vec![FieldError::new(pointer, field_code, words.clone())]);
     problem.detail(words).did_you_mean(meant)
 }
@@ -110,7 +127,11 @@ fn parse_params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let mut object = serde_json::Map::new();
     for (name, value) in pairs(query) {
         if object.insert(name.clone(), value.into()).is_some() {
-            let errors = vec![FieldError::new(format!("/{name}"), "parameter_repeated", "give it once")];
+            let errors = vec![FieldError::new(
+                format!("/{name}"),
+                "parameter_repeated",
+                "give it once",
+            )];
             return Err(Problem::new(Code::ParametersInvalid).errors(errors));
         }
     }
@@ -121,10 +142,21 @@ fn parse_params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
         let (given, known) = (quoted.next().unwrap_or_default(), quoted.collect::<Vec<_>>());
         if words.starts_with("unknown field") {
             let meant = nearest(given, known.iter().copied());
-            let errors = vec![FieldError::new(format!("/{given}"), "unknown_parameter", words.clone())];
-            return Problem::new(Code::UnknownParameter).detail(words.clone()).errors(errors).did_you_mean(meant);
+            let errors = vec![FieldError::new(
+                format!("/{given}"),
+                "unknown_parameter",
+                words.clone(),
+            )];
+            return Problem::new(Code::UnknownParameter)
+                .detail(words.clone())
+                .errors(errors)
+                .did_you_mean(meant);
         }
-        let place = if words.starts_with("missing field") { format!("/{given}") } else { pointer };
+        let place = if words.starts_with("missing field") {
+            format!("/{given}")
+        } else {
+            pointer
+        };
         let errors = vec![FieldError::new(place, "value_invalid", words.clone())];
         Problem::new(Code::ParametersInvalid).detail(words).errors(errors)
     })
@@ -132,7 +164,9 @@ fn parse_params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
 
 /// The decoded pairs of a query string.
 pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(query.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect()
+    url::form_urlencoded::parse(query.as_bytes())
+        .map(|(k, v)| (k.into_owned(), v.into_owned()))
+        .collect()
 }
 
 /// No parameters at all.
@@ -158,17 +192,22 @@ impl PageParams {
     pub(crate) fn after(&self) -> Result<Option<Id>, Problem> {
         match self.cursor.as_deref() {
             None | Some("") => Ok(None),
-            Some(text) => store::page::decode_cursor(text).map(Some).ok_or_else(|| Problem::new(Code::CursorInvalid)),
+            Some(text) => store::page::decode_cursor(text)
+                .map(Some)
+                .ok_or_else(|| Problem::new(Code::CursorInvalid)),
         }
     }
 }
 
 pub(crate) fn parse_limit(text: Option<&str>) -> Result<usize, Problem> {
     let Some(text) = text else { return Ok(20) };
-    text.parse().ok().filter(|limit| (1..=100).contains(limit)).ok_or_else(|| {
-        let errors = vec![FieldError::new("/limit", "number_out_of_range", "1 to 100")];
-        Problem::new(Code::ParametersInvalid).errors(errors)
-    })
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=100).contains(limit))
+        .ok_or_else(|| {
+            let errors = vec![FieldError::new("/limit", "number_out_of_range", "1 to 100")];
+            Problem::new(Code::ParametersInvalid).errors(errors)
+        })
 }
 
 /// An id in a path; what is not an id names nothing.
@@ -181,7 +220,12 @@ impl FromRequest for State {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.app_data::<Self>().cloned().ok_or_else(|| Problem::new(Code::Internal)))
+        ready(
+            request
+                .app_data::<Self>()
+                .cloned()
+                .ok_or_else(|| Problem::new(Code::Internal)),
+        )
     }
 }
 
@@ -225,15 +269,28 @@ impl FromRequest for Caller {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default().to_owned());
+        let header = request
+            .headers()
+            .get(AUTHORIZATION)
+            .map(|value| value.to_str().unwrap_or_default().to_owned());
         let state = request.app_data::<State>().cloned();
         Box::pin(async move {
-            let Some(header) = header else { return Ok(Self::Anonymous) };
+            let Some(header) = header else {
+                return Ok(Self::Anonymous);
+            };
             let state = state.ok_or_else(|| Problem::new(Code::Internal))?;
-            let scheme = header.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+            let scheme = header
+                .get(..7)
+                .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
             let rejected = || Problem::new(Code::TokenRejected);
-            let token = scheme.map(|_| header[7..].trim().to_owned()).ok_or_else(rejected)?;
-            if token.starts_with("bp_") { key_caller(&state, token).await } else { user_caller(&state, &token).await }
+            let token = scheme
+                .map(|_| header[7..].trim().to_owned())
+                .ok_or_else(rejected)?;
+            if token.starts_with("bp_") {
+                key_caller(&state, token).await
+            } else {
+                user_caller(&state, &token).await
+            }
         })
     }
 }
@@ -241,7 +298,9 @@ impl FromRequest for Caller {
 async fn user_caller(state: &State, token: &str) -> Result<Caller, Problem> {
     let now = state.now();
     let claims = state.jwt.verify(token, now)?;
-    let identity = state.read(move |conn, _| require_active_session(conn, claims.sid, now)).await?;
+    let identity = state
+        .read(move |conn, _| require_active_session(conn, claims.sid, now))
+        .await?;
     Ok(Caller::User(Box::new(identity.user), identity.session_id))
 }
 

@@ -27,7 +27,9 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
     let state = state.clone();
     move |config: &mut web::ServiceConfig| {
         let limits = state.limits;
-        config.app_data(state.clone()).app_data(web::PayloadConfig::new(limits.body_bytes));
+        config
+            .app_data(state.clone())
+            .app_data(web::PayloadConfig::new(limits.body_bytes));
         routes::auth::routes(config);
         routes::me::routes(config);
         routes::employers::routes(config);

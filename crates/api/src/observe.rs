@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::Error;
 
 use crate::error::{Code, Problem};
 use crate::rate_limit::{Verdict, cost_of};
@@ -14,8 +14,12 @@ use crate::state::State;
 
 /// A client's own id when it is short and plain, else a new one.
 fn request_id(request: &ServiceRequest, state: &State) -> String {
-    let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
-    let is_plain = |id: &str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let given = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok());
+    let is_plain =
+        |id: &str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     match given.filter(|id| is_plain(id)) {
         Some(id) => id.to_owned(),
         None => state.random.id(state.now()).to_string(),
@@ -42,7 +46,9 @@ pub async fn observe(
     let refused = verdict.and_then(|verdict| verdict.retry_after_s);
     let mut response = match refused {
         Some(wait) => {
-            let response = Problem::new(Code::RateLimited).retry_after(wait).response(Some(id.clone()));
+            let response = Problem::new(Code::RateLimited)
+                .retry_after(wait)
+                .response(Some(id.clone()));
             request.into_response(response)
         }
         None => match next.call(request).await {
@@ -50,7 +56,12 @@ pub async fn observe(
             Err(error) => return Err(error),
         },
     };
-    let problem = response.response().extensions().get::<Problem>().cloned().or_else(|| framework_problem(&response));
+    let problem = response
+        .response()
+        .extensions()
+        .get::<Problem>()
+        .cloned()
+        .or_else(|| framework_problem(&response));
     if let Some(problem) = &problem {
         response = response.into_response(problem.response(Some(id.clone())));
     }
@@ -88,11 +99,20 @@ fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict
     set("x-content-type-options", "nosniff");
     set("referrer-policy", "no-referrer");
     set("x-frame-options", "DENY");
-    set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+    set(
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    );
     set("cache-control", "no-store");
-    if let Some(Verdict { policy, remaining, retry_after_s }) = verdict {
+    if let Some(Verdict {
+        policy,
+        remaining,
+        retry_after_s,
+    }) = verdict
+    {
         let (name, quota, window) = (policy.name, policy.quota, policy.window_s);
-        let reset = retry_after_s.unwrap_or(window * u64::from(quota.saturating_sub(remaining)) / u64::from(quota));
+        let reset =
+            retry_after_s.unwrap_or(window * u64::from(quota.saturating_sub(remaining)) / u64::from(quota));
         set("ratelimit-policy", &format!("\"{name}\";q={quota};w={window}"));
         set("ratelimit", &format!("\"{name}\";r={remaining};t={reset}"));
     }
@@ -106,12 +126,20 @@ fn record(
     started: Instant,
     problem: Option<&Problem>,
 ) {
-    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let route = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
-    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    let labels = [
+        ("method", method.to_string()),
+        ("route", route.clone()),
+        ("status", status.to_string()),
+    ];
     metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_duration_seconds", "route" => route.clone()).record(elapsed.as_secs_f64());
+    metrics::histogram!("http_request_duration_seconds", "route" => route.clone())
+        .record(elapsed.as_secs_f64());
     let code = problem.map(|problem| problem.code().as_str());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     if status >= 500 {

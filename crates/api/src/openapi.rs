@@ -48,16 +48,28 @@ struct Problems;
 
 impl Modify for Problems {
     fn modify(&self, document: &mut Document) {
-        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let body = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
         let problem = ResponseBuilder::new()
             .description("A problem (RFC 9457); `code` says which.")
             .content("application/problem+json", body)
             .build();
         for item in document.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
+            let operations = [
+                &mut item.get,
+                &mut item.post,
+                &mut item.put,
+                &mut item.patch,
+                &mut item.delete,
+            ]
+            .into_iter()
+            .flatten();
             for operation in operations {
-                operation.responses.responses.insert("default".to_owned(), problem.clone().into());
+                operation
+                    .responses
+                    .responses
+                    .insert("default".to_owned(), problem.clone().into());
             }
         }
     }
@@ -68,7 +80,10 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, document: &mut Document) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }

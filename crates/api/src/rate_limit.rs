@@ -39,9 +39,21 @@ pub(crate) struct Policy {
     pub(crate) window_s: u64,
 }
 
-const ACCOUNT: Policy = Policy { name: "account", quota: 20, window_s: 15 * 60 };
-const WRITE: Policy = Policy { name: "write", quota: 300, window_s: 60 };
-const READ: Policy = Policy { name: "read", quota: 600, window_s: 60 };
+const ACCOUNT: Policy = Policy {
+    name: "account",
+    quota: 20,
+    window_s: 15 * 60,
+};
+const WRITE: Policy = Policy {
+    name: "write",
+    quota: 300,
+    window_s: 60,
+};
+const READ: Policy = Policy {
+    name: "read",
+    quota: 600,
+    window_s: 60,
+};
 
 /// What the answer says about the client's budget.
 #[derive(Debug, Clone, Copy)]
@@ -58,10 +70,20 @@ impl RateLimiter {
         let limiter = |policy: Policy| {
             let quota = NonZeroU32::new(policy.quota).unwrap_or(NonZeroU32::MIN);
             let replenish = Duration::from_secs(policy.window_s) / quota.get();
-            let quota = Quota::with_period(replenish).unwrap_or(Quota::per_minute(quota)).allow_burst(quota);
-            (policy, Governor::keyed(quota).with_middleware::<StateInformationMiddleware>())
+            let quota = Quota::with_period(replenish)
+                .unwrap_or(Quota::per_minute(quota))
+                .allow_burst(quota);
+            (
+                policy,
+                Governor::keyed(quota).with_middleware::<StateInformationMiddleware>(),
+            )
         };
-        Self { is_enabled, account: limiter(ACCOUNT), write: limiter(WRITE), read: limiter(READ) }
+        Self {
+            is_enabled,
+            account: limiter(ACCOUNT),
+            write: limiter(WRITE),
+            read: limiter(READ),
+        }
     }
 
     /// Counts one request; `None` when nothing is counted.
@@ -73,10 +95,18 @@ impl RateLimiter {
             Cost::Read => &self.read,
         };
         Some(match limiter.check_key(&network(client)) {
-            Ok(left) => Verdict { policy: *policy, remaining: left.remaining_burst_capacity(), retry_after_s: None },
+            Ok(left) => Verdict {
+                policy: *policy,
+                remaining: left.remaining_burst_capacity(),
+                retry_after_s: None,
+            },
             Err(not_until) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Verdict { policy: *policy, remaining: 0, retry_after_s: Some(wait.as_secs() + 1) }
+                Verdict {
+                    policy: *policy,
+                    remaining: 0,
+                    retry_after_s: Some(wait.as_secs() + 1),
+                }
             }
         })
     }
@@ -133,8 +163,17 @@ mod tests {
             assert_eq!((verdict.remaining, verdict.retry_after_s), (left, None));
         }
         let refused = limiter.count(Some(client), Cost::Account).unwrap();
-        assert!(refused.retry_after_s.is_some_and(|wait| (1..=46).contains(&wait)), "{refused:?}");
-        assert!(limiter.count(Some(client), Cost::Read).unwrap().retry_after_s.is_none());
+        assert!(
+            refused.retry_after_s.is_some_and(|wait| (1..=46).contains(&wait)),
+            "{refused:?}"
+        );
+        assert!(
+            limiter
+                .count(Some(client), Cost::Read)
+                .unwrap()
+                .retry_after_s
+                .is_none()
+        );
         let neighbour = limiter.count("192.0.2.8".parse().ok(), Cost::Account).unwrap();
         assert!(neighbour.retry_after_s.is_none());
     }

@@ -26,12 +26,18 @@ impl Reply {
 
     /// A status with a body.
     pub(crate) fn with(status: u16, body: &impl Serialize) -> Self {
-        Self { status, body: serde_json::to_string(body).unwrap_or_default() }
+        Self {
+            status,
+            body: serde_json::to_string(body).unwrap_or_default(),
+        }
     }
 
     /// 204.
     pub(crate) fn no_content() -> Self {
-        Self { status: 204, body: String::new() }
+        Self {
+            status: 204,
+            body: String::new(),
+        }
     }
 
     /// The HTTP answer. The `ETag` is the `version` in the body.
@@ -66,12 +72,22 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// What `caller` asks; `body` is whatever the handler read from it.
-    pub(crate) fn new(request: &HttpRequest, caller: &Caller, body: &impl Serialize) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        request: &HttpRequest,
+        caller: &Caller,
+        body: &impl Serialize,
+    ) -> Result<Self, Problem> {
         let key = match request.headers().get("idempotency-key") {
             None => None,
             Some(value) => {
-                let key = value.to_str().ok().map(str::trim).filter(|key| (1..=255).contains(&key.len()));
-                let invalid = || Problem::new(Code::HeaderInvalid).detail("Idempotency-Key: 1 to 255 visible characters");
+                let key = value
+                    .to_str()
+                    .ok()
+                    .map(str::trim)
+                    .filter(|key| (1..=255).contains(&key.len()));
+                let invalid = || {
+                    Problem::new(Code::HeaderInvalid).detail("Idempotency-Key: 1 to 255 visible characters")
+                };
                 Some(key.ok_or_else(invalid)?.to_owned())
             }
         };
@@ -81,7 +97,11 @@ impl Asked {
             hash.update(&[0]);
         }
         hash.update(&serde_json::to_vec(body).unwrap_or_default());
-        Ok(Self { key, scope: caller.scope(), hash: hash.finish().as_ref().to_vec() })
+        Ok(Self {
+            key,
+            scope: caller.scope(),
+            hash: hash.finish().as_ref().to_vec(),
+        })
     }
 }
 
@@ -118,7 +138,9 @@ impl State {
             // The same request was faster; ours was rolled back.
             Err(Failed::Memory(error)) if is_unique_violation(&error, "key") => {
                 let reply = self.remembered(&repeated, &key).await?;
-                Ok(reply.ok_or_else(|| Problem::new(Code::Unavailable).retry_after(1))?.into_response())
+                Ok(reply
+                    .ok_or_else(|| Problem::new(Code::Unavailable).retry_after(1))?
+                    .into_response())
             }
             Err(Failed::Memory(error)) => Err(StoreError::from(error).into()),
             Err(Failed::Change(problem)) => Err(problem),
@@ -127,10 +149,15 @@ impl State {
 
     async fn remembered(&self, asked: &Asked, key: &str) -> Result<Option<Reply>, Problem> {
         let (scope, key, now) = (asked.scope.clone(), key.to_owned(), self.now());
-        let found = self.read(move |conn, _| idempotency::find(conn, &scope, &key, now)).await?;
+        let found = self
+            .read(move |conn, _| idempotency::find(conn, &scope, &key, now))
+            .await?;
         match found {
             Some(found) if found.request_hash != asked.hash => Err(Problem::new(Code::IdempotencyKeyReused)),
-            Some(found) => Ok(Some(Reply { status: u16::try_from(found.status).unwrap_or(200), body: found.body })),
+            Some(found) => Ok(Some(Reply {
+                status: u16::try_from(found.status).unwrap_or(200),
+                body: found.body,
+            })),
             None => Ok(None),
         }
     }
@@ -149,12 +176,16 @@ impl From<StoreError> for Failed {
 
 /// The version that `If-Match` asks for.
 pub(crate) fn if_match(request: &HttpRequest) -> Result<Option<i32>, Problem> {
-    let Some(value) = request.headers().get("if-match") else { return Ok(None) };
+    let Some(value) = request.headers().get("if-match") else {
+        return Ok(None);
+    };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
     }
     let version = text.trim_start_matches("W/").trim_matches('"').parse().ok();
-    let invalid = || Problem::new(Code::HeaderInvalid).detail("If-Match: the ETag of the version you saw, such as \"3\"");
+    let invalid = || {
+        Problem::new(Code::HeaderInvalid).detail("If-Match: the ETag of the version you saw, such as \"3\"")
+    };
     version.ok_or_else(invalid).map(Some)
 }

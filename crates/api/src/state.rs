@@ -51,7 +51,11 @@ pub struct Limits {
 impl Default for Limits {
     /// Counted; 1 MiB and 64 MiB.
     fn default() -> Self {
-        Self { enabled: true, body_bytes: 1 << 20, import_bytes: 64 << 20 }
+        Self {
+            enabled: true,
+            body_bytes: 1 << 20,
+            import_bytes: 64 << 20,
+        }
     }
 }
 
@@ -147,7 +151,10 @@ impl State {
     }
 
     pub(crate) fn letters(&self) -> Letters<'_> {
-        Letters { config: &self.mail_config, random: &self.random }
+        Letters {
+            config: &self.mail_config,
+            random: &self.random,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

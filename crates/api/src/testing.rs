@@ -57,14 +57,19 @@ impl Answer {
 
     /// The header with this lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The text at a JSON pointer.
     #[track_caller]
     pub fn text_at(&self, pointer: &str) -> String {
         let value = self.json.pointer(pointer).and_then(Value::as_str);
-        value.unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text)).to_owned()
+        value
+            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
+            .to_owned()
     }
 
     /// The code of a problem.
@@ -83,7 +88,9 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// With a token or API key.
     pub fn by(mut self, token: &str) -> Self {
-        self.request = self.request.insert_header(("Authorization", format!("Bearer {token}")));
+        self.request = self
+            .request
+            .insert_header(("Authorization", format!("Bearer {token}")));
         self
     }
 
@@ -95,38 +102,66 @@ impl Call<'_> {
 
     /// With a JSON body.
     pub fn json(mut self, body: &Value) -> Self {
-        self.request = self.request.insert_header(("Content-Type", "application/json")).set_payload(body.to_string());
+        self.request = self
+            .request
+            .insert_header(("Content-Type", "application/json"))
+            .set_payload(body.to_string());
         self
     }
 
     /// With any body.
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.request = self.request.insert_header(("Content-Type", content_type)).set_payload(body.into());
+        self.request = self
+            .request
+            .insert_header(("Content-Type", content_type))
+            .set_payload(body.into());
         self
     }
 
     /// Sends it.
     pub async fn send(self) -> Answer {
-        let app = App::new().wrap(from_fn(crate::observe)).configure(crate::configure(&self.app.state));
+        let app = App::new()
+            .wrap(from_fn(crate::observe))
+            .configure(crate::configure(&self.app.state));
         let service = test::init_service(app).await;
         let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into()).to_request();
         let response = test::call_service(&service, request).await;
         let status = response.status().as_u16();
-        let header = |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
-            (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
+        let header = |(name, value): (
+            &actix_web::http::header::HeaderName,
+            &actix_web::http::header::HeaderValue,
+        )| {
+            (
+                name.as_str().to_owned(),
+                value.to_str().unwrap_or_default().to_owned(),
+            )
         };
         let headers = response.headers().iter().map(header).collect();
         let body = test::read_body(response).await;
         let text = String::from_utf8_lossy(&body).into_owned();
-        Answer { status, headers, json: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        Answer {
+            status,
+            headers,
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
     }
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot get its installation must fail loudly")]
+#[expect(
+    clippy::expect_used,
+    reason = "a test that cannot get its installation must fail loudly"
+)]
 impl TestApp {
     /// A new installation on `backend` that counts no requests.
     pub fn new(backend: Backend) -> Self {
-        Self::with_limits(backend, Limits { enabled: false, ..Limits::default() })
+        Self::with_limits(
+            backend,
+            Limits {
+                enabled: false,
+                ..Limits::default()
+            },
+        )
     }
 
     /// A new installation with these limits.
@@ -145,8 +180,10 @@ impl TestApp {
             public_url: "https://board.example".to_owned(),
             dkim: Vec::new(),
         });
-        let letterhead =
-            Letterhead { config: Arc::clone(&mail_config), links: Arc::new(LinkKey::random(&random)) };
+        let letterhead = Letterhead {
+            config: Arc::clone(&mail_config),
+            links: Arc::new(LinkKey::random(&random)),
+        };
         let courier = Courier {
             db: db.clone(),
             transport: Transport::Memory(mailbox.clone()),
@@ -168,12 +205,24 @@ impl TestApp {
             metrics: None,
         });
         state.set_ready(true);
-        Self { db, clock, mailbox, state, courier, letterhead, matching: Mutex::new(MatchState::new()), _dir: dir }
+        Self {
+            db,
+            clock,
+            mailbox,
+            state,
+            courier,
+            letterhead,
+            matching: Mutex::new(MatchState::new()),
+            _dir: dir,
+        }
     }
 
     /// A request.
     pub fn call(&self, method: &Method, path: &str) -> Call<'_> {
-        Call { app: self, request: test::TestRequest::with_uri(path).method(method.clone()) }
+        Call {
+            app: self,
+            request: test::TestRequest::with_uri(path).method(method.clone()),
+        }
     }
 
     /// A GET.
@@ -206,7 +255,8 @@ impl TestApp {
             let written =
                 dispatch_pass(&self.db, &self.letterhead, &self.state.random, now).expect("a dispatch pass");
             let delivered = delivery_pass(&self.courier).await.expect("a delivery pass");
-            let is_quiet = index.applied == 0 && matched.changes == 0 && written.mails == 0 && delivered.done() == 0;
+            let is_quiet =
+                index.applied == 0 && matched.changes == 0 && written.mails == 0 && delivered.done() == 0;
             if is_quiet && index.is_caught_up && matched.is_caught_up && written.is_caught_up {
                 return;
             }
@@ -226,35 +276,64 @@ impl TestApp {
     /// When there is no such mail, or no token in it.
     pub async fn token_mailed_to(&self, address: &str) -> String {
         let mails = self.mails().await;
-        let mail = mails.iter().rev().find(|mail| mail.recipient.as_str() == address).expect("a mail");
+        let mail = mails
+            .iter()
+            .rev()
+            .find(|mail| mail.recipient.as_str() == address)
+            .expect("a mail");
         link_token(&mail.as_text()).expect("a token in the mail")
     }
 
     /// Registers, verifies and signs in; returns an access token.
     pub async fn sign_up(&self, email: &str) -> String {
         let body = json!({"email": email, "password": "correct horse battery", "name": "Test Person"});
-        self.post("/v1/auth/register").json(&body).send().await.expect(202);
+        self.post("/v1/auth/register")
+            .json(&body)
+            .send()
+            .await
+            .expect(202);
         let token = self.token_mailed_to(email).await;
-        let answer = self.post("/v1/auth/verify-email").json(&json!({"token": token})).send().await.expect(200);
+        let answer = self
+            .post("/v1/auth/verify-email")
+            .json(&json!({"token": token}))
+            .send()
+            .await
+            .expect(200);
         answer.text_at("/access_token")
     }
 
     /// Makes an employer; returns its id.
     pub async fn found_employer(&self, token: &str, name: &str) -> String {
         let body = json!({"name": name, "website": "https://employer.example"});
-        self.post("/v1/employers").by(token).json(&body).send().await.expect(201).text_at("/id")
+        self.post("/v1/employers")
+            .by(token)
+            .json(&body)
+            .send()
+            .await
+            .expect(201)
+            .text_at("/id")
     }
 
     /// Makes a draft; returns its id.
     pub async fn draft(&self, token: &str, employer: &str, body: &Value) -> String {
         let path = format!("/v1/employers/{employer}/postings");
-        self.post(&path).by(token).json(body).send().await.expect(201).text_at("/id")
+        self.post(&path)
+            .by(token)
+            .json(body)
+            .send()
+            .await
+            .expect(201)
+            .text_at("/id")
     }
 
     /// Makes and publishes a posting; returns its id.
     pub async fn publish(&self, token: &str, employer: &str, body: &Value) -> String {
         let id = self.draft(token, employer, body).await;
-        self.post(&format!("/v1/postings/{id}/publish")).by(token).send().await.expect(200);
+        self.post(&format!("/v1/postings/{id}/publish"))
+            .by(token)
+            .send()
+            .await
+            .expect(200);
         id
     }
 
@@ -263,7 +342,11 @@ impl TestApp {
         let body = json!({"email": email, "query": query, "frequency": "instant"});
         self.post("/v1/alerts").json(&body).send().await.expect(202);
         let token = self.token_mailed_to(email).await;
-        self.post("/v1/alerts/confirm").json(&json!({"token": token})).send().await.expect(200);
+        self.post("/v1/alerts/confirm")
+            .json(&json!({"token": token}))
+            .send()
+            .await
+            .expect(200);
     }
 
     /// Titles that a search finds, in order, with the passes settled.
@@ -271,7 +354,9 @@ impl TestApp {
         self.settle().await;
         let answer = self.get(&format!("/v1/search?{query}")).send().await.expect(200);
         let hits = answer.json["data"].as_array().cloned().unwrap_or_default();
-        hits.iter().map(|hit| hit["title"].as_str().unwrap_or_default().to_owned()).collect()
+        hits.iter()
+            .map(|hit| hit["title"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 }
 
@@ -279,7 +364,10 @@ impl TestApp {
 pub fn link_token(mail: &str) -> Option<String> {
     let text = decoded(mail);
     let start = text.find("token=")? + 6;
-    let token: String = text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    let token: String = text[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
     (!token.is_empty()).then_some(token)
 }
 

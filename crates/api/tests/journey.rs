@@ -112,11 +112,20 @@ on_both! {
 #[actix_web::test]
 async fn every_answer_carries_its_request_id_and_unknown_paths_are_problems() {
     let app = TestApp::new(store::Backend::Sqlite);
-    let answer = app.get("/v1/nothing").header("X-Request-Id", "abcdef-1234").send().await.expect(404);
+    let answer = app
+        .get("/v1/nothing")
+        .header("X-Request-Id", "abcdef-1234")
+        .send()
+        .await
+        .expect(404);
     assert_eq!(answer.code(), "route_not_found");
     assert_eq!(answer.header("x-request-id"), Some("abcdef-1234"));
     assert_eq!(answer.text_at("/request_id"), "abcdef-1234");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    let wrong_method = app.call(&actix_web::http::Method::DELETE, "/v1/search").send().await.expect(405);
+    let wrong_method = app
+        .call(&actix_web::http::Method::DELETE, "/v1/search")
+        .send()
+        .await
+        .expect(405);
     assert_eq!(wrong_method.code(), "method_not_allowed");
 }

@@ -23,9 +23,13 @@ use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/v1/alerts").route(web::post().to(create_alert)).route(web::get().to(list_alerts)))
-        .route("/v1/alerts/preview", web::post().to(preview_alert))
-        .route("/v1/alerts/confirm", web::post().to(confirm_alert))
+        .service(
+            web::resource("/v1/alerts")
+                .route(web::post().to(create_alert))
+                .route(web::get().to(list_alerts)),
+        )
+        .service(web::resource("/v1/alerts/preview").route(web::post().to(preview_alert)))
+        .service(web::resource("/v1/alerts/confirm").route(web::post().to(confirm_alert)))
         .service(
             web::resource("/v1/alerts/unsubscribe")
                 .route(web::post().to(unsubscribe))
@@ -136,7 +140,10 @@ impl From<Alert> for AlertView {
         Self {
             id: alert.id,
             email: alert.email,
-            query: pairs.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            query: pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect(),
             description: alert.query.0.describe(),
             frequency: alert.frequency,
             timezone: alert.timezone,
@@ -173,7 +180,10 @@ pub(crate) async fn create_alert(
     let asked = Asked::new(&request, &caller, &body)?;
     let user = caller.user().ok().cloned();
     let missing = || Problem::field("/email", "value_missing", "whom should the alert tell?");
-    let email = body.email.or_else(|| user.as_ref().map(|user| user.email.clone())).ok_or_else(missing)?;
+    let email = body
+        .email
+        .or_else(|| user.as_ref().map(|user| user.email.clone()))
+        .ok_or_else(missing)?;
     let owner = user.filter(|user| user.email == email && user.verified_at.is_some());
     let new = NewAlert {
         email,
@@ -212,11 +222,26 @@ pub(crate) async fn preview_alert(
     let (counting, counted) = (state.clone(), query.clone());
     let counts = tokio::task::spawn_blocking(move || counting.index.volume(&counted, since, now)).await;
     let (_, recent) = counts.map_err(|_| Problem::new(Code::Internal))??;
-    let asked = SearchRequest { query, sort: Sort::Newest, facets: Vec::new(), limit: 5, cursor: None };
+    let asked = SearchRequest {
+        query,
+        sort: Sort::Newest,
+        facets: Vec::new(),
+        limit: 5,
+        cursor: None,
+    };
     let results = run(&state, asked).await?;
-    let sample = results.hits.iter().filter_map(|hit| serde_json::from_str(&hit.summary).ok()).collect();
+    let sample = results
+        .hits
+        .iter()
+        .filter_map(|hit| serde_json::from_str(&hit.summary).ok())
+        .collect();
     let per_week = (recent as f64 / WEEKS as f64 * 10.0).round() / 10.0;
-    Ok(Reply::ok(&PreviewResultBody { total: results.total, per_week, sample }).into_response())
+    Ok(Reply::ok(&PreviewResultBody {
+        total: results.total,
+        per_week,
+        sample,
+    })
+    .into_response())
 }
 
 /// Confirm an alert with the token from the mail.
@@ -237,7 +262,9 @@ pub(crate) async fn confirm_alert(
 /// Shared with the page that does the same.
 pub(crate) async fn confirm(state: &State, token: String) -> Result<Confirmed, Problem> {
     let now = state.now();
-    state.write(move |tx, _| Ok::<_, Problem>(subscription::confirm(tx, &token, now)?)).await
+    state
+        .write(move |tx, _| Ok::<_, Problem>(subscription::confirm(tx, &token, now)?))
+        .await
 }
 
 /// A link's token.
@@ -256,13 +283,21 @@ pub(crate) async fn unsubscribe(
     Params(params): Params<TokenParams>,
 ) -> Result<HttpResponse, Problem> {
     let token = params.token.unwrap_or_default();
-    let alert = state.letterhead.verify_unsubscribe(&token).ok_or_else(|| Problem::new(Code::TokenInvalid))?;
+    let alert = state
+        .letterhead
+        .verify_unsubscribe(&token)
+        .ok_or_else(|| Problem::new(Code::TokenInvalid))?;
     let now = state.now();
-    state.write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, alert, now)?)).await?;
+    state
+        .write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, alert, now)?))
+        .await?;
     if super::pages::wants_html(&request) {
         return Ok(super::pages::unsubscribed());
     }
-    Ok(Reply::ok(&UnsubscribedBody { status: "unsubscribed" }).into_response())
+    Ok(Reply::ok(&UnsubscribedBody {
+        status: "unsubscribed",
+    })
+    .into_response())
 }
 
 /// The alerts of the account.
@@ -279,7 +314,11 @@ pub(crate) async fn list_alerts(
         .read(move |conn, _| Ok::<_, Problem>(subscription::list_of_user(conn, user_id, before, limit)?))
         .await?;
     let data = page.data.into_iter().map(AlertView::from).collect();
-    Ok(Reply::ok(&ListBody { data, next_cursor: cursor_of(page.next) }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: cursor_of(page.next),
+    })
+    .into_response())
 }
 
 /// Who asks for an alert: its account, or whoever has the manage link of one of its mails.
@@ -289,9 +328,18 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    pub(crate) async fn of(state: &State, request: &HttpRequest, token: Option<&str>) -> Result<Self, Problem> {
-        let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok()?.get(7..));
-        let managed = token.or(bearer).and_then(|token| state.letterhead.verify_manage(token.trim()));
+    pub(crate) async fn of(
+        state: &State,
+        request: &HttpRequest,
+        token: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let bearer = request
+            .headers()
+            .get("authorization")
+            .and_then(|value| value.to_str().ok()?.get(7..));
+        let managed = token
+            .or(bearer)
+            .and_then(|token| state.letterhead.verify_manage(token.trim()));
         if managed.is_some() {
             return Ok(Self { user: None, managed });
         }
@@ -299,14 +347,21 @@ impl Holder {
             return Err(Problem::new(Code::TokenRejected));
         }
         let caller = <Caller as actix_web::FromRequest>::extract(request).await?;
-        Ok(Self { user: Some(caller.user()?.id), managed: None })
+        Ok(Self {
+            user: Some(caller.user()?.id),
+            managed: None,
+        })
     }
 
     fn require(&self, conn: &mut DbConn, id: Id) -> Result<Alert, Problem> {
         let alert = subscription::find(conn, id)?.filter(|alert| alert.status != AlertStatus::Ended);
         let alert = alert.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
         let is_owner = self.user.is_some() && self.user == alert.user_id;
-        if is_owner || self.managed == Some(id) { Ok(alert) } else { Err(Problem::new(Code::AlertNotFound)) }
+        if is_owner || self.managed == Some(id) {
+            Ok(alert)
+        } else {
+            Err(Problem::new(Code::AlertNotFound))
+        }
     }
 }
 
@@ -337,7 +392,11 @@ pub(crate) async fn update_alert(
     Body(body): Body<AlertPatchBody>,
 ) -> Result<HttpResponse, Problem> {
     let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
-    let (id, version, now) = (path_id(&path, Code::AlertNotFound)?, if_match(&request)?, state.now());
+    let (id, version, now) = (
+        path_id(&path, Code::AlertNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
     let patch = AlertPatch {
         query: body.query.as_ref().map(query_of).transpose()?,
         frequency: body.frequency,

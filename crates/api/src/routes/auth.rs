@@ -13,13 +13,13 @@ use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/v1/auth/register", web::post().to(register))
-        .route("/v1/auth/verify-email", web::post().to(verify_email))
-        .route("/v1/auth/login", web::post().to(login))
-        .route("/v1/auth/refresh", web::post().to(refresh))
-        .route("/v1/auth/logout", web::post().to(logout))
-        .route("/v1/auth/password/forgot", web::post().to(forgot_password))
-        .route("/v1/auth/password/reset", web::post().to(reset_password));
+        .service(web::resource("/v1/auth/register").route(web::post().to(register)))
+        .service(web::resource("/v1/auth/verify-email").route(web::post().to(verify_email)))
+        .service(web::resource("/v1/auth/login").route(web::post().to(login)))
+        .service(web::resource("/v1/auth/refresh").route(web::post().to(refresh)))
+        .service(web::resource("/v1/auth/logout").route(web::post().to(logout)))
+        .service(web::resource("/v1/auth/password/forgot").route(web::post().to(forgot_password)))
+        .service(web::resource("/v1/auth/password/reset").route(web::post().to(reset_password)));
 }
 
 /// Who wants an account.
@@ -94,7 +94,9 @@ pub(crate) struct AcceptedBody {
     message: &'static str,
 }
 
-pub(crate) const ACCEPTED: AcceptedBody = AcceptedBody { message: "if the address can be used, a mail is on its way" };
+pub(crate) const ACCEPTED: AcceptedBody = AcceptedBody {
+    message: "if the address can be used, a mail is on its way",
+};
 
 fn tokens(state: &State, started: &StartedSession) -> Result<HttpResponse, Problem> {
     let (user, session) = (started.session.user_id, started.session.id);
@@ -122,9 +124,17 @@ pub(crate) async fn register(
 ) -> Result<HttpResponse, Problem> {
     check_password(&body.password)?;
     let password_hash = state.hasher.hash(body.password).await?;
-    let registration = Registration { email: body.email, name: body.name, password_hash };
+    let registration = Registration {
+        email: body.email,
+        name: body.name,
+        password_hash,
+    };
     let now = state.now();
-    state.write(move |tx, state| Ok::<_, Problem>(accounts::register(tx, &registration, state.letters(), now)?)).await?;
+    state
+        .write(move |tx, state| {
+            Ok::<_, Problem>(accounts::register(tx, &registration, state.letters(), now)?)
+        })
+        .await?;
     state.wake.mail.notify_one();
     Ok(Reply::with(202, &ACCEPTED).into_response())
 }
@@ -142,7 +152,13 @@ pub(crate) async fn verify_email(
     let started = state
         .write(move |tx, state| {
             let user = accounts::verify_email(tx, &body.token, now)?;
-            Ok::<_, Problem>(accounts::start_session(tx, user.id, agent.as_deref(), &state.random, now)?)
+            Ok::<_, Problem>(accounts::start_session(
+                tx,
+                user.id,
+                agent.as_deref(),
+                &state.random,
+                now,
+            )?)
         })
         .await?;
     tokens(&state, &started)
@@ -159,9 +175,24 @@ pub(crate) async fn login(
 ) -> Result<HttpResponse, Problem> {
     // What is not an address has no account, and is told so like any other.
     let unknown = || "nobody@invalid.invalid".parse::<EmailAddress>();
-    let email = body.email.parse().or_else(|_| unknown()).map_err(|_| Problem::new(Code::CredentialsInvalid))?;
-    let asked = SignInRequest { email, password: body.password, user_agent: user_agent(&request) };
-    let (_, started) = sign_in(&state.db, &state.hasher, asked, std::sync::Arc::clone(&state.random), state.now()).await?;
+    let email = body
+        .email
+        .parse()
+        .or_else(|_| unknown())
+        .map_err(|_| Problem::new(Code::CredentialsInvalid))?;
+    let asked = SignInRequest {
+        email,
+        password: body.password,
+        user_agent: user_agent(&request),
+    };
+    let (_, started) = sign_in(
+        &state.db,
+        &state.hasher,
+        asked,
+        std::sync::Arc::clone(&state.random),
+        state.now(),
+    )
+    .await?;
     tokens(&state, &started)
 }
 
@@ -176,7 +207,12 @@ pub(crate) async fn refresh(
     let now = state.now();
     let rotation = state
         .write(move |tx, state| {
-            Ok::<_, Problem>(accounts::rotate_refresh(tx, &body.refresh_token, &state.letterhead.links, now)?)
+            Ok::<_, Problem>(accounts::rotate_refresh(
+                tx,
+                &body.refresh_token,
+                &state.letterhead.links,
+                now,
+            )?)
         })
         .await?;
     match rotation {
@@ -199,7 +235,9 @@ pub(crate) async fn logout(
     let user_id = caller.user()?.id;
     if let Caller::User(_, session) = caller {
         let now = state.now();
-        state.write(move |tx, _| Ok::<_, Problem>(accounts::revoke_session(tx, user_id, session, now)?)).await?;
+        state
+            .write(move |tx, _| Ok::<_, Problem>(accounts::revoke_session(tx, user_id, session, now)?))
+            .await?;
     }
     Ok(Reply::no_content().into_response())
 }
@@ -214,7 +252,14 @@ pub(crate) async fn forgot_password(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     state
-        .write(move |tx, state| Ok::<_, Problem>(accounts::request_password_reset(tx, &body.email, state.letters(), now)?))
+        .write(move |tx, state| {
+            Ok::<_, Problem>(accounts::request_password_reset(
+                tx,
+                &body.email,
+                state.letters(),
+                now,
+            )?)
+        })
         .await?;
     state.wake.mail.notify_one();
     Ok(Reply::with(202, &ACCEPTED).into_response())
@@ -237,7 +282,9 @@ pub(crate) async fn reset(state: &State, token: String, password: String) -> Res
     let now = state.now();
     let looked_up = token.clone();
     // A password is hashed only for a token that is good: hashing is what costs.
-    state.read(move |conn, _| Ok::<_, Problem>(accounts::require_reset_token(conn, &looked_up, now)?)).await?;
+    state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::require_reset_token(conn, &looked_up, now)?))
+        .await?;
     let hash = state.hasher.hash(password).await?;
     state
         .write(move |tx, state| {

@@ -14,7 +14,7 @@ use crate::reply::Reply;
 use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/v1/changes", web::get().to(list_changes));
+    config.service(web::resource("/v1/changes").route(web::get().to(list_changes)));
 }
 
 /// Where to continue.
@@ -56,7 +56,10 @@ pub(crate) struct ChangesBody {
     params(("after" = Option<String>, Query, description = "a next_cursor, or 0 for the beginning"),
         ("limit" = Option<u32>, Query)),
     responses((status = 200, body = ChangesBody)))]
-pub(crate) async fn list_changes(state: State, Params(params): Params<ChangesParams>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list_changes(
+    state: State,
+    Params(params): Params<ChangesParams>,
+) -> Result<HttpResponse, Problem> {
     let limit = parse_limit(params.limit.as_deref())?;
     let after = match params.after.as_deref() {
         None | Some("" | "0") => 0,
@@ -67,8 +70,14 @@ pub(crate) async fn list_changes(state: State, Params(params): Params<ChangesPar
             let mut changes = changed_since(conn, after, limit as i64 + 1)?;
             let has_more = changes.len() > limit;
             changes.truncate(limit);
-            let next_cursor = changes.last().filter(|_| has_more).map(|(revision, _)| encode_cursor(revision));
-            let data = changes.into_iter().map(|(revision, change)| to_body(revision, change, state)).collect();
+            let next_cursor = changes
+                .last()
+                .filter(|_| has_more)
+                .map(|(revision, _)| encode_cursor(revision));
+            let data = changes
+                .into_iter()
+                .map(|(revision, change)| to_body(revision, change, state))
+                .collect();
             Ok::<_, Problem>(ChangesBody { data, next_cursor })
         })
         .await?;
@@ -82,6 +91,10 @@ fn to_body(revision: i64, change: Change, state: &State) -> ChangeBody {
             kind: "upsert",
             posting: ChangedPosting::Upsert(Box::new(PostingBody::of(*posting, state))),
         },
-        Change::Remove(id) => ChangeBody { revision, kind: "remove", posting: ChangedPosting::Remove { id } },
+        Change::Remove(id) => ChangeBody {
+            revision,
+            kind: "remove",
+            posting: ChangedPosting::Remove { id },
+        },
     }
 }

@@ -18,15 +18,17 @@ use crate::state::State;
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/v1/employers").route(web::post().to(create_employer)).route(web::get().to(list_employers)),
+            web::resource("/v1/employers")
+                .route(web::post().to(create_employer))
+                .route(web::get().to(list_employers)),
         )
         .service(
             web::resource("/v1/employers/{employer}")
                 .route(web::get().to(get_employer))
                 .route(web::patch().to(update_employer)),
         )
-        .route("/v1/employers/{employer}/pause", web::post().to(pause_employer))
-        .route("/v1/employers/{employer}/resume", web::post().to(resume_employer));
+        .service(web::resource("/v1/employers/{employer}/pause").route(web::post().to(pause_employer)))
+        .service(web::resource("/v1/employers/{employer}/resume").route(web::post().to(resume_employer)));
 }
 
 /// An employer to be made.
@@ -63,7 +65,10 @@ pub(crate) struct EmployerPatch {
 }
 
 /// Tells a null from a missing field.
-#[expect(clippy::option_option, reason = "null and missing mean different things in a patch")]
+#[expect(
+    clippy::option_option,
+    reason = "null and missing mean different things in a patch"
+)]
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(from).map(Some)
 }
@@ -85,11 +90,20 @@ pub(crate) async fn create_employer(
 ) -> Result<HttpResponse, Problem> {
     let (owner, now) = (caller.user()?.id, state.now());
     let asked = Asked::new(&request, &caller, &body)?;
-    let (description_html, _) = postings::render(&body.description.unwrap_or_default(), body.description_format);
-    let new = NewEmployer { name: body.name, website: body.website, description_html, headquarters: body.headquarters };
+    let (description_html, _) =
+        postings::render(&body.description.unwrap_or_default(), body.description_format);
+    let new = NewEmployer {
+        name: body.name,
+        website: body.website,
+        description_html,
+        headquarters: body.headquarters,
+    };
     state
         .write_once(asked, move |tx, state| {
-            Ok(Reply::with(201, &accounts::create_employer(tx, Some(owner), &new, &state.random, now)?))
+            Ok(Reply::with(
+                201,
+                &accounts::create_employer(tx, Some(owner), &new, &state.random, now)?,
+            ))
         })
         .await
 }
@@ -98,11 +112,20 @@ pub(crate) async fn create_employer(
 #[utoipa::path(get, path = "/v1/employers", tag = "employers",
     params(("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = ListBody<Employer>)))]
-pub(crate) async fn list_employers(state: State, Params(page): Params<PageParams>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list_employers(
+    state: State,
+    Params(page): Params<PageParams>,
+) -> Result<HttpResponse, Problem> {
     let (after, limit) = (page.after()?, page.limit()?);
-    let page = state.read(move |conn, _| Ok::<_, Problem>(accounts::list_employers(conn, after, limit)?)).await?;
+    let page = state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::list_employers(conn, after, limit)?))
+        .await?;
     let next_cursor = page.next.map(|id| encode_cursor(&id));
-    Ok(Reply::ok(&ListBody { data: page.data, next_cursor }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data: page.data,
+        next_cursor,
+    })
+    .into_response())
 }
 
 /// One employer, by id or slug.
@@ -130,7 +153,9 @@ pub(crate) async fn update_employer(
 ) -> Result<HttpResponse, Problem> {
     let (version, now) = (if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &patch)?;
-    let description_html = patch.description.map(|text| postings::render(&text, patch.description_format).0);
+    let description_html = patch
+        .description
+        .map(|text| postings::render(&text, patch.description_format).0);
     let change = EmployerChange {
         name: patch.name,
         website: patch.website,

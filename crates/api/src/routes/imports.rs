@@ -23,7 +23,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
                 .app_data(web::PayloadConfig::new(import_bytes))
                 .route(web::post().to(start_import)),
         )
-        .route("/v1/imports/{id}", web::get().to(get_import));
+        .service(web::resource("/v1/imports/{id}").route(web::get().to(get_import)));
 }
 
 /// How to import.
@@ -70,7 +70,10 @@ impl FromRequest for Rows {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_ndjson = matches!(content_type(request).as_deref(), Some("application/x-ndjson" | "application/jsonl"));
+        let is_ndjson = matches!(
+            content_type(request).as_deref(),
+            Some("application/x-ndjson" | "application/jsonl")
+        );
         let bytes = read_body(request, payload);
         Box::pin(async move {
             if !is_ndjson {
@@ -98,7 +101,11 @@ pub(crate) async fn start_import(
         None | Some("false" | "0") => false,
         Some("true" | "1" | "") => true,
         Some(_) => {
-            let errors = vec![postings::FieldError::new("/dry_run", "value_unknown", "true or false")];
+            let errors = vec![postings::FieldError::new(
+                "/dry_run",
+                "value_unknown",
+                "true or false",
+            )];
             return Err(Problem::new(Code::ParametersInvalid).errors(errors));
         }
     };
@@ -111,17 +118,29 @@ pub(crate) async fn start_import(
             Ok::<_, Problem>((employer.slug, run))
         })
         .await?;
-    let options = ImportOptions { employer: EmployerChoice::Slug(slug), dry_run };
+    let options = ImportOptions {
+        employer: EmployerChoice::Slug(slug),
+        dry_run,
+    };
     let (working, id) = (state.clone(), run.id);
     // The ledger says how it went; a run that the process did not survive is marked failed at the next start.
-    drop(tokio::task::spawn_blocking(move || work(&working, id, rows, &options)));
+    drop(tokio::task::spawn_blocking(move || {
+        work(&working, id, rows, &options)
+    }));
     Ok(Reply::with(202, &ImportBody::from(run)).into_response())
 }
 
 fn work(state: &State, id: Id, rows: Rows, options: &ImportOptions) {
     let mut progress = |_: &Summary| state.wake.postings_changed();
     let now = state.now();
-    let outcome = import::run(&state.db, Cursor::new(rows.0), options, &state.random, now, &mut progress);
+    let outcome = import::run(
+        &state.db,
+        Cursor::new(rows.0),
+        options,
+        &state.random,
+        now,
+        &mut progress,
+    );
     let (run_state, summary) = match outcome {
         Ok(summary) => (RunState::Completed, summary),
         Err(error) => {
@@ -129,7 +148,9 @@ fn work(state: &State, id: Id, rows: Rows, options: &ImportOptions) {
             (RunState::Failed, Summary::default())
         }
     };
-    let ended = state.db.write_blocking(|tx| import::finish_run(tx, id, run_state, &summary, state.now()));
+    let ended = state
+        .db
+        .write_blocking(|tx| import::finish_run(tx, id, run_state, &summary, state.now()));
     if let Err(error) = ended {
         tracing::error!(%error, "the end of an import could not be noted");
     }

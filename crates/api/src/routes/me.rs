@@ -19,9 +19,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::patch().to(update_me))
                 .route(web::delete().to(delete_me)),
         )
-        .route("/v1/me/export", web::get().to(export_me))
-        .route("/v1/me/sessions", web::get().to(list_sessions))
-        .route("/v1/me/sessions/{id}", web::delete().to(end_session));
+        .service(web::resource("/v1/me/export").route(web::get().to(export_me)))
+        .service(web::resource("/v1/me/sessions").route(web::get().to(list_sessions)))
+        .service(web::resource("/v1/me/sessions/{id}").route(web::delete().to(end_session)));
 }
 
 /// What changes about the account.
@@ -33,7 +33,10 @@ pub(crate) struct MePatch {
 
 /// The account.
 #[utoipa::path(get, path = "/v1/me", tag = "accounts", responses((status = 200, body = User)), security(("bearer" = [])))]
-pub(crate) async fn get_me(caller: Caller, Params(NoParams {}): Params<NoParams>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn get_me(
+    caller: Caller,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
     Ok(Reply::ok(caller.user()?).into_response())
 }
 
@@ -50,7 +53,11 @@ pub(crate) async fn update_me(
     let (id, version, now) = (caller.user()?.id, if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &patch)?;
     let change = UserChange { name: patch.name };
-    state.write_once(asked, move |tx, _| Ok(Reply::ok(&accounts::update_user(tx, id, &change, version, now)?))).await
+    state
+        .write_once(asked, move |tx, _| {
+            Ok(Reply::ok(&accounts::update_user(tx, id, &change, version, now)?))
+        })
+        .await
 }
 
 /// Erase the account and everything about it.
@@ -61,7 +68,9 @@ pub(crate) async fn delete_me(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = caller.user()?.id;
-    state.write(move |tx, _| Ok::<_, Problem>(accounts::delete_user(tx, id)?)).await?;
+    state
+        .write(move |tx, _| Ok::<_, Problem>(accounts::delete_user(tx, id)?))
+        .await?;
     Ok(Reply::no_content().into_response())
 }
 
@@ -74,7 +83,9 @@ pub(crate) async fn export_me(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = caller.user()?.id;
-    let export = state.read(move |conn, _| Ok::<_, Problem>(accounts::export_user(conn, id)?)).await?;
+    let export = state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::export_user(conn, id)?))
+        .await?;
     Ok(Reply::ok(&export.ok_or_else(|| Problem::new(Code::TokenRejected))?).into_response())
 }
 
@@ -87,8 +98,14 @@ pub(crate) async fn list_sessions(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let (id, now) = (caller.user()?.id, state.now());
-    let data = state.read(move |conn, _| Ok::<_, Problem>(accounts::list_sessions(conn, id, now)?)).await?;
-    Ok(Reply::ok(&ListBody { data, next_cursor: None }).into_response())
+    let data = state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::list_sessions(conn, id, now)?))
+        .await?;
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
 }
 
 /// End one session.
@@ -100,7 +117,17 @@ pub(crate) async fn end_session(
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, session, now) = (caller.user()?.id, path_id(&path, Code::SessionNotFound)?, state.now());
-    let ended = state.write(move |tx, _| Ok::<_, Problem>(accounts::revoke_session(tx, user, session, now)?)).await?;
-    if ended { Ok(Reply::no_content().into_response()) } else { Err(Problem::new(Code::SessionNotFound)) }
+    let (user, session, now) = (
+        caller.user()?.id,
+        path_id(&path, Code::SessionNotFound)?,
+        state.now(),
+    );
+    let ended = state
+        .write(move |tx, _| Ok::<_, Problem>(accounts::revoke_session(tx, user, session, now)?))
+        .await?;
+    if ended {
+        Ok(Reply::no_content().into_response())
+    } else {
+        Err(Problem::new(Code::SessionNotFound))
+    }
 }

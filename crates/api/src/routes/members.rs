@@ -16,7 +16,7 @@ use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/v1/employers/{employer}/members", web::get().to(list_members))
+        .service(web::resource("/v1/employers/{employer}/members").route(web::get().to(list_members)))
         .service(
             web::resource("/v1/employers/{employer}/members/{user}")
                 .route(web::patch().to(change_role))
@@ -27,14 +27,19 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(list_invitations))
                 .route(web::post().to(invite)),
         )
-        .route("/v1/employers/{employer}/invitations/{id}", web::delete().to(revoke_invitation))
-        .route("/v1/invitations/accept", web::post().to(accept_invitation))
+        .service(
+            web::resource("/v1/employers/{employer}/invitations/{id}")
+                .route(web::delete().to(revoke_invitation)),
+        )
+        .service(web::resource("/v1/invitations/accept").route(web::post().to(accept_invitation)))
         .service(
             web::resource("/v1/employers/{employer}/api-keys")
                 .route(web::get().to(list_api_keys))
                 .route(web::post().to(create_api_key)),
         )
-        .route("/v1/employers/{employer}/api-keys/{id}", web::delete().to(revoke_api_key));
+        .service(
+            web::resource("/v1/employers/{employer}/api-keys/{id}").route(web::delete().to(revoke_api_key)),
+        );
 }
 
 /// A member's role.
@@ -99,7 +104,11 @@ pub(crate) async fn list_members(
             Ok::<_, Problem>(accounts::list_members(conn, employer.id)?)
         })
         .await?;
-    Ok(Reply::ok(&ListBody { data, next_cursor: None }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
 }
 
 /// Change a member's role. An employer keeps at least one owner.
@@ -163,7 +172,11 @@ pub(crate) async fn list_invitations(
             Ok::<_, Problem>(accounts::list_invitations(conn, employer.id, now)?)
         })
         .await?;
-    Ok(Reply::ok(&ListBody { data, next_cursor: None }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
 }
 
 /// Invite somebody by mail.
@@ -180,12 +193,18 @@ pub(crate) async fn invite(
 ) -> Result<HttpResponse, Problem> {
     let (inviter, now) = (caller.user()?.clone(), state.now());
     let asked = Asked::new(&request, &caller, &body)?;
-    let new = NewInvitation { email: body.email, role: body.role };
+    let new = NewInvitation {
+        email: body.email,
+        role: body.role,
+    };
     let response = state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok(Reply::with(201, &accounts::invite(tx, &employer, &new, &inviter, state.letters(), now)?))
+            Ok(Reply::with(
+                201,
+                &accounts::invite(tx, &employer, &new, &inviter, state.letters(), now)?,
+            ))
         })
         .await?;
     state.wake.mail.notify_one();
@@ -209,7 +228,11 @@ pub(crate) async fn revoke_invitation(
             Ok::<_, Problem>(accounts::revoke_invitation(tx, employer.id, id)?)
         })
         .await?;
-    if revoked { Ok(Reply::no_content().into_response()) } else { Err(Problem::new(Code::InvitationNotFound)) }
+    if revoked {
+        Ok(Reply::no_content().into_response())
+    } else {
+        Err(Problem::new(Code::InvitationNotFound))
+    }
 }
 
 /// Accept an invitation with the token from the mail, signed in with the invited address.
@@ -222,8 +245,9 @@ pub(crate) async fn accept_invitation(
     Body(body): Body<AcceptBody>,
 ) -> Result<HttpResponse, Problem> {
     let (user, now) = (caller.user()?.clone(), state.now());
-    let (employer, role) =
-        state.write(move |tx, _| Ok::<_, Problem>(accounts::accept_invitation(tx, &body.token, &user, now)?)).await?;
+    let (employer, role) = state
+        .write(move |tx, _| Ok::<_, Problem>(accounts::accept_invitation(tx, &body.token, &user, now)?))
+        .await?;
     Ok(Reply::ok(&MembershipBody { employer, role }).into_response())
 }
 
@@ -243,7 +267,11 @@ pub(crate) async fn list_api_keys(
             Ok::<_, Problem>(accounts::list_api_keys(conn, employer.id)?)
         })
         .await?;
-    Ok(Reply::ok(&ListBody { data, next_cursor: None }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
 }
 
 /// Make an API key, with which a program writes postings. It cannot change the account or the employer.
@@ -262,10 +290,23 @@ pub(crate) async fn create_api_key(
         .write(move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok::<_, Problem>(accounts::create_api_key(tx, employer.id, &body.name, &state.random, now)?)
+            Ok::<_, Problem>(accounts::create_api_key(
+                tx,
+                employer.id,
+                &body.name,
+                &state.random,
+                now,
+            )?)
         })
         .await?;
-    Ok(Reply::with(201, &NewApiKeyBody { key: made.key, secret: made.secret }).into_response())
+    Ok(Reply::with(
+        201,
+        &NewApiKeyBody {
+            key: made.key,
+            secret: made.secret,
+        },
+    )
+    .into_response())
 }
 
 /// Revoke an API key at once.
@@ -285,5 +326,9 @@ pub(crate) async fn revoke_api_key(
             Ok::<_, Problem>(accounts::revoke_api_key(tx, employer.id, id, now)?)
         })
         .await?;
-    if revoked { Ok(Reply::no_content().into_response()) } else { Err(Problem::new(Code::ApiKeyNotFound)) }
+    if revoked {
+        Ok(Reply::no_content().into_response())
+    } else {
+        Err(Problem::new(Code::ApiKeyNotFound))
+    }
 }

@@ -12,11 +12,11 @@ use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/healthz", web::get().to(healthz))
-        .route("/readyz", web::get().to(readyz))
-        .route("/metrics", web::get().to(metrics))
-        .route("/openapi.json", web::get().to(openapi))
-        .route("/.well-known/jwks.json", web::get().to(jwks));
+        .service(web::resource("/healthz").route(web::get().to(healthz)))
+        .service(web::resource("/readyz").route(web::get().to(readyz)))
+        .service(web::resource("/metrics").route(web::get().to(metrics)))
+        .service(web::resource("/openapi.json").route(web::get().to(openapi)))
+        .service(web::resource("/.well-known/jwks.json").route(web::get().to(jwks)));
 }
 
 /// Whether the process is alive.
@@ -68,7 +68,11 @@ pub(crate) async fn readyz(state: State) -> HttpResponse {
     let is_ready = is_ready && is_migrated && latest_revision.is_some();
     let body = ReadyBody {
         status: if is_ready { "ready" } else { "not_ready" },
-        database: if latest_revision.is_some() { "ok" } else { "unavailable" },
+        database: if latest_revision.is_some() {
+            "ok"
+        } else {
+            "unavailable"
+        },
         migrations: if is_migrated { "ok" } else { "pending" },
         index: if state.is_ready() { "ok" } else { "catching_up" },
         index_revision,
@@ -87,24 +91,46 @@ pub(crate) async fn metrics(state: State) -> Result<HttpResponse, Problem> {
             let queue = mail::queue_counts(conn)?;
             let postings = postings::find::count_by_status(conn)?;
             let alerts = alerts::subscription::count_by_status(conn)?;
-            Ok::<_, Problem>((queue, postings, alerts, revision::latest(conn, Counter::Postings)?))
+            Ok::<_, Problem>((
+                queue,
+                postings,
+                alerts,
+                revision::latest(conn, Counter::Postings)?,
+            ))
         })
         .await?;
     let gauge = |name: &'static str, state: String, value: i64| {
         ::metrics::gauge!(name, "status" => state).set(value as f64);
     };
-    for (status, count) in [("queued", queue.queued), ("sent", queue.sent), ("failed", queue.failed), ("expired", queue.expired)] {
+    for (status, count) in [
+        ("queued", queue.queued),
+        ("sent", queue.sent),
+        ("failed", queue.failed),
+        ("expired", queue.expired),
+    ] {
         gauge("backplane_mails", status.to_owned(), count);
     }
-    postings.into_iter().for_each(|(status, count)| gauge("backplane_postings", status.to_string(), count));
-    alerts.into_iter().for_each(|(status, count)| gauge("backplane_alerts", status.to_string(), count));
+    postings
+        .into_iter()
+        .for_each(|(status, count)| gauge("backplane_postings", status.to_string(), count));
+    alerts
+        .into_iter()
+        .for_each(|(status, count)| gauge("backplane_alerts", status.to_string(), count));
     let behind = (latest - state.index.cursor()).max(0);
     ::metrics::gauge!("backplane_index_behind_revisions").set(behind as f64);
     ::metrics::gauge!("backplane_index_documents").set(state.index.len() as f64);
-    let waiting_s = queue.oldest_queued_at.map_or(0, |at| state.now().seconds() - at.seconds());
+    let waiting_s = queue
+        .oldest_queued_at
+        .map_or(0, |at| state.now().seconds() - at.seconds());
     ::metrics::gauge!("backplane_mail_oldest_queued_seconds").set(waiting_s as f64);
-    let text = state.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
+    let text = state
+        .metrics
+        .as_ref()
+        .map(metrics_exporter_prometheus::PrometheusHandle::render)
+        .unwrap_or_default();
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(text))
 }
 
 /// This document.
@@ -118,6 +144,8 @@ pub(crate) async fn openapi(Params(NoParams {}): Params<NoParams>) -> HttpRespon
 pub(crate) async fn jwks(state: State) -> HttpResponse {
     let mut response = Reply::ok(&state.jwt.jwks()).into_response();
     let cache = actix_web::http::header::HeaderValue::from_static("public, max-age=300");
-    response.headers_mut().insert(actix_web::http::header::CACHE_CONTROL, cache);
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::CACHE_CONTROL, cache);
     response
 }

@@ -20,25 +20,39 @@ use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/", web::get().to(front_page))
-        .route("/postings/{slug}", web::get().to(posting_page))
+        .service(web::resource("/").route(web::get().to(front_page)))
+        .service(web::resource("/postings/{slug}").route(web::get().to(posting_page)))
         .service(
-            web::resource("/alerts/confirm").route(web::get().to(confirm_page)).route(web::post().to(confirm_form)),
-        )
-        .service(web::resource("/alerts/manage").route(web::get().to(manage_page)).route(web::post().to(manage_form)))
-        .service(
-            web::resource("/verify-email").route(web::get().to(verify_page)).route(web::post().to(verify_form)),
+            web::resource("/alerts/confirm")
+                .route(web::get().to(confirm_page))
+                .route(web::post().to(confirm_form)),
         )
         .service(
-            web::resource("/forgot-password").route(web::get().to(forgot_page)).route(web::post().to(forgot_form)),
+            web::resource("/alerts/manage")
+                .route(web::get().to(manage_page))
+                .route(web::post().to(manage_form)),
         )
-        .service(web::resource("/reset-password").route(web::get().to(reset_page)).route(web::post().to(reset_form)))
-        .route("/accept-invitation", web::get().to(invitation_page))
-        .route("/assets/backplane.css", web::get().to(style))
+        .service(
+            web::resource("/verify-email")
+                .route(web::get().to(verify_page))
+                .route(web::post().to(verify_form)),
+        )
+        .service(
+            web::resource("/forgot-password")
+                .route(web::get().to(forgot_page))
+                .route(web::post().to(forgot_form)),
+        )
+        .service(
+            web::resource("/reset-password")
+                .route(web::get().to(reset_page))
+                .route(web::post().to(reset_form)),
+        )
+        .service(web::resource("/accept-invitation").route(web::get().to(invitation_page)))
+        .service(web::resource("/assets/backplane.css").route(web::get().to(style)))
         .service(
             utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", crate::openapi::openapi()),
         )
-        .route("/docs", web::get().to(docs));
+        .service(web::resource("/docs").route(web::get().to(docs)));
 }
 
 #[derive(Template)]
@@ -66,11 +80,18 @@ struct Field<'a> {
 }
 
 fn hidden<'a>(name: &'a str, value: &str) -> Field<'a> {
-    Field { label: "", name, value: value.to_owned(), kind: "hidden", autocomplete: "off" }
+    Field {
+        label: "",
+        name,
+        value: value.to_owned(),
+        kind: "hidden",
+        autocomplete: "off",
+    }
 }
 
 fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
-    let csp = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let csp =
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, csp))
@@ -78,7 +99,15 @@ fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
 }
 
 fn message(status: StatusCode, title: &str, paragraph: &str, forms: Vec<Form<'_>>) -> HttpResponse {
-    page(status, &MessagePage { site: "Backplane", title, paragraphs: vec![paragraph.to_owned()], forms })
+    page(
+        status,
+        &MessagePage {
+            site: "Backplane",
+            title,
+            paragraphs: vec![paragraph.to_owned()],
+            forms,
+        },
+    )
 }
 
 fn problem_page(problem: &Problem) -> HttpResponse {
@@ -94,14 +123,23 @@ fn problem_page(problem: &Problem) -> HttpResponse {
 
 /// Whether the client is a browser that shows what it gets.
 pub(crate) fn wants_html(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     accept.contains("text/html")
 }
 
 /// Nothing is at this address.
 pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {
     if request.method() == Method::GET && wants_html(&request) && !request.path().starts_with("/v1/") {
-        return Ok(message(StatusCode::NOT_FOUND, "Nothing here", "There is no page at this address.", Vec::new()));
+        return Ok(message(
+            StatusCode::NOT_FOUND,
+            "Nothing here",
+            "There is no page at this address.",
+            Vec::new(),
+        ));
     }
     Err(Problem::new(Code::RouteNotFound))
 }
@@ -114,7 +152,9 @@ async fn style() -> HttpResponse {
 }
 
 async fn docs() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header(("Location", "/docs/")).finish()
+    HttpResponse::SeeOther()
+        .insert_header(("Location", "/docs/"))
+        .finish()
 }
 
 #[derive(Template)]
@@ -137,17 +177,33 @@ struct Row {
 
 async fn front_page(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let pairs = crate::extract::pairs(request.query_string());
-    let q = pairs.iter().find(|(name, _)| name == "q").map(|(_, q)| q.clone()).unwrap_or_default();
+    let q = pairs
+        .iter()
+        .find(|(name, _)| name == "q")
+        .map(|(_, q)| q.clone())
+        .unwrap_or_default();
     let asked = match search::parse_pairs(&pairs) {
         Ok(asked) => asked,
         Err(errors) => {
             let problem = errors.first().map(|error| error.detail.clone());
-            let page_of = FrontPage { site: "Backplane", q: &q, problem, total: 0, rows: Vec::new(), next: None };
+            let page_of = FrontPage {
+                site: "Backplane",
+                q: &q,
+                problem,
+                total: 0,
+                rows: Vec::new(),
+                next: None,
+            };
             return Ok(page(StatusCode::BAD_REQUEST, &page_of));
         }
     };
     let results = run(&state, asked.clone()).await?;
-    let rows = results.hits.iter().filter_map(|hit| serde_json::from_str(&hit.summary).ok()).map(row).collect();
+    let rows = results
+        .hits
+        .iter()
+        .filter_map(|hit| serde_json::from_str(&hit.summary).ok())
+        .map(row)
+        .collect();
     let next = results.next_cursor.map(|cursor| {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in asked.query.to_pairs() {
@@ -155,14 +211,37 @@ async fn front_page(state: State, request: HttpRequest) -> Result<HttpResponse, 
         }
         format!("/?{}", query.append_pair("cursor", &cursor).finish())
     });
-    Ok(page(StatusCode::OK, &FrontPage { site: "Backplane", q: &q, problem: None, total: results.total, rows, next }))
+    Ok(page(
+        StatusCode::OK,
+        &FrontPage {
+            site: "Backplane",
+            q: &q,
+            problem: None,
+            total: results.total,
+            rows,
+            next,
+        },
+    ))
 }
 
 fn row(summary: PostingSummary) -> Row {
-    let places = summary.locations.iter().take(2).map(postings::Location::label).collect::<Vec<_>>().join("; ");
+    let places = summary
+        .locations
+        .iter()
+        .take(2)
+        .map(postings::Location::label)
+        .collect::<Vec<_>>()
+        .join("; ");
     let workplace = summary.workplace.map(|workplace| workplace.label().to_owned());
-    let parts = [Some(summary.employer.name), Some(places).filter(|p| !p.is_empty()), workplace];
-    let band = summary.pay.as_ref().and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()));
+    let parts = [
+        Some(summary.employer.name),
+        Some(places).filter(|p| !p.is_empty()),
+        workplace,
+    ];
+    let band = summary
+        .pay
+        .as_ref()
+        .and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()));
     Row {
         path: format!("/postings/{}", summary.slug),
         title: summary.title,
@@ -190,10 +269,18 @@ async fn posting_page(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let slug = path.into_inner();
-    let posting = state.read(move |conn, _| Ok::<_, Problem>(postings::find::find_by_slug(conn, &slug)?)).await?;
-    let is_public = |posting: &Posting| posting.row.status.is_public() && posting.row.first_revision.is_some();
+    let posting = state
+        .read(move |conn, _| Ok::<_, Problem>(postings::find::find_by_slug(conn, &slug)?))
+        .await?;
+    let is_public =
+        |posting: &Posting| posting.row.status.is_public() && posting.row.first_revision.is_some();
     let Some(posting) = posting.filter(is_public) else {
-        return Ok(message(StatusCode::NOT_FOUND, "Nothing here", "There is no such role.", Vec::new()));
+        return Ok(message(
+            StatusCode::NOT_FOUND,
+            "Nothing here",
+            "There is no such role.",
+            Vec::new(),
+        ));
     };
     let content = posting.content();
     let line = row(posting.summary()).line;
@@ -213,23 +300,69 @@ async fn posting_page(
 fn facts(content: &PostingContent) -> Vec<(&'static str, String)> {
     let taxonomy = Taxonomy::bundled();
     let labels = |ids: &[String], label: &dyn Fn(&str) -> Option<String>| {
-        ids.iter().filter_map(|id| label(id)).collect::<Vec<_>>().join(", ")
+        ids.iter()
+            .filter_map(|id| label(id))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let pay = content.pay.as_ref().map(|pay| {
         let bands = [("", &pay.base), ("total ", &pay.total), ("bonus ", &pay.bonus)];
-        let bands = bands.into_iter().filter_map(|(what, band)| Some(format!("{what}{}", band.as_ref()?.label())));
+        let bands = bands
+            .into_iter()
+            .filter_map(|(what, band)| Some(format!("{what}{}", band.as_ref()?.label())));
         bands.collect::<Vec<_>>().join("; ")
     });
     let facts = [
         ("Pay", pay.unwrap_or_default()),
-        ("Discipline", content.discipline.map(|d| d.label().to_owned()).unwrap_or_default()),
-        ("Specialties", labels(&content.specialties, &|id| Some(taxonomy.specialty(id)?.label.clone()))),
-        ("Skills", labels(&content.skills, &|id| Some(taxonomy.skill(id)?.label.clone()))),
-        ("Level", content.seniority.map(|s| s.label().to_owned()).unwrap_or_default()),
-        ("Employment", content.employment_type.map(|e| e.label().to_owned()).unwrap_or_default()),
-        ("Places", content.locations.iter().map(postings::Location::label).collect::<Vec<_>>().join("; ")),
+        (
+            "Discipline",
+            content
+                .discipline
+                .map(|d| d.label().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "Specialties",
+            labels(&content.specialties, &|id| {
+                Some(taxonomy.specialty(id)?.label.clone())
+            }),
+        ),
+        (
+            "Skills",
+            labels(&content.skills, &|id| Some(taxonomy.skill(id)?.label.clone())),
+        ),
+        (
+            "Level",
+            content
+                .seniority
+                .map(|s| s.label().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "Employment",
+            content
+                .employment_type
+                .map(|e| e.label().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "Places",
+            content
+                .locations
+                .iter()
+                .map(postings::Location::label)
+                .collect::<Vec<_>>()
+                .join("; "),
+        ),
         ("Remote from", content.remote_from.join(", ")),
-        ("Openings", if content.openings > 1 { content.openings.to_string() } else { String::new() }),
+        (
+            "Openings",
+            if content.openings > 1 {
+                content.openings.to_string()
+            } else {
+                String::new()
+            },
+        ),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
@@ -241,9 +374,18 @@ async fn confirm_page(state: State, Params(params): Params<TokenParams>) -> Resu
         .read(move |conn, _| Ok::<_, Problem>(subscription::find_by_token(conn, &looked_up)?))
         .await?
         .filter(|alert| alert.status != AlertStatus::Ended);
-    let Some(alert) = alert else { return Ok(problem_page(&Problem::new(Code::TokenInvalid))) };
-    let words = format!("New roles for {} will be sent to you once you confirm.", alert.query.0.describe());
-    let form = Form { action: "/alerts/confirm", fields: vec![hidden("token", &token)], button: "Confirm this alert" };
+    let Some(alert) = alert else {
+        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+    };
+    let words = format!(
+        "New roles for {} will be sent to you once you confirm.",
+        alert.query.0.describe()
+    );
+    let form = Form {
+        action: "/alerts/confirm",
+        fields: vec![hidden("token", &token)],
+        button: "Confirm this alert",
+    };
     Ok(message(StatusCode::OK, "Confirm your alert", &words, vec![form]))
 }
 
@@ -259,12 +401,18 @@ struct TokenForm {
 
 async fn confirm_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
     match confirm(&state, form.into_inner().token).await {
-        Ok(Confirmed::Now(_)) => {
-            message(StatusCode::OK, "Your alert is active", "You will hear from us when a role matches.", Vec::new())
-        }
-        Ok(Confirmed::Already(_)) => {
-            message(StatusCode::OK, "Your alert is active", "It was confirmed before.", Vec::new())
-        }
+        Ok(Confirmed::Now(_)) => message(
+            StatusCode::OK,
+            "Your alert is active",
+            "You will hear from us when a role matches.",
+            Vec::new(),
+        ),
+        Ok(Confirmed::Already(_)) => message(
+            StatusCode::OK,
+            "Your alert is active",
+            "It was confirmed before.",
+            Vec::new(),
+        ),
         Err(problem) => problem_page(&problem),
     }
 }
@@ -276,18 +424,36 @@ pub(crate) async fn unsubscribe_page(state: State, Params(params): Params<TokenP
         return problem_page(&Problem::new(Code::TokenInvalid));
     }
     let action = format!("/v1/alerts/unsubscribe?token={token}");
-    let form = Form { action: &action, fields: Vec::new(), button: "Unsubscribe" };
-    message(StatusCode::OK, "Unsubscribe", "You will get no further mail from this alert.", vec![form])
+    let form = Form {
+        action: &action,
+        fields: Vec::new(),
+        button: "Unsubscribe",
+    };
+    message(
+        StatusCode::OK,
+        "Unsubscribe",
+        "You will get no further mail from this alert.",
+        vec![form],
+    )
 }
 
 /// The alert has ended.
 pub(crate) fn unsubscribed() -> HttpResponse {
-    message(StatusCode::OK, "You are unsubscribed", "This alert writes no more. Nothing else changed.", Vec::new())
+    message(
+        StatusCode::OK,
+        "You are unsubscribed",
+        "This alert writes no more. Nothing else changed.",
+        Vec::new(),
+    )
 }
 
 async fn managed(state: &State, token: &str) -> Result<Option<Alert>, Problem> {
-    let Some(id) = state.letterhead.verify_manage(token) else { return Ok(None) };
-    let alert = state.read(move |conn, _| Ok::<_, Problem>(subscription::find(conn, id)?)).await?;
+    let Some(id) = state.letterhead.verify_manage(token) else {
+        return Ok(None);
+    };
+    let alert = state
+        .read(move |conn, _| Ok::<_, Problem>(subscription::find(conn, id)?))
+        .await?;
     Ok(alert.filter(|alert| alert.status != AlertStatus::Ended))
 }
 
@@ -300,13 +466,22 @@ async fn manage_page(state: State, Params(params): Params<TokenParams>) -> Resul
 }
 
 fn manage(alert: &Alert, token: &str) -> HttpResponse {
-    let words = format!("{}. Frequency: {}. It is {}.", alert.query.0.describe(), alert.frequency, alert.status);
+    let words = format!(
+        "{}. Frequency: {}. It is {}.",
+        alert.query.0.describe(),
+        alert.frequency,
+        alert.status
+    );
     let form = |action: &str, button: &'static str| Form {
         action: "/alerts/manage",
         fields: vec![hidden("token", token), hidden("action", action)],
         button,
     };
-    let pause = if alert.status == AlertStatus::Paused { form("resume", "Resume") } else { form("pause", "Pause") };
+    let pause = if alert.status == AlertStatus::Paused {
+        form("resume", "Resume")
+    } else {
+        form("pause", "Pause")
+    };
     let forms = vec![
         pause,
         form("instant", "Write at once"),
@@ -326,46 +501,97 @@ async fn manage_form(state: State, form: web::Form<TokenForm>) -> Result<HttpRes
     let (id, now) = (alert.id, state.now());
     match action.as_str() {
         "unsubscribe" => {
-            state.write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, id, now)?)).await?;
+            state
+                .write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, id, now)?))
+                .await?;
             return Ok(unsubscribed());
         }
         "erase" => {
-            state.write(move |tx, _| Ok::<_, Problem>(subscription::erase(tx, id)?)).await?;
-            return Ok(message(StatusCode::OK, "Erased", "Nothing is kept about this alert.", Vec::new()));
+            state
+                .write(move |tx, _| Ok::<_, Problem>(subscription::erase(tx, id)?))
+                .await?;
+            return Ok(message(
+                StatusCode::OK,
+                "Erased",
+                "Nothing is kept about this alert.",
+                Vec::new(),
+            ));
         }
         _ => {}
     }
     let patch = match action.as_str() {
-        "pause" => AlertPatch { status: Some(AlertStatus::Paused), ..AlertPatch::default() },
-        "resume" => AlertPatch { status: Some(AlertStatus::Active), ..AlertPatch::default() },
+        "pause" => AlertPatch {
+            status: Some(AlertStatus::Paused),
+            ..AlertPatch::default()
+        },
+        "resume" => AlertPatch {
+            status: Some(AlertStatus::Active),
+            ..AlertPatch::default()
+        },
         frequency => match frequency.parse() {
-            Ok(frequency) => AlertPatch { frequency: Some(frequency), ..AlertPatch::default() },
+            Ok(frequency) => AlertPatch {
+                frequency: Some(frequency),
+                ..AlertPatch::default()
+            },
             Err(_) => return Ok(problem_page(&Problem::new(Code::ContentInvalid))),
         },
     };
-    let alert = state.write(move |tx, _| Ok::<_, Problem>(subscription::update(tx, id, patch, None, now)?)).await?;
+    let alert = state
+        .write(move |tx, _| Ok::<_, Problem>(subscription::update(tx, id, patch, None, now)?))
+        .await?;
     Ok(manage(&alert, &token))
 }
 
 async fn verify_page(Params(params): Params<TokenParams>) -> HttpResponse {
     let token = params.token.unwrap_or_default();
-    let form = Form { action: "/verify-email", fields: vec![hidden("token", &token)], button: "Verify my address" };
-    message(StatusCode::OK, "Verify your address", "One click, and your account is ready.", vec![form])
+    let form = Form {
+        action: "/verify-email",
+        fields: vec![hidden("token", &token)],
+        button: "Verify my address",
+    };
+    message(
+        StatusCode::OK,
+        "Verify your address",
+        "One click, and your account is ready.",
+        vec![form],
+    )
 }
 
 async fn verify_form(state: State, form: web::Form<TokenForm>) -> Result<HttpResponse, Problem> {
     let (token, now) = (form.into_inner().token, state.now());
-    let verified = state.write(move |tx, _| Ok::<_, Problem>(accounts::verify_email(tx, &token, now)?)).await;
+    let verified = state
+        .write(move |tx, _| Ok::<_, Problem>(accounts::verify_email(tx, &token, now)?))
+        .await;
     Ok(match verified {
-        Ok(_) => message(StatusCode::OK, "Your address is verified", "You can sign in now.", Vec::new()),
+        Ok(_) => message(
+            StatusCode::OK,
+            "Your address is verified",
+            "You can sign in now.",
+            Vec::new(),
+        ),
         Err(problem) => problem_page(&problem),
     })
 }
 
 async fn forgot_page() -> HttpResponse {
-    let email = Field { label: "E-mail address", name: "email", value: String::new(), kind: "email", autocomplete: "email" };
-    let form = Form { action: "/forgot-password", fields: vec![email], button: "Send me a link" };
-    message(StatusCode::OK, "Set a new password", "We will write to the address of your account.", vec![form])
+    let email = Field {
+        label: "E-mail address",
+        name: "email",
+        value: String::new(),
+        kind: "email",
+        autocomplete: "email",
+    };
+    let form = Form {
+        action: "/forgot-password",
+        fields: vec![email],
+        button: "Send me a link",
+    };
+    message(
+        StatusCode::OK,
+        "Set a new password",
+        "We will write to the address of your account.",
+        vec![form],
+    )
 }
 
 #[derive(Debug, Deserialize)]
@@ -384,28 +610,54 @@ async fn forgot_form(state: State, form: web::Form<EmailForm>) -> Result<HttpRes
             .await?;
         state.wake.mail.notify_one();
     }
-    Ok(message(StatusCode::OK, "Look into your mailbox", "If there is an account, a mail is on its way.", Vec::new()))
+    Ok(message(
+        StatusCode::OK,
+        "Look into your mailbox",
+        "If there is an account, a mail is on its way.",
+        Vec::new(),
+    ))
 }
 
 async fn reset_page(Params(params): Params<TokenParams>) -> HttpResponse {
     let token = params.token.unwrap_or_default();
-    let password =
-        Field { label: "New password", name: "password", value: String::new(), kind: "password", autocomplete: "new-password" };
+    let password = Field {
+        label: "New password",
+        name: "password",
+        value: String::new(),
+        kind: "password",
+        autocomplete: "new-password",
+    };
     let fields = vec![hidden("token", &token), password];
-    let form = Form { action: "/reset-password", fields, button: "Set the new password" };
-    message(StatusCode::OK, "Set a new password", "At least 8 characters. All your sessions will end.", vec![form])
+    let form = Form {
+        action: "/reset-password",
+        fields,
+        button: "Set the new password",
+    };
+    message(
+        StatusCode::OK,
+        "Set a new password",
+        "At least 8 characters. All your sessions will end.",
+        vec![form],
+    )
 }
 
 async fn reset_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
     let TokenForm { token, password, .. } = form.into_inner();
     match super::auth::reset(&state, token, password).await {
-        Ok(()) => message(StatusCode::OK, "Your password is set", "You can sign in with it now.", Vec::new()),
+        Ok(()) => message(
+            StatusCode::OK,
+            "Your password is set",
+            "You can sign in with it now.",
+            Vec::new(),
+        ),
         Err(problem) => problem_page(&problem),
     }
 }
 
 async fn invitation_page(Params(params): Params<TokenParams>) -> HttpResponse {
     let token = params.token.unwrap_or_default();
-    let words = format!("Sign in with the address that was invited, then send this token to POST /v1/invitations/accept: {token}");
+    let words = format!(
+        "Sign in with the address that was invited, then send this token to POST /v1/invitations/accept: {token}"
+    );
     message(StatusCode::OK, "Accept the invitation", &words, Vec::new())
 }

@@ -29,11 +29,11 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::patch().to(update_posting))
                 .route(web::delete().to(delete_posting)),
         )
-        .route("/v1/postings/{id}/publish", web::post().to(publish_posting))
-        .route("/v1/postings/{id}/pause", web::post().to(pause_posting))
-        .route("/v1/postings/{id}/resume", web::post().to(resume_posting))
-        .route("/v1/postings/{id}/renew", web::post().to(renew_posting))
-        .route("/v1/postings/{id}/close", web::post().to(close_posting));
+        .service(web::resource("/v1/postings/{id}/publish").route(web::post().to(publish_posting)))
+        .service(web::resource("/v1/postings/{id}/pause").route(web::post().to(pause_posting)))
+        .service(web::resource("/v1/postings/{id}/resume").route(web::post().to(resume_posting)))
+        .service(web::resource("/v1/postings/{id}/renew").route(web::post().to(renew_posting)))
+        .service(web::resource("/v1/postings/{id}/close").route(web::post().to(close_posting)));
 }
 
 /// A posting with everything it says.
@@ -135,7 +135,10 @@ pub(crate) async fn list_postings(
     Params(params): Params<ListParams>,
 ) -> Result<HttpResponse, Problem> {
     let wanted = parse_statuses(params.status.as_deref())?;
-    let page = PageParams { limit: params.limit, cursor: params.cursor };
+    let page = PageParams {
+        limit: params.limit,
+        cursor: params.cursor,
+    };
     let (before, limit) = (page.after()?, page.limit()?);
     let page = state
         .read(move |conn, state| {
@@ -143,8 +146,15 @@ pub(crate) async fn list_postings(
             let is_insider = standing(conn, &caller, employer.id)?.is_insider();
             let statuses = visible_statuses(wanted, is_insider, &caller)?;
             let page = postings::find::list_of_employer(conn, employer.id, &statuses, before, limit)?;
-            let data = page.data.into_iter().map(|posting| PostingBody::of(posting, state)).collect();
-            Ok::<_, Problem>(ListBody { data, next_cursor: cursor_of(page.next) })
+            let data = page
+                .data
+                .into_iter()
+                .map(|posting| PostingBody::of(posting, state))
+                .collect();
+            Ok::<_, Problem>(ListBody {
+                data,
+                next_cursor: cursor_of(page.next),
+            })
         })
         .await?;
     Ok(Reply::ok(&page).into_response())
@@ -156,7 +166,11 @@ fn parse_statuses(text: Option<&str>) -> Result<Option<Vec<PostingStatus>>, Prob
     let statuses: Result<Vec<PostingStatus>, _> = words.map(str::parse).collect();
     statuses.map(Some).map_err(|_| {
         let known: Vec<&str> = PostingStatus::ALL.iter().map(|status| status.as_str()).collect();
-        let errors = vec![postings::FieldError::new("/status", "value_unknown", format!("one of {}", known.join(", ")))];
+        let errors = vec![postings::FieldError::new(
+            "/status",
+            "value_unknown",
+            format!("one of {}", known.join(", ")),
+        )];
         Problem::new(Code::ParametersInvalid).errors(errors)
     })
 }
@@ -190,7 +204,8 @@ pub(crate) async fn get_posting(
     let id = path_id(&path, Code::PostingNotFound)?;
     let body = state
         .read(move |conn, state| {
-            let posting = postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
+            let posting =
+                postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
             require_visible(conn, &caller, &posting)?;
             Ok::<_, Problem>(PostingBody::of(posting, state))
         })
@@ -213,9 +228,14 @@ pub(crate) async fn update_posting(
         return Err(Problem::field("", "value_invalid", "a patch is an object"));
     }
     let asked = Asked::new(&request, &caller, &patch)?;
-    change(state, caller, &request, asked, &path, move |tx, id, version, now| {
-        lifecycle::update(tx, id, &patch, version, now)
-    })
+    change(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, now| lifecycle::update(tx, id, &patch, version, now),
+    )
     .await
 }
 
@@ -229,7 +249,11 @@ pub(crate) async fn delete_posting(
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(&path, Code::PostingNotFound)?, if_match(&request)?, state.now());
+    let (id, version, now) = (
+        path_id(&path, Code::PostingNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
     let asked = Asked::new(&request, &caller, &())?;
     let response = state
         .write_once(asked, move |tx, _| {
@@ -306,9 +330,14 @@ pub(crate) async fn close_posting(
     Body(body): Body<CloseBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &body)?;
-    change(state, caller, &request, asked, &path, move |tx, id, version, now| {
-        lifecycle::close(tx, id, body.reason, version, now)
-    })
+    change(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, now| lifecycle::close(tx, id, body.reason, version, now),
+    )
     .await
 }
 
@@ -333,7 +362,11 @@ async fn change(
     path: &str,
     make: impl FnOnce(&mut DbConn, Id, Option<i32>, Timestamp) -> Result<Posting, PostingError> + Send + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(path, Code::PostingNotFound)?, if_match(request)?, state.now());
+    let (id, version, now) = (
+        path_id(path, Code::PostingNotFound)?,
+        if_match(request)?,
+        state.now(),
+    );
     let response = state
         .write_once(asked, move |tx, state| {
             require_posting_editor(tx, &caller, id)?;

@@ -20,10 +20,10 @@ use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/v1/search", web::get().to(search_postings))
-        .route("/v1/suggest", web::get().to(suggest))
-        .route("/v1/postings/{id}/similar", web::get().to(similar_postings))
-        .route("/v1/taxonomy", web::get().to(get_taxonomy));
+        .service(web::resource("/v1/search").route(web::get().to(search_postings)))
+        .service(web::resource("/v1/suggest").route(web::get().to(suggest)))
+        .service(web::resource("/v1/postings/{id}/similar").route(web::get().to(similar_postings)))
+        .service(web::resource("/v1/taxonomy").route(web::get().to(get_taxonomy)));
 }
 
 /// One posting that was found. Has the fields of a posting's summary besides these.
@@ -99,8 +99,11 @@ pub(crate) struct SearchBody {
         ("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = SearchBody)))]
 pub(crate) async fn search_postings(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let asked = search::parse_pairs(&pairs(request.query_string())).map_err(|errors| parameters_problem(errors, false))?;
-    let body = run(&state, asked.clone()).await.map(|results| render(&state, &asked, &results))?;
+    let asked = search::parse_pairs(&pairs(request.query_string()))
+        .map_err(|errors| parameters_problem(errors, false))?;
+    let body = run(&state, asked.clone())
+        .await
+        .map(|results| render(&state, &asked, &results))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }
 
@@ -110,10 +113,14 @@ pub(crate) async fn run(state: &State, asked: SearchRequest) -> Result<SearchRes
     let looking = state.clone();
     let work = move || {
         let mut results = looking.index.search(&asked, now)?;
-        let latest = looking.db.read_blocking(|conn| revision::latest(conn, Counter::Postings))?;
+        let latest = looking
+            .db
+            .read_blocking(|conn| revision::latest(conn, Counter::Postings))?;
         if latest > results.revision {
             let ids: Vec<Id> = results.hits.iter().map(|hit| hit.id).collect();
-            let current = looking.db.read_blocking(|conn| postings::find::list_searchable(conn, &ids, now))?;
+            let current = looking
+                .db
+                .read_blocking(|conn| postings::find::list_searchable(conn, &ids, now))?;
             correct(&mut results, current);
         }
         Ok(results)
@@ -123,11 +130,18 @@ pub(crate) async fn run(state: &State, asked: SearchRequest) -> Result<SearchRes
 
 /// What was closed a moment ago is not shown, what was changed is shown as it is now.
 fn correct(results: &mut SearchResults, current: Vec<postings::Posting>) {
-    let current: HashMap<Id, postings::Posting> = current.into_iter().map(|posting| (posting.row.id, posting)).collect();
+    let current: HashMap<Id, postings::Posting> = current
+        .into_iter()
+        .map(|posting| (posting.row.id, posting))
+        .collect();
     let before = results.hits.len();
     results.hits.retain_mut(|hit| match current.get(&hit.id) {
         Some(posting) => {
-            if posting.row.revision.is_some_and(|revision| revision > results.revision) {
+            if posting
+                .row
+                .revision
+                .is_some_and(|revision| revision > results.revision)
+            {
                 hit.summary = serde_json::to_string(&posting.summary()).unwrap_or_default();
                 hit.title = None;
                 hit.description = None;
@@ -142,7 +156,9 @@ fn correct(results: &mut SearchResults, current: Vec<postings::Posting>) {
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(Problem::new(Code::Internal)))
 }
 
 /// Written by hand, since the summaries are JSON already.
@@ -150,8 +166,11 @@ fn render(state: &State, asked: &SearchRequest, results: &SearchResults) -> Stri
     let mut out = String::with_capacity(2048 + results.hits.len() * 1536);
     out.push_str("{\"data\":");
     push_hits(&mut out, state, &results.hits);
-    let facets: HashMap<&str, &Vec<FacetCount>> =
-        results.facets.iter().map(|(facet, counts)| (facet.as_str(), counts)).collect();
+    let facets: HashMap<&str, &Vec<FacetCount>> = results
+        .facets
+        .iter()
+        .map(|(facet, counts)| (facet.as_str(), counts))
+        .collect();
     let _ = write!(
         out,
         ",\"total\":{},\"facets\":{},\"interpreted\":{},\"did_you_mean\":null,\"next_cursor\":{}}}",
@@ -174,13 +193,17 @@ fn push_hits(out: &mut String, state: &State, hits: &[Hit]) {
         if n > 0 {
             out.push(',');
         }
-        let highlights = HighlightsBody { title: hit.title.clone(), description: hit.description.clone() };
+        let highlights = HighlightsBody {
+            title: hit.title.clone(),
+            description: hit.description.clone(),
+        };
         // The summary without its opening brace goes on after the fields that belong to this search.
         let _ = write!(
             out,
             "{{\"url\":{},\"score\":{},\"highlights\":{},{}",
             serde_json::to_string(&format!("{base}{}", slug_in(&hit.summary))).unwrap_or_default(),
-            hit.score.map_or_else(|| "null".to_owned(), |score| format!("{score:.4}")),
+            hit.score
+                .map_or_else(|| "null".to_owned(), |score| format!("{score:.4}")),
             serde_json::to_string(&highlights).unwrap_or_default(),
             hit.summary.get(1..).unwrap_or("}"),
         );
@@ -196,7 +219,11 @@ fn slug_in(summary: &str) -> &str {
 }
 
 fn interpreted(q: &str) -> Vec<InterpretedBody> {
-    let spans = if q.is_empty() { Vec::new() } else { Taxonomy::bundled().spans(q) };
+    let spans = if q.is_empty() {
+        Vec::new()
+    } else {
+        Taxonomy::bundled().spans(q)
+    };
     spans
         .into_iter()
         .map(|span| InterpretedBody {
@@ -221,7 +248,10 @@ pub(crate) struct SuggestParams {
 #[utoipa::path(get, path = "/v1/suggest", tag = "search",
     params(("q" = String, Query), ("limit" = Option<u32>, Query, description = "of each kind; 1 to 100, 20 when missing")),
     responses((status = 200, body = Suggestions)))]
-pub(crate) async fn suggest(state: State, Params(params): Params<SuggestParams>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn suggest(
+    state: State,
+    Params(params): Params<SuggestParams>,
+) -> Result<HttpResponse, Problem> {
     let (limit, now) = (parse_limit(params.limit.as_deref())?, state.now());
     let typed: String = params.q.chars().take(200).collect();
     let suggestions = off_thread(move || Ok(state.index.suggest(&typed, limit, now)?)).await?;
@@ -251,17 +281,24 @@ pub(crate) async fn similar_postings(
     path: web::Path<String>,
     Params(params): Params<SimilarParams>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, limit, now) = (path_id(&path, Code::PostingNotFound)?, parse_limit(params.limit.as_deref())?, state.now());
+    let (id, limit, now) = (
+        path_id(&path, Code::PostingNotFound)?,
+        parse_limit(params.limit.as_deref())?,
+        state.now(),
+    );
     let looking = state.clone();
     let hits = off_thread(move || {
         let posting = looking.db.read_blocking(|conn| {
-            let posting = postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
+            let posting =
+                postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
             require_visible(conn, &caller, &posting)?;
             Ok::<_, Problem>(posting)
         })?;
         let mut hits = looking.index.similar(&SearchDocument::of(&posting), limit, now)?;
         let ids: Vec<Id> = hits.iter().map(|hit| hit.id).collect();
-        let current = looking.db.read_blocking(|conn| postings::find::list_searchable(conn, &ids, now))?;
+        let current = looking
+            .db
+            .read_blocking(|conn| postings::find::list_searchable(conn, &ids, now))?;
         hits.retain(|hit| current.iter().any(|posting| posting.row.id == hit.id));
         Ok(hits)
     })
@@ -315,7 +352,12 @@ pub(crate) struct SkillBody {
 }
 
 fn terms<T: Copy>(all: &[T], id: fn(T) -> &'static str, label: fn(T) -> &'static str) -> Vec<TermBody> {
-    all.iter().map(|term| TermBody { id: id(*term), label: label(*term) }).collect()
+    all.iter()
+        .map(|term| TermBody {
+            id: id(*term),
+            label: label(*term),
+        })
+        .collect()
 }
 
 /// The words that the board knows.
@@ -343,7 +385,11 @@ pub(crate) async fn get_taxonomy(Params(NoParams {}): Params<NoParams>) -> HttpR
         skills: taxonomy
             .skills()
             .iter()
-            .map(|skill| SkillBody { id: skill.id.clone(), label: skill.label.clone(), synonyms: skill.synonyms.clone() })
+            .map(|skill| SkillBody {
+                id: skill.id.clone(),
+                label: skill.label.clone(),
+                synonyms: skill.synonyms.clone(),
+            })
             .collect(),
     };
     Reply::ok(&body).into_response()
