@@ -100,3 +100,85 @@ fn rows(now: Timestamp) -> Result<String> {
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use postings::changes::{Change, changed_since};
+    use store::Backend;
+    use store::testing::{TestDb, monday_morning};
+
+    use super::*;
+
+    /// Whether `kept` says all that `stated` says; it may say more.
+    fn says_all(kept: &Value, stated: &Value) -> bool {
+        match (kept, stated) {
+            (Value::Object(kept), Value::Object(stated)) => stated
+                .iter()
+                .all(|(name, value)| kept.get(name).is_some_and(|kept| says_all(kept, value))),
+            (Value::Array(kept), Value::Array(stated)) => {
+                kept.len() == stated.len()
+                    && stated.iter().all(|value| kept.iter().any(|k| says_all(k, value)))
+            }
+            (Value::Number(kept), Value::Number(stated)) => kept.as_f64() == stated.as_f64(),
+            _ => kept == stated,
+        }
+    }
+
+    #[test]
+    fn every_sample_is_imported_and_keeps_what_it_states() {
+        let db = TestDb::new(Backend::Sqlite);
+        let now = monday_morning();
+        assert!(is_wanted(&db).unwrap());
+        let summary = load(&db, &Random::seeded(1), now).unwrap();
+        assert_eq!((summary.created, summary.rejected), (75, 0));
+        assert!(!is_wanted(&db).unwrap());
+
+        let changes = db.read_blocking(|conn| changed_since(conn, 0, 500)).unwrap();
+        let mut kept = HashMap::new();
+        for (_, change) in changes {
+            let Change::Upsert(posting) = change else {
+                panic!("a sample is not in search")
+            };
+            kept.insert(posting.row.source_id.clone().unwrap(), posting);
+        }
+        for line in POSTINGS.lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let id = row["source_id"].as_str().unwrap();
+            let posting = &kept[id];
+            let content = serde_json::to_value(posting.content()).unwrap();
+            for (name, stated) in row.as_object().unwrap() {
+                let is_content = ![
+                    "source",
+                    "source_id",
+                    "employer",
+                    "description",
+                    "posted_days_ago",
+                ]
+                .contains(&name.as_str());
+                if is_content {
+                    assert!(
+                        says_all(&content[name], stated),
+                        "{id} {name}: {stated} became {}",
+                        content[name]
+                    );
+                }
+            }
+            assert_eq!(posting.employer.slug, row["employer"].as_str().unwrap());
+            let days = row["posted_days_ago"].as_i64().unwrap();
+            assert_eq!(
+                posting.row.published_at,
+                Some(now.minus(SignedDuration::from_hours(24 * days)))
+            );
+        }
+
+        let employer = db
+            .read_blocking(|conn| accounts::find_employer(conn, "quarrystone-compute"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(employer.name, "Quarrystone Compute");
+        assert!(employer.description_html.contains("<strong>Basalt</strong>"));
+        assert!(employer.website.is_some() && employer.headquarters.is_some());
+    }
+}

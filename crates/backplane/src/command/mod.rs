@@ -38,7 +38,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Config { command } => config::run(file, &command),
         Command::Backup { dest } => backup::backup(settings()?, &dest),
         Command::Restore { src } => backup::restore(settings()?, &src),
-        Command::Demo => demo::run(settings()?),
+        Command::Demo => {
+            settings()?;
+            demo::run()
+        }
         Command::Healthcheck => healthcheck::run(&settings()?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "backplane", &mut std::io::stdout());

@@ -145,6 +145,11 @@ impl Config {
         Self::from_layers(&Layers::read(file)?)
     }
 
+    /// The defaults with what `text` says, whatever the environment says; `name` stands in errors.
+    pub(crate) fn from_text(name: &str, text: &str) -> Result<Self, ConfigError> {
+        Self::from_layers(&Layers::merge(Some((Path::new(name), text)), std::iter::empty())?)
+    }
+
     /// The checked settings of `layers`.
     pub(crate) fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let written: Written = layers.extract()?;
