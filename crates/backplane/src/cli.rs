@@ -1,0 +1,158 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The self-hosted job-board backend for the people who build AI infrastructure.
+///
+/// Starts with nothing installed: `backplane serve` keeps everything in ./data and answers on http://127.0.0.1:8080.
+#[derive(Debug, Parser)]
+#[command(name = "backplane", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Settings that differ from the defaults, as TOML; variables BACKPLANE_SECTION__KEY win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the board: API, search, alerts and mail in one process
+    Serve(ServeArgs),
+    /// Turn a file of postings into published postings, also beside a running server
+    ///
+    /// Each line is a posting object as the API writes it, or a loose record of a collector (company, locations as free
+    /// text, salary_raw, description_html, posted_at …). source + source_id is its identity: a second run of the same
+    /// file creates nothing. Ends with status 0 when the file was read to its end, also with rejected rows, and with 1
+    /// when it could not be.
+    Import(ImportArgs),
+    /// Build the search index anew from the database; no server may be running on the data directory
+    Reindex,
+    /// Look after an installation
+    Admin {
+        /// What to look after
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+    /// Look at the settings
+    Config {
+        /// What to look at
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Write a copy of database and keys into a new directory, also beside a running server
+    Backup {
+        /// Directory that does not exist yet
+        dest: PathBuf,
+    },
+    /// Bring a copy made by `backup` back into an empty data directory
+    Restore {
+        /// Directory written by `backup`
+        src: PathBuf,
+    },
+    /// Play the whole journey on sample data, from registering to the alert mail, and print each step
+    Demo,
+    /// Ask the server of these settings whether it is alive; for containers
+    Healthcheck,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Begin with ten made-up employers and 75 postings when the database is empty
+    #[arg(long)]
+    pub(crate) samples: bool,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// File to read, gzipped or not; - is standard input
+    pub(crate) file: PathBuf,
+    /// How the file is written
+    #[arg(long, value_enum, default_value_t = ImportFormat::Ndjson)]
+    pub(crate) format: ImportFormat,
+    /// Whose postings they become; the employer is created when it is missing
+    #[arg(long, value_name = "SLUG", conflicts_with = "employer_from_company")]
+    pub(crate) employer: Option<String>,
+    /// Each row's company (or employer) is its employer, created when missing
+    #[arg(long)]
+    pub(crate) employer_from_company: bool,
+    /// Count what would happen and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the counts as one line of JSON at the end
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a file of postings is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// One JSON object a line
+    Ndjson,
+    /// A table with a header line
+    Csv,
+    /// What a Greenhouse board answers
+    Greenhouse,
+    /// What a Lever board answers
+    Lever,
+    /// What an Ashby board answers
+    Ashby,
+}
+
+/// What an operator looks after.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Make a registered user an operator of the board
+    MakeOperator {
+        /// Their address
+        email: String,
+    },
+    /// Count mails, alerts and changes
+    Status,
+    /// Addresses that get no bulk mail
+    Suppressions {
+        /// What to do with them
+        #[command(subcommand)]
+        command: SuppressionCommand,
+    },
+}
+
+/// What can be done about suppressed addresses.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SuppressionCommand {
+    /// Print them, one a line: address, reason, since when
+    List,
+    /// Keep an address out of bulk mail
+    Add {
+        /// The address
+        email: String,
+        /// Why, in words
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Let an address get bulk mail again
+    Remove {
+        /// The address
+        email: String,
+    },
+}
+
+/// What can be looked at.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the settings work: keys, values, database, mail
+    Check,
+    /// Print every setting with its origin, passwords hidden
+    Show,
+}

@@ -1,0 +1,78 @@
+//! `backplane config`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use mail::Transport;
+use store::{Db, DbOptions, pending_migrations};
+
+use crate::cli::ConfigCommand;
+use crate::config::{Config, Layers};
+
+/// Looks at the settings; changes nothing.
+pub(super) fn run(file: Option<&Path>, command: &ConfigCommand) -> Result<ExitCode> {
+    match command {
+        ConfigCommand::Show => {
+            let layers = Layers::read(file)?;
+            let shown = layers.show();
+            std::io::stdout().lock().write_all(shown.as_bytes())?;
+            Config::from_layers(&layers)?;
+        }
+        ConfigCommand::Check => check(&Config::load(file)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(config: &Config) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mail = config.mail_config()?;
+    writeln!(out, "settings: every key is known and every value fits")?;
+    writeln!(out, "address:  {} as {}", config.bind, config.public_url)?;
+    writeln!(out, "database: {}", database(config)?)?;
+    match &config.transport {
+        Transport::File(dir) => writeln!(out, "mail:     files in {}", dir.display())?,
+        Transport::Smtp(relay) => writeln!(out, "mail:     {relay:?}")?,
+        Transport::Memory(_) => {}
+    }
+    for key in &mail.dkim {
+        writeln!(out, "dkim:     publish this TXT record: {}", key.dns_record())?;
+    }
+    let is_example = |domain: &str| {
+        ["example", "test", "invalid", "localhost"]
+            .iter()
+            .any(|top| domain.ends_with(top))
+    };
+    if matches!(config.transport, Transport::Smtp(_)) && is_example(mail.from.address.domain()) {
+        writeln!(
+            out,
+            "warning:  mail.from is {}, which receivers will refuse",
+            mail.from
+        )?;
+    }
+    Ok(())
+}
+
+/// Connects to the database and says how it is; a SQLite database that does not exist yet is not made.
+fn database(config: &Config) -> Result<String> {
+    if let Some(path) = config.sqlite_path().filter(|path| !path.exists()) {
+        return Ok(format!("SQLite in {}, which will be made", path.display()));
+    }
+    let options = DbOptions {
+        url: config.database_url.clone(),
+        pool_size: 1,
+        acquire_timeout: Duration::from_secs(5),
+    };
+    let db = Db::open(&options).context("the database cannot be opened")?;
+    let missing = db.read_blocking(pending_migrations)?.0;
+    let kind = config.sqlite_path().map_or_else(
+        || "PostgreSQL".to_owned(),
+        |path| format!("SQLite in {}", path.display()),
+    );
+    Ok(match missing.len() {
+        0 => format!("{kind}, up to date"),
+        count => format!("{kind}, {count} steps behind; the next start takes them"),
+    })
+}

@@ -1,0 +1,272 @@
+//! `backplane serve`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::{JwtKeys, PasswordHasher};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer};
+use alerts::Letterhead;
+use anyhow::{Context as _, Result};
+use mail::{Courier, LinkKey, Transport};
+use search::Index;
+use store::Backend;
+
+use crate::cli::ServeArgs;
+use crate::config::Config;
+use crate::loops::{Loops, Workshop};
+use crate::wiring::{self, Installation, ServerLock};
+use crate::{samples, telemetry};
+
+/// How long requests in flight may take after a signal, seconds.
+const REQUESTS_PATIENCE_S: u64 = 4;
+/// How long background passes may take after that.
+const LOOPS_PATIENCE: Duration = Duration::from_secs(3);
+/// How long threads may take after that.
+const THREADS_PATIENCE: Duration = Duration::from_secs(1);
+/// Threads for background loops; their blocking work has threads of its own.
+const LOOP_THREADS: usize = 2;
+/// How long a client may take to send the head of a request.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A board that is ready to be started.
+pub(crate) struct Board {
+    shop: Workshop,
+    held: Held,
+}
+
+/// What a board keeps for as long as it runs.
+struct Held {
+    state: api::State,
+    config: Config,
+    #[expect(dead_code, reason = "held, not read")]
+    lock: ServerLock,
+}
+
+/// Runs the board until a signal ends it.
+pub(crate) fn run(config: Config, args: &ServeArgs) -> Result<ExitCode> {
+    let board = Board::open(config)?;
+    if args.samples {
+        board.load_samples()?;
+    }
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let running = board.start()?;
+        running.greet();
+        running.until_signal().await
+    });
+    runtime.shutdown_timeout(THREADS_PATIENCE);
+    outcome?;
+    tracing::info!("the server has stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runtime of the background loops.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(LOOP_THREADS)
+        .thread_name("backplane-loops")
+        .enable_all()
+        .build()
+        .context("threads cannot be started")
+}
+
+impl Board {
+    /// Opens everything that a board needs and takes the right to be the one server of its data directory.
+    pub(crate) fn open(config: Config) -> Result<Self> {
+        let lock = ServerLock::take(&config)?;
+        let mail_config = config.mail_config()?;
+        let Installation {
+            config,
+            db,
+            clock,
+            random,
+            holder,
+        } = wiring::open(config)?;
+        let now = clock.now();
+        if db.backend() == Backend::Sqlite {
+            // One server at a time: whatever ran has ended with it.
+            db.write_blocking(|tx| postings::import::fail_interrupted_runs(tx, now, now))?;
+        }
+        let keys = || {
+            format!(
+                "the keys in {} cannot be used",
+                config.data_dir.join("keys").display()
+            )
+        };
+        let jwt =
+            JwtKeys::load_or_create(&config.data_dir, &config.public_url, &random).with_context(keys)?;
+        let links = LinkKey::load_or_create(&config.data_dir, &random).with_context(keys)?;
+        let letterhead = Letterhead {
+            config: Arc::clone(&mail_config),
+            links: Arc::new(links),
+        };
+        let index = Arc::new(Index::open(&config.index_dir()).context("the search index cannot be opened")?);
+        let metrics = telemetry::start_metrics()?;
+        let state = api::State::new(api::Parts {
+            db: db.clone(),
+            index: Arc::clone(&index),
+            mail_config: Arc::clone(&mail_config),
+            letterhead: letterhead.clone(),
+            jwt,
+            hasher: PasswordHasher::new(Arc::clone(&random)).context("passwords cannot be hashed")?,
+            random: Arc::clone(&random),
+            clock: Arc::clone(&clock),
+            limits: api::Limits {
+                enabled: config.limits.enabled,
+                body_bytes: config.limits.body_bytes,
+                import_bytes: config.limits.import_bytes,
+            },
+            metrics: Some(metrics.clone()),
+        });
+        let courier = Courier {
+            db: db.clone(),
+            transport: config.transport.clone(),
+            config: mail_config,
+            random: Arc::clone(&random),
+            clock: Arc::clone(&clock),
+            holder,
+        };
+        let shop = Workshop {
+            db,
+            index,
+            state: state.clone(),
+            letterhead,
+            courier,
+            random,
+            clock,
+            holder,
+            metrics: Some(metrics),
+            inner: crate::loops::Inner::default(),
+        };
+        let held = Held { state, config, lock };
+        Ok(Self { shop, held })
+    }
+
+    /// Fills an empty board with the samples.
+    pub(crate) fn load_samples(&self) -> Result<()> {
+        let Workshop {
+            db, random, clock, ..
+        } = &self.shop;
+        if !samples::is_wanted(db)? {
+            tracing::info!("the board has employers already, so the samples are left out");
+            return Ok(());
+        }
+        let summary = samples::load(db, random, clock.now())?;
+        tracing::info!(postings = summary.created, "the samples were imported");
+        Ok(())
+    }
+
+    /// The database, for looking at what the board did.
+    pub(crate) fn db(&self) -> &store::Db {
+        &self.shop.db
+    }
+
+    /// Starts answering and the background loops.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub(crate) fn start(self) -> Result<Running> {
+        let server = listen(&self.held.state, &self.held.config)?;
+        let handle = server.handle();
+        let served = tokio::spawn(server);
+        let loops = Loops::start(self.shop);
+        Ok(Running {
+            held: self.held,
+            handle,
+            served,
+            loops,
+        })
+    }
+}
+
+fn listen(state: &api::State, config: &Config) -> Result<Server> {
+    let routes = api::configure(state);
+    let mut server =
+        HttpServer::new(move || App::new().wrap(from_fn(api::observe)).configure(routes.clone()))
+            .disable_signals()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_PATIENCE)
+            .shutdown_timeout(REQUESTS_PATIENCE_S);
+    if config.workers > 0 {
+        server = server.workers(config.workers);
+    }
+    let bound = server
+        .bind(config.bind)
+        .with_context(|| format!("{} cannot be listened on (server.bind)", config.bind))?;
+    Ok(bound.run())
+}
+
+/// A board that answers.
+pub(crate) struct Running {
+    held: Held,
+    handle: ServerHandle,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    loops: Loops,
+}
+
+impl Running {
+    /// Says on standard output what to open.
+    fn greet(&self) {
+        let config = &self.held.config;
+        let url = &config.public_url;
+        println!("Backplane answers on {url}");
+        println!("  try      curl '{url}/v1/search?q=rtl'");
+        println!("  docs     {url}/docs");
+        println!("  data     {}", config.data_dir.display());
+        match &config.transport {
+            Transport::File(dir) => println!("  mail     {} (one .eml file each)", dir.display()),
+            _ => println!("  mail     by SMTP"),
+        }
+        println!("Stop with Ctrl-C.");
+        tracing::info!(bind = %config.bind, "the server answers");
+    }
+
+    /// Waits for SIGINT or SIGTERM, or for the server to fail, then stops.
+    async fn until_signal(mut self) -> Result<()> {
+        let failed = tokio::select! {
+            ended = &mut self.served => Some(ended),
+            signal = signal() => {
+                tracing::info!(signal = signal?, "stopping");
+                None
+            }
+        };
+        self.stop().await;
+        match failed {
+            None => Ok(()),
+            Some(ended) => ended
+                .context("the server was interrupted")?
+                .context("the server failed"),
+        }
+    }
+
+    /// Refuses new requests, finishes those in flight and the passes, and gives everything up.
+    pub(crate) async fn stop(self) {
+        self.held.state.set_ready(false);
+        self.handle.stop(true).await;
+        self.loops.stop(LOOPS_PATIENCE).await;
+    }
+}
+
+/// The name of the next signal that asks to stop.
+async fn signal() -> Result<&'static str> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
+        Ok(tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        tokio::signal::ctrl_c().await.context("signals cannot be heard")?;
+        Ok("Ctrl-C")
+    }
+}

@@ -1,0 +1,296 @@
+//! Settings: the compiled-in defaults, then a file, then the environment. Nothing else in the program reads the
+//! environment.
+
+mod layers;
+mod show;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mail::{DkimKey, MailConfig, Mailbox, Transport};
+use serde::Deserialize;
+
+pub(crate) use layers::Layers;
+
+/// Why the settings cannot be used; each text says which key and where it came from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file named by `--config` cannot be read.
+    #[error("the configuration file {path} cannot be read: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    /// Not TOML.
+    #[error("{path} is not valid TOML: {detail}")]
+    Toml { path: PathBuf, detail: String },
+    /// A key that does not exist.
+    #[error("{key} ({origin}) is not a setting{hint}")]
+    UnknownKey {
+        key: String,
+        origin: String,
+        hint: String,
+    },
+    /// A value that does not fit its key.
+    #[error("{key} ({origin}) {detail}")]
+    Value {
+        key: String,
+        origin: String,
+        detail: String,
+    },
+    /// Settings that do not fit together.
+    #[error("{0}")]
+    Together(String),
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// Settings as they are written.
+#[derive(Deserialize)]
+pub(super) struct Written {
+    data_dir: PathBuf,
+    server: Server,
+    database: Database,
+    mail: Mail,
+    log: Log,
+    limits: Limits,
+}
+
+#[derive(Deserialize)]
+struct Server {
+    bind: String,
+    public_url: String,
+    workers: usize,
+}
+
+#[derive(Deserialize)]
+struct Database {
+    url: String,
+    pool_size: u32,
+}
+
+#[derive(Deserialize)]
+struct Mail {
+    url: String,
+    from: String,
+    postal_address: String,
+    dkim: Dkim,
+}
+
+#[derive(Deserialize, Clone)]
+struct Dkim {
+    selector: String,
+    domain: String,
+    key_file: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    format: LogFormat,
+    filter: String,
+}
+
+/// What callers are allowed.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Limits {
+    /// Whether rates are limited.
+    pub(crate) enabled: bool,
+    /// Largest JSON body, bytes.
+    pub(crate) body_bytes: usize,
+    /// Largest import over the API, bytes.
+    pub(crate) import_bytes: usize,
+}
+
+/// Settings that were checked. Not `Debug`: URLs hold passwords.
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    /// Where to listen.
+    pub(crate) bind: SocketAddr,
+    /// How people reach this installation, without a slash at the end.
+    pub(crate) public_url: String,
+    /// Threads that answer requests; 0 is one for each core.
+    pub(crate) workers: usize,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub(crate) database_url: String,
+    /// Connections.
+    pub(crate) pool_size: u32,
+    /// The way out for mail.
+    pub(crate) transport: Transport,
+    /// How log lines look.
+    pub(crate) log_format: LogFormat,
+    /// What is logged.
+    pub(crate) log_filter: String,
+    /// Whether somebody set `log.filter`.
+    pub(crate) log_filter_is_set: bool,
+    /// What callers are allowed.
+    pub(crate) limits: Limits,
+    from: Mailbox,
+    postal_address: String,
+    dkim: Dkim,
+}
+
+impl Config {
+    /// The settings in force: defaults, then `file`, then the environment.
+    ///
+    /// # Errors
+    /// The first key that is unknown or has a value that does not fit.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::from_layers(&Layers::read(file)?)
+    }
+
+    /// The defaults with what `text` says, whatever the environment says; `name` stands in errors.
+    pub(crate) fn from_text(name: &str, text: &str) -> Result<Self, ConfigError> {
+        Self::from_layers(&Layers::merge(Some((Path::new(name), text)), std::iter::empty())?)
+    }
+
+    /// The checked settings of `layers`.
+    pub(crate) fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
+        let written: Written = layers.extract()?;
+        let at_least_one = |key: &str, value: usize| match value {
+            0 => Err(layers.refuse(key, "must be at least 1")),
+            _ => Ok(()),
+        };
+        at_least_one("database.pool_size", written.database.pool_size as usize)?;
+        at_least_one("limits.body_bytes", written.limits.body_bytes)?;
+        at_least_one("limits.import_bytes", written.limits.import_bytes)?;
+        let bind: SocketAddr = written.server.bind.parse().map_err(|_| {
+            layers.refuse(
+                "server.bind",
+                "must be an IP address and a port, such as 127.0.0.1:8080",
+            )
+        })?;
+        let data_dir = written.data_dir;
+        let database_url = match written.database.url.trim() {
+            "" => format!("sqlite:{}", data_dir.join("backplane.db").display()),
+            url => url.to_owned(),
+        };
+        if !["sqlite:", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| database_url.starts_with(scheme))
+        {
+            return Err(layers.refuse(
+                "database.url",
+                "must be sqlite:PATH, or postgres://user:password@host/name",
+            ));
+        }
+        let transport = match written.mail.url.trim() {
+            "" => Transport::File(data_dir.join("mail")),
+            url => url.parse().map_err(|error: mail::TransportError| {
+                layers.refuse("mail.url", &format!("is wrong: {error}"))
+            })?,
+        };
+        let from: Mailbox =
+            written.mail.from.parse().map_err(|error: mail::ConfigError| {
+                layers.refuse("mail.from", &format!("is wrong: {error}"))
+            })?;
+        let public_url = public_url(layers, &written.server.public_url, bind)?;
+        tracing_subscriber::EnvFilter::try_new(&written.log.filter)
+            .map_err(|error| layers.refuse("log.filter", &format!("is not a filter: {error}")))?;
+        Ok(Self {
+            data_dir,
+            bind,
+            public_url,
+            workers: written.server.workers,
+            database_url,
+            pool_size: written.database.pool_size,
+            transport,
+            log_format: written.log.format,
+            log_filter: written.log.filter,
+            log_filter_is_set: !layers.is_default("log.filter"),
+            limits: written.limits,
+            from,
+            postal_address: written.mail.postal_address,
+            dkim: written.mail.dkim,
+        })
+    }
+
+    /// Everything about us that goes into mails; reads the DKIM key.
+    ///
+    /// # Errors
+    /// When DKIM is half set, its key cannot be read, or mail cannot leave with these settings.
+    pub(crate) fn mail_config(&self) -> Result<Arc<MailConfig>, ConfigError> {
+        let config = MailConfig {
+            from: self.from.clone(),
+            postal_address: self.postal_address.clone(),
+            public_url: self.public_url.clone(),
+            dkim: self.dkim_key()?.into_iter().collect(),
+        };
+        mail::check(&config, &self.transport).map_err(|error| ConfigError::Together(error.to_string()))?;
+        Ok(Arc::new(config))
+    }
+
+    fn dkim_key(&self) -> Result<Option<DkimKey>, ConfigError> {
+        let Dkim {
+            selector,
+            domain,
+            key_file,
+        } = &self.dkim;
+        match [
+            selector.is_empty(),
+            domain.is_empty(),
+            key_file.as_os_str().is_empty(),
+        ] {
+            [true, true, true] => return Ok(None),
+            [false, false, false] => {}
+            _ => {
+                let detail = "mail.dkim needs selector, domain and key_file, or none of them";
+                return Err(ConfigError::Together(detail.to_owned()));
+            }
+        }
+        let pem = std::fs::read_to_string(key_file).map_err(|error| {
+            let path = key_file.display();
+            ConfigError::Together(format!("mail.dkim.key_file {path} cannot be read: {error}"))
+        })?;
+        DkimKey::from_pem(selector, domain, &pem)
+            .map(Some)
+            .map_err(|error| ConfigError::Together(format!("mail.dkim does not work: {error}")))
+    }
+
+    /// Path of the SQLite database; `None` when it is PostgreSQL.
+    pub(crate) fn sqlite_path(&self) -> Option<PathBuf> {
+        let path = self.database_url.strip_prefix("sqlite:")?;
+        Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+    }
+
+    /// Where the search index is.
+    pub(crate) fn index_dir(&self) -> PathBuf {
+        self.data_dir.join("index")
+    }
+}
+
+/// `written`, or what follows from `bind` when it is empty.
+fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String, ConfigError> {
+    let trimmed = written.trim().trim_end_matches('/');
+    if trimmed.is_empty() {
+        return Ok(match bind.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
+            IpAddr::V6(ip) if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
+            _ => format!("http://{bind}"),
+        });
+    }
+    let is_usable = url::Url::parse(trimmed).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    });
+    if is_usable {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(layers.refuse(
+            "server.public_url",
+            "must be an http:// or https:// URL such as https://board.example",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

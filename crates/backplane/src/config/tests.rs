@@ -1,0 +1,138 @@
+//! Facts about settings.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::show::redacted;
+use super::{Config, ConfigError, Layers, LogFormat};
+
+fn layers(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Layers, ConfigError> {
+    let variables = environment
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Layers::merge(file.map(|text| (Path::new("my.toml"), text)), variables)
+}
+
+fn config(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, String> {
+    layers(file, environment)
+        .and_then(|layers| Config::from_layers(&layers))
+        .map_err(|error| error.to_string())
+}
+
+fn refusal(file: Option<&str>, environment: &[(&str, &str)]) -> String {
+    config(file, environment).err().unwrap()
+}
+
+#[test]
+fn the_defaults_need_nothing_installed() {
+    let config = config(None, &[]).unwrap();
+    assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.public_url, "http://127.0.0.1:8080");
+    assert_eq!(config.database_url, "sqlite:./data/backplane.db");
+    assert!(matches!(&config.transport, mail::Transport::File(dir) if dir == Path::new("./data/mail")));
+    assert!(config.limits.enabled);
+    assert_eq!(config.log_format, LogFormat::Text);
+    config.mail_config().unwrap();
+}
+
+#[test]
+fn a_variable_wins_over_the_file_and_the_file_over_the_defaults() {
+    let file = "data_dir = \"/srv/board\"\n[server]\nbind = \"127.0.0.1:1\"\nworkers = 3\n";
+    let config = config(
+        Some(file),
+        &[("BACKPLANE_SERVER__BIND", "0.0.0.0:2"), ("HOME", "/x")],
+    )
+    .unwrap();
+    assert_eq!((config.bind.port(), config.workers), (2, 3));
+    assert_eq!(config.public_url, "http://localhost:2");
+    assert_eq!(
+        config.sqlite_path().unwrap(),
+        Path::new("/srv/board/backplane.db")
+    );
+}
+
+#[test]
+fn a_variable_keeps_the_kind_of_its_setting() {
+    let environment = [
+        ("BACKPLANE_MAIL__POSTAL_ADDRESS", "12345"),
+        ("BACKPLANE_LIMITS__ENABLED", "false"),
+        ("BACKPLANE_DATABASE__POOL_SIZE", "3"),
+        ("BACKPLANE_LOG__FORMAT", "json"),
+        ("BACKPLANE_TEST_POSTGRES_URL", "postgres:///x"),
+    ];
+    let config = config(None, &environment).unwrap();
+    assert_eq!(config.mail_config().unwrap().postal_address, "12345");
+    assert_eq!((config.limits.enabled, config.pool_size), (false, 3));
+    assert_eq!(config.log_format, LogFormat::Json);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_origin_and_the_nearest_one() {
+    assert_eq!(
+        refusal(Some("[server]\nbnd = \"x\"\n"), &[]),
+        "server.bnd (my.toml) is not a setting; did you mean server.bind?"
+    );
+    assert_eq!(
+        refusal(None, &[("BACKPLANE_PUBLIC_URL", "x")]),
+        "public_url (BACKPLANE_PUBLIC_URL) is not a setting; did you mean server.public_url?"
+    );
+    assert_eq!(
+        refusal(Some("log = 5"), &[]),
+        "log (my.toml) is not a setting but a section: it takes filter, format"
+    );
+}
+
+#[test]
+fn a_wrong_value_is_refused_in_a_sentence() {
+    assert_eq!(
+        refusal(None, &[("BACKPLANE_LIMITS__ENABLED", "maybe")]),
+        "limits.enabled (BACKPLANE_LIMITS__ENABLED) must be true or false"
+    );
+    assert_eq!(
+        refusal(Some("[server]\nbind = 8080\n"), &[]),
+        "server.bind (my.toml) is signed int `8080`, but should be a string"
+    );
+    assert_eq!(
+        refusal(None, &[("BACKPLANE_SERVER__BIND", "localhost")]),
+        "server.bind (BACKPLANE_SERVER__BIND) must be an IP address and a port, such as 127.0.0.1:8080"
+    );
+    assert!(
+        refusal(None, &[("BACKPLANE_LOG__FORMAT", "xml")])
+            .starts_with("log.format (BACKPLANE_LOG__FORMAT) is wrong")
+    );
+    assert!(refusal(Some("= 1"), &[]).starts_with("my.toml is not valid TOML"));
+    assert!(refusal(None, &[("BACKPLANE_DATABASE__URL", "mysql://h/x")]).contains("must be sqlite:PATH"));
+}
+
+#[test]
+fn mail_by_smtp_needs_what_the_law_asks_for() {
+    let environment = [("BACKPLANE_MAIL__URL", "smtp://user:secret@relay.example:587")];
+    let config = config(None, &environment).unwrap();
+    let error = config.mail_config().unwrap_err().to_string();
+    assert!(error.contains("mail.postal_address"), "{error}");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let environment = [
+        (
+            "BACKPLANE_MAIL__URL",
+            "smtp://user:s3cret@relay.example:587?tls=required",
+        ),
+        (
+            "BACKPLANE_DATABASE__URL",
+            "postgres://u:p%40ss@h/db?sslmode=require&password=other",
+        ),
+    ];
+    let shown = layers(None, &environment).unwrap().show();
+    assert!(
+        !shown.contains("s3cret") && !shown.contains("p%40ss") && !shown.contains("other"),
+        "{shown}"
+    );
+    assert!(
+        shown
+            .contains("mail.url = \"smtp://user:***@relay.example:587?tls=required\"  # BACKPLANE_MAIL__URL")
+    );
+    assert!(shown.contains("server.workers = 0  # default"));
+    assert_eq!(redacted("postgres:///db?host=/tmp"), "postgres:///db?host=/tmp");
+}

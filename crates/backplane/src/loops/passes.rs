@@ -1,0 +1,230 @@
+//! The passes, each with what it wakes and what it counts.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use alerts::{MatchState, dispatch_pass, match_pass, subscription};
+use anyhow::{Context as _, Result};
+use jiff::SignedDuration;
+use postings::{import, lifecycle};
+use store::{DbConn, StoreError, Timestamp, idempotency};
+
+use super::Workshop;
+use super::rhythm::{Done, Next};
+
+/// Rows that one transaction of the upkeep changes at most.
+const UPKEEP_ROWS: i64 = 500;
+/// Transactions of one kind in one upkeep at most; the rest waits for the next.
+const UPKEEP_ROUNDS: usize = 200;
+/// How long finished mails are kept for looking things up.
+const MAILS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// An import that began so long ago and did not end lost its process.
+const LONGEST_IMPORT: SignedDuration = SignedDuration::from_hours(24);
+/// Shortest wait for a mail that is nearly due.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("the work was interrupted")?
+}
+
+/// From the database into the search index of this node.
+pub(super) async fn index(shop: Arc<Workshop>) -> Result<Done> {
+    let worker = Arc::clone(&shop);
+    let report = blocking(move || Ok(worker.index.pass(&worker.db)?)).await?;
+    metrics::gauge!("backplane_index_revision").set(report.cursor as f64);
+    if report.applied > 0 {
+        metrics::counter!("backplane_index_changes_total").increment(report.applied as u64);
+        shop.state.wake().alerts.notify_one();
+    }
+    if report.is_caught_up {
+        shop.state.set_ready(true);
+    }
+    Ok(Done::after(report.applied > 0, report.is_caught_up))
+}
+
+/// From new postings to what alerts are owed.
+pub(super) async fn matching(shop: Arc<Workshop>) -> Result<Done> {
+    if !shop.may_run("match").await? {
+        return Ok(Done::IDLE);
+    }
+    let worker = Arc::clone(&shop);
+    let outcome = blocking(move || {
+        let mut state = worker.inner.matching.lock().unwrap_or_else(|poisoned| {
+            // A pass panicked half way: what is in memory is made anew.
+            worker.inner.matching.clear_poison();
+            let mut state = PoisonError::into_inner(poisoned);
+            *state = MatchState::new();
+            state
+        });
+        match match_pass(&worker.db, &mut state, worker.now()) {
+            // Another node did this batch.
+            Err(StoreError::Interrupted) => Ok(None),
+            outcome => Ok(Some(outcome?)),
+        }
+    });
+    let Some(report) = outcome.await? else {
+        return Ok(Done::IDLE);
+    };
+    metrics::gauge!("backplane_alerts_in_memory").set(report.alerts as f64);
+    if report.matches > 0 {
+        metrics::counter!("backplane_alert_matches_total").increment(report.matches as u64);
+        shop.inner.dispatch.notify_one();
+    }
+    Ok(Done::after(report.changes > 0, report.is_caught_up))
+}
+
+/// From what alerts are owed to mails in the outbox.
+pub(super) async fn dispatch(shop: Arc<Workshop>) -> Result<Done> {
+    if !shop.may_run("dispatch").await? {
+        return Ok(Done::IDLE);
+    }
+    let worker = Arc::clone(&shop);
+    let pass = move || {
+        Ok(dispatch_pass(
+            &worker.db,
+            &worker.letterhead,
+            &worker.random,
+            worker.now(),
+        )?)
+    };
+    let report = blocking(pass).await?;
+    if report.mails > 0 {
+        metrics::counter!("backplane_alert_mails_total").increment(report.mails as u64);
+        shop.state.wake().mail.notify_one();
+    }
+    Ok(Done::after(
+        report.mails + report.dropped > 0,
+        report.is_caught_up,
+    ))
+}
+
+/// Out of the outbox.
+pub(super) async fn mail(shop: Arc<Workshop>) -> Result<Done> {
+    let report = mail::delivery_pass(&shop.courier).await?;
+    let counts = [
+        ("sent", report.sent),
+        ("retried", report.retried),
+        ("failed", report.failed),
+        ("expired", report.expired),
+        ("suppressed", report.suppressed),
+        ("lost", report.lost),
+    ];
+    for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        metrics::counter!("backplane_mails_total", "outcome" => outcome).increment(count as u64);
+    }
+    let worked = report.done() > 0;
+    let next = report.next_due.map_or(Next::AsUsual, |due| {
+        when_due(due, shop.now(), worked && !report.relay_failed)
+    });
+    Ok(Done { worked, next })
+}
+
+fn when_due(due: Timestamp, now: Timestamp, made_progress: bool) -> Next {
+    match u64::try_from(due.micros() - now.micros()) {
+        Ok(micros) if micros > 0 => Next::Within(Duration::from_micros(micros).max(SHORTEST_WAIT)),
+        _ if made_progress => Next::AtOnce,
+        // Due, but nothing could be done about it just now.
+        _ => Next::AsUsual,
+    }
+}
+
+/// Ends what is over and forgets what nobody needs any more.
+pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
+    if !shop.may_run("upkeep").await? {
+        return Ok(Done::IDLE);
+    }
+    let worker = Arc::clone(&shop);
+    let (expired, others) = blocking(move || tidy(&worker)).await?;
+    if expired > 0 {
+        tracing::info!(expired, "postings came to their end");
+        metrics::counter!("backplane_postings_expired_total").increment(expired as u64);
+        shop.state.wake().index.notify_one();
+    }
+    Ok(Done::after(expired + others > 0, true))
+}
+
+fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
+    let now = shop.now();
+    let expired = in_rounds(shop, |tx| {
+        lifecycle::expire_due(tx, UPKEEP_ROWS, now).context("postings could not be expired")
+    })?;
+    let forgotten = in_rounds(shop, |tx| {
+        Ok(subscription::forget_unconfirmed(tx, UPKEEP_ROWS, now)?)
+    })?;
+    let mails = in_rounds(shop, |tx| {
+        Ok(mail::purge_finished(tx, now.minus(MAILS_KEPT), UPKEEP_ROWS)?)
+    })?;
+    let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
+    let secrets = in_rounds(shop, |tx| Ok(accounts::purge_expired(tx, UPKEEP_ROWS, now)?))?;
+    let began_before = now.minus(LONGEST_IMPORT);
+    let runs = shop
+        .db
+        .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
+    Ok((expired, forgotten + mails + answers + secrets + runs))
+}
+
+/// Repeats `change`, each time in a transaction of its own, until it finds less than a full batch. Returns the sum.
+fn in_rounds(shop: &Workshop, change: impl Fn(&mut DbConn) -> Result<usize>) -> Result<usize> {
+    let mut sum = 0;
+    for _ in 0..UPKEEP_ROUNDS {
+        let outcome: Result<usize, Failed> = shop.db.write_blocking(|tx| Ok(change(tx)?));
+        let count = outcome?;
+        sum += count;
+        if (count as i64) < UPKEEP_ROWS {
+            break;
+        }
+    }
+    Ok(sum)
+}
+
+/// Carries either kind of failure out of a transaction.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// Figures that nobody counts by the way.
+pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
+    if let Some(metrics) = &shop.metrics {
+        metrics.run_upkeep();
+    }
+    metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
+    let counts = shop.db.read(mail::queue_counts).await?;
+    let states = [
+        ("queued", counts.queued),
+        ("sent", counts.sent),
+        ("failed", counts.failed),
+        ("expired", counts.expired),
+        ("suppressed", counts.suppressed),
+    ];
+    for (state, count) in states {
+        metrics::gauge!("backplane_outbox_mails", "state" => state).set(count as f64);
+    }
+    let waiting_micros = counts.oldest_queued_at.map_or(0, |since| {
+        shop.now().micros().saturating_sub(since.micros()).max(0)
+    });
+    metrics::gauge!("backplane_outbox_oldest_queued_seconds").set(waiting_micros as f64 / 1e6);
+    Ok(Done::IDLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_that_is_due_but_cannot_leave_does_not_make_the_loop_spin() {
+        let now = Timestamp::from_seconds(1000);
+        assert_eq!(when_due(now, now, true), Next::AtOnce);
+        assert_eq!(
+            when_due(now.minus(SignedDuration::from_secs(5)), now, false),
+            Next::AsUsual
+        );
+        let soon = now.plus(SignedDuration::from_micros(10));
+        assert_eq!(when_due(soon, now, false), Next::Within(SHORTEST_WAIT));
+    }
+}
