@@ -1,0 +1,155 @@
+//! `kill -9` at any moment: nothing that was acknowledged is lost, and no mail goes twice.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use board::{Board, SmtpServer, eventually, link_token, on_both};
+use serde_json::json;
+
+/// How often it is killed.
+const KILLS: usize = 6;
+/// Mails that can be on their way at a kill: the connections of the delivery pass.
+const IN_FLIGHT: usize = 4;
+/// Subscribers of every posting.
+const READERS: [&str; 3] = ["one@example.org", "two@example.org", "three@example.org"];
+
+on_both! {
+    fn killed_under_load_it_loses_nothing_acknowledged_and_mails_nothing_twice(settings) {
+        let smtp = SmtpServer::start();
+        let mut settings = settings;
+        settings.mail_url = smtp.url();
+        let mut board = Board::start(settings);
+        let access = prepare(&board, &smtp);
+        let employer = board.found_employer(&access, "Acme Compute");
+
+        let mut acknowledged: Vec<String> = Vec::new();
+        for round in 0..KILLS {
+            let stop = AtomicBool::new(false);
+            let pid = board.pid().to_string();
+            let more = std::thread::scope(|scope| {
+                let (poster, stop, employer, access) = (&board, &stop, &employer, &access);
+                let posting = scope.spawn(move || {
+                    let mut done = Vec::new();
+                    for n in 0.. {
+                        if stop.load(Ordering::Relaxed) { break }
+                        let title = format!("Kernel Engineer {round}-{n}");
+                        let Some(title) = publish(poster, employer, access, &title) else { break };
+                        done.push(title);
+                    }
+                    done
+                });
+                // In the middle of whatever it does: after some postings were taken, at a different point each time.
+                eventually("some load", || (smtp.accepted().len() > 5 + round * 7).then_some(()));
+                std::process::Command::new("kill").args(["-9", &pid]).status().unwrap();
+                stop.store(true, Ordering::Relaxed);
+                posting.join().unwrap()
+            });
+            acknowledged.extend(more);
+            board.kill();
+            board.restart();
+        }
+        assert!(!acknowledged.is_empty());
+        nothing_is_lost(&board, &acknowledged);
+        nobody_is_told_twice(&smtp, &acknowledged);
+    }
+}
+
+/// Registers a recruiter and confirms the readers' alerts; returns an access token.
+fn prepare(board: &Board, smtp: &SmtpServer) -> String {
+    let token_for = |address: &str| {
+        eventually("a mail with a token", || {
+            let mails = smtp.accepted();
+            mails
+                .iter()
+                .rev()
+                .find(|mail| mail.recipient == address)
+                .and_then(|mail| link_token(&mail.content))
+        })
+    };
+    let body =
+        json!({"email": "recruiter@acme.example", "password": "a long enough password", "name": "Acme"});
+    board.post("/v1/auth/register", None, &body).expect(202);
+    let token = token_for("recruiter@acme.example");
+    let access = board
+        .post("/v1/auth/verify-email", None, &json!({"token": token}))
+        .expect(200)
+        .text_at("/access_token");
+    for reader in READERS {
+        let alert = json!({"email": reader, "query": {"q": "kernel engineer"}, "frequency": "instant"});
+        board.post("/v1/alerts", None, &alert).expect(202);
+        board
+            .post("/v1/alerts/confirm", None, &json!({"token": token_for(reader)}))
+            .expect(200);
+    }
+    access
+}
+
+/// The title, when publishing it was acknowledged.
+fn publish(board: &Board, employer: &str, access: &str, title: &str) -> Option<String> {
+    let draft = json!({"title": title, "description": "Write kernels."});
+    let path = format!("/v1/employers/{employer}/postings");
+    let made = board
+        .try_send("POST", &path, Some(access), Some(&draft))
+        .filter(|answer| answer.status == 201)?;
+    let path = format!("/v1/postings/{}/publish", made.text_at("/id"));
+    let published = board.try_send("POST", &path, Some(access), Some(&json!({})))?;
+    (published.status == 200).then(|| title.to_owned())
+}
+
+fn nothing_is_lost(board: &Board, acknowledged: &[String]) {
+    eventually("every acknowledged posting in search", || {
+        let mut found = HashSet::new();
+        let mut cursor = String::new();
+        loop {
+            let answer = board
+                .get(&format!(
+                    "/v1/search?q=kernel&sort=newest&limit=100&cursor={cursor}"
+                ))
+                .expect(200);
+            for hit in answer.json["data"].as_array().unwrap() {
+                found.insert(hit["title"].as_str().unwrap().to_owned());
+            }
+            match answer.json["next_cursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+        acknowledged
+            .iter()
+            .all(|title| found.contains(title))
+            .then_some(())
+    });
+}
+
+/// Every reader hears of every acknowledged posting. Only mails that were on their way at a kill may come again, and
+/// then under the same Message-ID.
+fn nobody_is_told_twice(smtp: &SmtpServer, acknowledged: &[String]) {
+    let told = |reader: &str, title: &str| {
+        let mails = smtp.accepted();
+        let about = mails
+            .iter()
+            .filter(|mail| mail.recipient == reader && mail.content.contains(&format!("{title}\r\n")));
+        about.map(|mail| mail.message_id.clone()).collect::<Vec<String>>()
+    };
+    for reader in READERS {
+        for title in acknowledged {
+            let ids = eventually("a mail about every posting", || {
+                let ids = told(reader, title);
+                (!ids.is_empty()).then_some(ids)
+            });
+            let distinct: HashSet<&String> = ids.iter().collect();
+            assert_eq!(
+                distinct.len(),
+                1,
+                "{reader} was told about {title} by different mails"
+            );
+        }
+    }
+    let mut copies: HashMap<String, usize> = HashMap::new();
+    for mail in smtp.accepted() {
+        *copies.entry(mail.message_id).or_default() += 1;
+    }
+    let repeated: usize = copies.values().map(|count| count - 1).sum();
+    assert!(repeated <= KILLS * IN_FLIGHT, "{repeated} repetitions");
+}
