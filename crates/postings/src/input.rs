@@ -96,7 +96,7 @@ impl PostingInput {
             remote_from: content.remote_from.clone(),
             openings: Some(content.openings),
             filled: Some(content.filled),
-            pay: content.pay.clone().filter(|_| kept("pay")),
+            pay: kept("pay").then(|| content.pay.clone().unwrap_or_default()),
             hardware: content.hardware.clone(),
             work_pattern: content.work_pattern.clone(),
             eligibility: content.eligibility.clone(),

@@ -6,6 +6,7 @@
 mod apply;
 mod ledger;
 mod lines;
+mod loose;
 mod row;
 mod run;
 
