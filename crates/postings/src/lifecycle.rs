@@ -158,10 +158,10 @@ pub fn update(
     }
     let mut content = validate_all(input, expiry)?;
     keep_carried(&mut content, &row.content.0, patch);
+    row.content = Json(content);
     if row.status == PostingStatus::Published {
-        require_publishable(&content, &posting.employer)?;
+        require_publishable(&posting)?;
     }
-    posting.row.content = Json(content);
     save(tx, posting, now)
 }
 
@@ -178,7 +178,7 @@ pub fn publish(
         &[PostingStatus::Draft, PostingStatus::Scheduled],
         "published",
     )?;
-    require_publishable(posting.content(), &posting.employer)?;
+    require_publishable(&posting)?;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         let detail = "this time has passed; give a later one, or null for 60 days";
         return Err(PostingError::Invalid(vec![FieldError::new(
@@ -215,7 +215,7 @@ pub fn resume(
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::Paused], "resumed")?;
-    require_publishable(posting.content(), &posting.employer)?;
+    require_publishable(&posting)?;
     posting.row.status = PostingStatus::Published;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         posting.row.expires_at = Some(now.plus(LIFETIME));
@@ -237,7 +237,7 @@ pub fn renew(
         PostingStatus::Expired,
     ];
     require_status(&posting, &renewable, "renewed")?;
-    require_publishable(posting.content(), &posting.employer)?;
+    require_publishable(&posting)?;
     posting.row.status = PostingStatus::Published;
     posting.row.expires_at = Some(now.plus(LIFETIME));
     posting.row.close_reason = None;
@@ -333,8 +333,12 @@ fn require_status(
     })
 }
 
-fn require_publishable(content: &PostingContent, employer: &EmployerRef) -> Result<(), PostingError> {
-    let errors = publication_errors(content, employer.website.is_some());
+/// A posting that came by an import is public as its source wrote it, also without a way to apply.
+fn require_publishable(posting: &Posting) -> Result<(), PostingError> {
+    if posting.row.source.is_some() {
+        return Ok(());
+    }
+    let errors = publication_errors(posting.content(), posting.employer.website.is_some());
     if errors.is_empty() {
         Ok(())
     } else {

@@ -12,6 +12,9 @@ use crate::columns::{Columns, SegmentColumns, ValueId};
 use crate::facet::Facet;
 use crate::query::{Near, Sort};
 
+/// The bits of a score in which the order of adding up shows.
+const NOISE: u32 = 0x3f;
+
 /// The place of a hit in an order, larger first; ties are broken by the second number.
 pub(crate) type Key = (u64, u64);
 
@@ -189,7 +192,7 @@ impl OfSegment {
     fn offer(&mut self, doc: DocId, score: Score) {
         let at = doc as usize;
         let place = match self.sort {
-            Sort::Relevance => u64::from(self.relevance(at, score).to_bits()),
+            Sort::Relevance => u64::from(self.relevance(at, score).to_bits() & !NOISE),
             Sort::Newest => ordered(self.columns.published_at[at]),
             Sort::Pay => ordered(self.columns.yearly_usd[at]),
         };

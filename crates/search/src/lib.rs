@@ -21,6 +21,7 @@ mod schema;
 mod searching;
 mod suggest;
 mod text;
+mod titles;
 
 pub use document::SearchDocument;
 pub use facet::Facet;

@@ -71,7 +71,7 @@ struct Rest {
     /// Groups with a phrase among their leaves.
     groups: Vec<Vec<Vec<TokenId>>>,
     excluded: Vec<Vec<TokenId>>,
-    remote_from: Vec<String>,
+    remote_from: Option<Vec<String>>,
     near: Option<Near>,
     posted_within_hours: Option<u32>,
 }
@@ -259,14 +259,15 @@ impl Matcher {
                 [leaf] => all.extend_from_slice(leaf),
                 _ => any.push(leaves.iter().filter_map(|leaf| self.rarest(leaf)).collect()),
             }
-            if leaves.iter().any(|leaf| leaf.len() > 1) {
+            // A phrase needs the places of its words; a leaf without words, from a text that no longer parses, is never found.
+            if leaves.iter().any(|leaf| leaf.len() != 1) {
                 rest.groups.push(leaves);
             }
         }
         rest.excluded = text.excluded.iter().map(|leaf| self.intern_leaf(leaf)).collect();
         for (facet, values) in &query.filters {
             if *facet == Facet::RemoteFrom {
-                rest.remote_from.clone_from(values);
+                rest.remote_from = Some(values.clone());
                 continue;
             }
             let tokens: Vec<TokenId> = values
@@ -414,7 +415,7 @@ impl Rest {
     fn is_empty(&self) -> bool {
         self.groups.is_empty()
             && self.excluded.is_empty()
-            && self.remote_from.is_empty()
+            && self.remote_from.is_none()
             && self.near.is_none()
             && self.posted_within_hours.is_none()
     }
@@ -430,8 +431,9 @@ impl Rest {
             .iter()
             .all(|group| group.iter().any(|leaf| scratch.has_leaf(leaf)))
             && !self.excluded.iter().any(|leaf| scratch.has_leaf(leaf))
-            && (self.remote_from.is_empty()
-                || reach().any(|(_, open_to)| self.remote_from.iter().any(|place| reaches(open_to, place))))
+            && self.remote_from.as_ref().is_none_or(|wanted| {
+                reach().any(|(_, open_to)| wanted.iter().any(|place| reaches(open_to, place)))
+            })
             && self
                 .near
                 .as_ref()

@@ -68,6 +68,19 @@ on_both! {
         assert_eq!(state("withdrawn"), (PostingStatus::Closed, Some(CloseReason::Withdrawn), title()));
     }
 
+    fn an_imported_posting_is_moved_like_any_other_also_without_a_way_to_apply(db) {
+        let importer = Importer::new(db);
+        let board = Board::new(db);
+        importer.rows(&[row_with("1", json!({"description_text": null}))]);
+        let id = importer.posting("board", "1").row.id;
+        board.pause(id).unwrap();
+        board.resume(id).unwrap();
+        let content = board.update(id, json!({"title": "Mended title"})).unwrap().row.content.0;
+        assert_eq!(content.provenance["locations"], taxonomy::Provenance::Carried, "what the patch leaves alone is still carried");
+        board.close(id, CloseReason::Other).unwrap();
+        assert_eq!(board.renew(id).unwrap().row.status, PostingStatus::Published);
+    }
+
     fn a_posting_lives_as_long_as_its_source_shows_it(db) {
         let mut importer = Importer::new(db);
         let mut board = Board::new(db);
