@@ -200,6 +200,9 @@ mod tests {
         );
         assert_eq!(tokens("a+b 1+1=2"), ["a", "b", "1", "1", "2"]);
         assert_eq!(tokens("  …—  "), Vec::<String>::new());
-        assert_eq!(tokens("Re\u{301}sume\u{301} Hồ Chí Minh Đà Nẵng"), tokens("resume Ho Chi Minh Da Nang"));
+        assert_eq!(
+            tokens("Re\u{301}sume\u{301} Hồ Chí Minh Đà Nẵng"),
+            tokens("resume Ho Chi Minh Da Nang")
+        );
     }
 }

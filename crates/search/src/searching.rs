@@ -79,9 +79,12 @@ pub struct SearchResults {
 /// A cursor: the order it belongs to, the place of the last hit, and the last few hits with the last one first.
 ///
 /// Scores move a little with every posting that comes or goes. So the place in the order of relevance is looked up again
-/// for the last hit, or for one shortly before it when that has gone.
+/// for the last hit, or for one shortly before it when that has gone or says something else now.
 #[derive(Serialize, Deserialize)]
-struct Cursor(Sort, Key, Vec<Id>);
+struct Cursor(Sort, Key, Vec<Remembered>);
+
+/// A hit and the version in which it was found.
+type Remembered = (Id, i32);
 
 /// How many hits a cursor of relevance remembers.
 const REMEMBERED: usize = 3;
@@ -100,9 +103,14 @@ impl Index {
             hits.push(self.hit(&view, *key, *address, request.sort, highlighter.as_mut())?);
         }
         let last = |(key, _): &(Key, DocAddress)| {
-            let remembered = if request.sort == Sort::Relevance { REMEMBERED } else { 0 };
-            let ids = hits.iter().rev().take(remembered).map(|hit| hit.id);
-            encode_cursor(&Cursor(request.sort, *key, ids.collect()))
+            let remembered = if request.sort == Sort::Relevance {
+                REMEMBERED
+            } else {
+                0
+            };
+            let last = hits.iter().rev().take(remembered);
+            let last = last.filter_map(|hit| Some((hit.id, Brief::of(&hit.summary)?.version)));
+            encode_cursor(&Cursor(request.sort, *key, last.collect()))
         };
         let next_cursor = page.last().filter(|_| has_more).map(last);
         let names = &view.columns.dictionary;
@@ -150,17 +158,16 @@ impl Index {
         Ok(view.searcher.search(&query, &wanted)?)
     }
 
-    /// Where the first of `last` that is still found stands now, when that is near `key`; else `key`.
+    /// Where the first of `last` that is still found as it was stands now; else `key`.
     fn place_now(
         &self,
         view: &View,
         query: &dyn TantivyQuery,
         key: Key,
-        last: &[Id],
+        last: &[Remembered],
         now: Timestamp,
     ) -> Result<Key, SearchError> {
-        let then = f32::from_bits(key.0 as u32);
-        for id in last.iter().take(REMEMBERED) {
+        for (id, version) in last.iter().take(REMEMBERED) {
             let this = TermQuery::new(self.term(*id), IndexRecordOption::Basic);
             let this = ConstScoreQuery::new(Box::new(this), 0.0);
             let found = BooleanQuery::new(vec![
@@ -168,10 +175,9 @@ impl Index {
                 (Occur::Must, Box::new(this)),
             ]);
             let top = collect(view, &found, &[], 1, now)?.top;
-            if let Some((place, _)) = top.first() {
-                let score = f32::from_bits(place.0 as u32);
-                // One that was edited stands elsewhere altogether.
-                if (score - then).abs() <= then * 0.05 {
+            if let Some((place, address)) = top.first() {
+                let hit = self.hit(view, *place, *address, Sort::Relevance, None)?;
+                if Brief::of(&hit.summary).is_some_and(|now| now.version == *version) {
                     return Ok(*place);
                 }
             }
@@ -211,7 +217,7 @@ impl Index {
             hit.score = Some(f32::from_bits(key.0 as u32));
         }
         if let Some(highlighter) = highlighter {
-            hit.title = title_of(&hit.summary).and_then(|title| highlighter.whole(&title));
+            hit.title = Brief::of(&hit.summary).and_then(|brief| highlighter.whole(&brief.title));
             hit.description = highlighter.snippet(text(self.fields.excerpt));
         }
         Ok(hit)
@@ -315,13 +321,15 @@ fn listed(dictionary: &Dictionary, facet: Facet, counts: &[u32]) -> Vec<FacetCou
     listed
 }
 
-/// The title in a summary, without reading the rest of it.
-fn title_of(summary: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Title {
-        title: String,
+/// What is needed of a summary, without reading the rest of it.
+#[derive(Deserialize)]
+struct Brief {
+    title: String,
+    version: i32,
+}
+
+impl Brief {
+    fn of(summary: &str) -> Option<Self> {
+        serde_json::from_str(summary).ok()
     }
-    serde_json::from_str::<Title>(summary)
-        .ok()
-        .map(|summary| summary.title)
 }

@@ -15,11 +15,37 @@ use store::{Id, Random, on_both};
 use crate::support::{Board, ids};
 
 const WORDS: &[&str] = &[
-    "rtl", "design", "engineer", "engineers", "timing", "closure", "Zürich", "zurich", "c++", "芯", "片", "芯片设计", "us", "k8s",
-    "kubernetes", "full-stack", "a", "senior", "remote", "re\u{301}sume\u{301}", "silicon", "acme", "R&D",
+    "rtl",
+    "design",
+    "engineer",
+    "engineers",
+    "timing",
+    "closure",
+    "Zürich",
+    "zurich",
+    "c++",
+    "芯",
+    "片",
+    "芯片设计",
+    "us",
+    "k8s",
+    "kubernetes",
+    "full-stack",
+    "a",
+    "senior",
+    "remote",
+    "re\u{301}sume\u{301}",
+    "silicon",
+    "acme",
+    "R&D",
 ];
 const SKILLS: &[&str] = &["kubernetes", "systemverilog", "rust", "uvm"];
-const PLACES: &[(&str, &str, &str)] = &[("Austin", "TX", "US"), ("Berlin", "BE", "DE"), ("Dallas", "TX", "US"), ("London", "England", "GB")];
+const PLACES: &[(&str, &str, &str)] = &[
+    ("Austin", "TX", "US"),
+    ("Berlin", "BE", "DE"),
+    ("Dallas", "TX", "US"),
+    ("London", "England", "GB"),
+];
 const EMPLOYERS: &[&str] = &["acme", "nova", "zeta"];
 
 fn words(count: std::ops::Range<usize>) -> impl Strategy<Value = String> {
@@ -110,14 +136,25 @@ fn query() -> impl Strategy<Value = Query> {
         list("remote_from", &["US", "DE", "FR", "EU", "WORLDWIDE"]),
         list("environment", &["cloud", "edge", "air_gapped"]),
         list("accelerator", &["h100", "tpu v5"]),
-        (select(&["Austin,TX", "Berlin,DE"][..]), select(&["1", "50", "400", "8000"][..])).prop_map(|(place, km)| vec![
-            ("near".to_owned(), place.to_owned()),
-            ("within_km".to_owned(), km.to_owned()),
-        ]),
-        (select(&["0", "90000", "100000", "100001", "200000"][..]), some(&["USD", "EUR"])).prop_map(|(amount, currency)| {
-            let currency = currency.map(|code| ("pay_currency".to_owned(), code.to_owned()));
-            [("pay_min".to_owned(), amount.to_owned())].into_iter().chain(currency).collect()
-        }),
+        (
+            select(&["Austin,TX", "Berlin,DE"][..]),
+            select(&["1", "50", "400", "8000"][..])
+        )
+            .prop_map(|(place, km)| vec![
+                ("near".to_owned(), place.to_owned()),
+                ("within_km".to_owned(), km.to_owned()),
+            ]),
+        (
+            select(&["0", "90000", "100000", "100001", "200000"][..]),
+            some(&["USD", "EUR"])
+        )
+            .prop_map(|(amount, currency)| {
+                let currency = currency.map(|code| ("pay_currency".to_owned(), code.to_owned()));
+                [("pay_min".to_owned(), amount.to_owned())]
+                    .into_iter()
+                    .chain(currency)
+                    .collect()
+            }),
         list("posted_within", &["1d", "30h", "2d"]).prop_map(|mut pairs| {
             let first = pairs[0].1.split(',').next().unwrap_or_default().to_owned();
             pairs[0].1 = first;
@@ -131,7 +168,9 @@ fn query() -> impl Strategy<Value = Query> {
         }
         pairs.insert("q".to_owned(), q);
         let pairs: Vec<_> = pairs.into_iter().collect();
-        let query = parse_pairs(&pairs).unwrap_or_else(|errors| panic!("{pairs:?}: {errors:?}")).query;
+        let query = parse_pairs(&pairs)
+            .unwrap_or_else(|errors| panic!("{pairs:?}: {errors:?}"))
+            .query;
         let kept: Query = serde_json::from_str(&serde_json::to_string(&query).unwrap()).unwrap();
         assert_eq!(kept, query, "what an alert keeps is the same query");
         kept
@@ -187,7 +226,10 @@ fn matched(board: &Board<'_>, matcher: &mut Matcher) -> BTreeMap<Id, BTreeSet<Id
     for posting in board.postings() {
         let document = SearchDocument::of(&posting);
         matcher.matching(&document, board.now, |query| {
-            assert!(out.entry(query).or_default().insert(posting.row.id), "each query answers once");
+            assert!(
+                out.entry(query).or_default().insert(posting.row.id),
+                "each query answers once"
+            );
         });
     }
     out
@@ -213,7 +255,12 @@ fn assert_agreement(board: &Board<'_>, matcher: &mut Matcher, queries: &[(Id, Qu
 fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
     let random = Random::seeded(u64::from(seed));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new_with_rng(config, rng);
     let world = (
         prop::collection::vec(fields(), 12..20),
@@ -230,15 +277,24 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
         for posting in board.postings() {
             board.delete(posting.row.id);
         }
-        EMPLOYERS.iter().for_each(|slug| board.set_employer_status(slug, "active"));
+        EMPLOYERS
+            .iter()
+            .for_each(|slug| board.set_employer_status(slug, "active"));
         let named = rows.into_iter().enumerate().map(|(n, mut row)| {
             row["source_id"] = json!(n.to_string());
             row
         });
         board.import(&named.collect::<Vec<_>>());
         let mut matcher = Matcher::new();
-        board.postings().iter().take(8).for_each(|posting| matcher.observe(&SearchDocument::of(posting)));
-        let mut stored: Vec<(Id, Query)> = queries.into_iter().map(|query| (random.id(board.now), query)).collect();
+        board
+            .postings()
+            .iter()
+            .take(8)
+            .for_each(|posting| matcher.observe(&SearchDocument::of(posting)));
+        let mut stored: Vec<(Id, Query)> = queries
+            .into_iter()
+            .map(|query| (random.id(board.now), query))
+            .collect();
         stored.iter().for_each(|(id, query)| matcher.insert(*id, query));
         total.0 += stored.len();
         total.1 += assert_agreement(&board, &mut matcher, &stored);
@@ -257,7 +313,10 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
     let total = total.into_inner();
-    assert!(total.1 * 2 > total.0, "matches are frequent enough to mean something: {total:?}");
+    assert!(
+        total.1 * 2 > total.0,
+        "matches are frequent enough to mean something: {total:?}"
+    );
 }
 
 on_both! {

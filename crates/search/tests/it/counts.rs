@@ -10,7 +10,16 @@ use taxonomy::Discipline;
 
 use crate::support::Board;
 
-const FACETS: &[&str] = &["discipline", "skill", "seniority", "workplace", "employer", "country", "city", "environment"];
+const FACETS: &[&str] = &[
+    "discipline",
+    "skill",
+    "seniority",
+    "workplace",
+    "employer",
+    "country",
+    "city",
+    "environment",
+];
 const CHOICES: &[(&str, &[&str])] = &[
     ("discipline", &["silicon", "data_center", "ml_platform"]),
     ("skill", &["rust", "uvm", "kubernetes"]),
@@ -33,7 +42,12 @@ impl Dice {
 }
 
 fn random_row(dice: &Dice, n: usize) -> Value {
-    let places = [("Austin", "US"), ("Dallas", "US"), ("Berlin", "DE"), ("Munich", "DE")];
+    let places = [
+        ("Austin", "US"),
+        ("Dallas", "US"),
+        ("Berlin", "DE"),
+        ("Munich", "DE"),
+    ];
     let employer = ["acme", "nova", "zeta"][dice.below(3)];
     let discipline = CHOICES[0].1[dice.below(3)];
     let mut row = json!({
@@ -56,7 +70,8 @@ fn random_row(dice: &Dice, n: usize) -> Value {
 
 fn values(posting: &Posting, facet: &str) -> BTreeSet<String> {
     let content = posting.content();
-    let places = |part: fn(&postings::Location) -> Option<String>| content.locations.iter().filter_map(part).collect();
+    let places =
+        |part: fn(&postings::Location) -> Option<String>| content.locations.iter().filter_map(part).collect();
     match facet {
         "discipline" => [content.discipline.map_or("none", Discipline::as_str).to_owned()].into(),
         "skill" => content.skills.iter().cloned().collect(),
@@ -65,7 +80,11 @@ fn values(posting: &Posting, facet: &str) -> BTreeSet<String> {
         "employer" => [posting.employer.slug.clone()].into(),
         "country" => places(|place| place.country.clone()),
         "city" => places(|place| place.city.as_ref().map(|city| city.to_lowercase())),
-        "environment" => content.environment.iter().map(|e| e.as_str().to_owned()).collect(),
+        "environment" => content
+            .environment
+            .iter()
+            .map(|e| e.as_str().to_owned())
+            .collect(),
         other => panic!("{other}"),
     }
 }
@@ -73,7 +92,10 @@ fn values(posting: &Posting, facet: &str) -> BTreeSet<String> {
 /// Whether the posting passes every filter but `without`'s.
 fn passes(posting: &Posting, query: &Query, without: Option<&str>) -> bool {
     query.filters.iter().all(|(facet, accepted)| {
-        Some(facet.as_str()) == without || values(posting, facet.as_str()).iter().any(|value| accepted.contains(value))
+        Some(facet.as_str()) == without
+            || values(posting, facet.as_str())
+                .iter()
+                .any(|value| accepted.contains(value))
     })
 }
 

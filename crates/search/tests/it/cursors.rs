@@ -9,10 +9,14 @@ use crate::support::{Board, names, request, row_with};
 
 fn varied(name: &str, n: usize) -> Value {
     let title = ["RTL Engineer", "RTL Design Engineer", "Engineer"][n % 3];
-    row_with(name, title, json!({
-        "description": "rtl ".repeat(1 + n % 2), "posted_at": format!("2026-11-{:02}", 1 + n % 20),
-        "pay": {"base": {"max": 100_000 + 1000 * (n % 7), "currency": "USD", "period": "year"}},
-    }))
+    row_with(
+        name,
+        title,
+        json!({
+            "description": "rtl ".repeat(1 + n % 2), "posted_at": format!("2026-11-{:02}", 1 + n % 20),
+            "pay": {"base": {"max": 100_000 + 1000 * (n % 7), "currency": "USD", "period": "year"}},
+        }),
+    )
 }
 
 on_both! {

@@ -16,12 +16,24 @@ fn path(board: &Board<'_>) -> std::path::PathBuf {
 
 /// Closes the index, lets `harm` at its directory and opens it again.
 fn reopened<'d>(board: Board<'d>, harm: impl FnOnce(&std::path::Path)) -> Board<'d> {
-    let Board { db, dir, index, random, now } = board;
+    let Board {
+        db,
+        dir,
+        index,
+        random,
+        now,
+    } = board;
     drop(index);
     let path = dir.path().join("index");
     harm(&path);
     let index = Index::open(&path).unwrap();
-    Board { db, dir, index, random, now }
+    Board {
+        db,
+        dir,
+        index,
+        random,
+        now,
+    }
 }
 
 fn three(db: &TestDb) -> Board<'_> {

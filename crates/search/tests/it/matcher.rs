@@ -17,7 +17,11 @@ impl<'d> Asked<'d> {
     fn new(db: &'d TestDb) -> Self {
         let board = Board::new(db);
         board.import(&[
-            row_with("rtl", "RTL Engineer", json!({"workplace": "remote", "remote_from": ["US"], "skills": ["rust"]})),
+            row_with(
+                "rtl",
+                "RTL Engineer",
+                json!({"workplace": "remote", "remote_from": ["US"], "skills": ["rust"]}),
+            ),
             row("dft", "DFT Engineer"),
         ]);
         Self {
@@ -36,7 +40,8 @@ impl<'d> Asked<'d> {
     fn told(&mut self, name: &str) -> Vec<Id> {
         let document = self.board.document(name);
         let mut told = Vec::new();
-        self.matcher.matching(&document, self.board.now, |id| told.push(id));
+        self.matcher
+            .matching(&document, self.board.now, |id| told.push(id));
         told.sort_unstable();
         told
     }
@@ -56,7 +61,10 @@ fn each_subscriber_of_a_shared_query_is_told_once() {
     assert_eq!(asked.told("rtl"), sorted(vec![a, b, c]));
     assert_eq!(asked.told("dft"), []);
     assert_eq!((asked.matcher.len(), asked.matcher.is_empty()), (3, false));
-    assert!(format!("{:?}", asked.matcher).contains("queries: 2"), "equal queries share one entry");
+    assert!(
+        format!("{:?}", asked.matcher).contains("queries: 2"),
+        "equal queries share one entry"
+    );
 }
 
 #[test]
@@ -67,7 +75,11 @@ fn a_query_is_replaced_and_forgotten() {
     asked.matcher.insert(a, &query("q=dft"));
     assert_eq!((asked.told("rtl"), asked.told("dft")), (vec![b], vec![a]));
     asked.matcher.insert(a, &query("q=dft"));
-    assert_eq!((asked.told("dft"), asked.matcher.len()), (vec![a], 2), "the same again changes nothing");
+    assert_eq!(
+        (asked.told("dft"), asked.matcher.len()),
+        (vec![a], 2),
+        "the same again changes nothing"
+    );
     asked.matcher.remove(b);
     asked.matcher.remove(b);
     assert_eq!(asked.told("rtl"), []);
@@ -87,7 +99,11 @@ fn the_place_of_a_forgotten_query_serves_another_one() {
         asked.matcher.remove(old);
         asked.matcher.remove(plain);
         let new = asked.add("q=dft");
-        assert_eq!((asked.told("rtl"), asked.told("dft")), (vec![], vec![new]), "{round}");
+        assert_eq!(
+            (asked.told("rtl"), asked.told("dft")),
+            (vec![], vec![new]),
+            "{round}"
+        );
         asked.matcher.remove(new);
     }
     assert!(format!("{:?}", asked.matcher).contains("queries: 0"));

@@ -7,7 +7,10 @@ use store::on_both;
 use crate::support::{Board, row, row_with};
 
 fn shown(counts: &[FacetCount]) -> Vec<String> {
-    counts.iter().map(|count| format!("{} {}", count.value, count.count)).collect()
+    counts
+        .iter()
+        .map(|count| format!("{} {}", count.value, count.count))
+        .collect()
 }
 
 on_both! {

@@ -43,7 +43,15 @@ impl<'d> Board<'d> {
             employer: EmployerChoice::FromRow,
             dry_run: false,
         };
-        let summary = import::run(self.db, text.as_bytes(), &options, &self.random, self.now, &mut |_| {}).unwrap();
+        let summary = import::run(
+            self.db,
+            text.as_bytes(),
+            &options,
+            &self.random,
+            self.now,
+            &mut |_| {},
+        )
+        .unwrap();
         assert_eq!(summary.rejected, 0, "{summary:?}");
     }
 
@@ -58,7 +66,10 @@ impl<'d> Board<'d> {
     }
 
     pub(crate) fn postings(&self) -> Vec<Posting> {
-        let changes = self.db.read_blocking(|conn| changed_since(conn, 0, 10_000)).unwrap();
+        let changes = self
+            .db
+            .read_blocking(|conn| changed_since(conn, 0, 10_000))
+            .unwrap();
         let upserts = changes.into_iter().filter_map(|(_, change)| match change {
             Change::Upsert(posting) => Some(*posting),
             Change::Remove(_) => None,
