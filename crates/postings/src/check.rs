@@ -233,14 +233,14 @@ impl Check {
                 );
             }
         }
-        if let Some(email) = &apply.email {
-            if email.parse::<mail::EmailAddress>().is_err() {
-                self.error(
-                    "/apply/email",
-                    "email_invalid",
-                    "one address such as hiring@acme.example",
-                );
-            }
+        if let Some(email) = &apply.email
+            && email.parse::<mail::EmailAddress>().is_err()
+        {
+            self.error(
+                "/apply/email",
+                "email_invalid",
+                "one address such as hiring@acme.example",
+            );
         }
         Some(apply).filter(|apply| *apply != Apply::default())
     }

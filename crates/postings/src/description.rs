@@ -146,16 +146,15 @@ fn push_break(out: &mut String, tag: &str) {
         .next()
         .unwrap_or_default();
     match (name, closing) {
-        ("br" | "tr", _) => ensure_newlines(out, 1),
         ("li", false) => {
             ensure_newlines(out, 1);
             out.push_str("- ");
         }
         ("p" | "div", false) if out.ends_with("- ") => {}
         ("p" | "h2" | "h3" | "h4" | "h5" | "blockquote" | "pre" | "table" | "hr", _) => {
-            ensure_newlines(out, 2)
+            ensure_newlines(out, 2);
         }
-        ("ul" | "ol" | "div", _) => ensure_newlines(out, 1),
+        ("br" | "tr" | "ul" | "ol" | "div", _) => ensure_newlines(out, 1),
         ("td" | "th", true) => out.push(' '),
         _ => {}
     }

@@ -111,10 +111,10 @@ fn is_cjk(c: char) -> bool {
 /// Length in bytes of the word at the start of `text`, which starts with a word character.
 fn word_len(text: &str) -> usize {
     let mut chars = text.char_indices();
-    if let Some((_, first)) = chars.next() {
-        if is_cjk(first) {
-            return first.len_utf8();
-        }
+    if let Some((_, first)) = chars.next()
+        && is_cjk(first)
+    {
+        return first.len_utf8();
     }
     let end = text
         .find(|c: char| !is_word_char(c) || is_cjk(c))
@@ -146,36 +146,30 @@ fn fold_into(out: &mut String, word: &str) {
     }
 }
 
-/// The plain letters for the accented ones of Latin script that people leave out when they type.
+/// The plain letters for the accented ones of Latin script that people leave out when they type; U+1EA0 to U+1EF9 are
+/// Vietnamese letters with two marks.
 fn unaccented(c: char) -> Option<&'static str> {
     Some(match c {
-        'à'..='å' | 'ā' | 'ă' | 'ą' => "a",
+        'à'..='å' | 'ā' | 'ă' | 'ą' | '\u{1ea0}'..='\u{1eb7}' => "a",
         'æ' => "ae",
         'ç' | 'ć' | 'č' | 'ĉ' | 'ċ' => "c",
         'ď' | 'đ' | 'ð' => "d",
-        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => "e",
+        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' | '\u{1eb8}'..='\u{1ec7}' => "e",
         'ĝ' | 'ğ' | 'ġ' | 'ģ' => "g",
-        'ì'..='ï' | 'ĩ' | 'ī' | 'į' | 'ı' => "i",
+        'ì'..='ï' | 'ĩ' | 'ī' | 'į' | 'ı' | '\u{1ec8}'..='\u{1ecb}' => "i",
         'ķ' => "k",
         'ĺ' | 'ļ' | 'ľ' | 'ł' => "l",
         'ñ' | 'ń' | 'ņ' | 'ň' => "n",
-        'ò'..='ö' | 'ø' | 'ō' | 'ő' => "o",
+        'ò'..='ö' | 'ø' | 'ō' | 'ő' | 'ơ' | '\u{1ecc}'..='\u{1ee3}' => "o",
         'œ' => "oe",
         'ŕ' | 'ř' => "r",
         'ś' | 'ş' | 'š' | 'ș' => "s",
         'ß' => "ss",
         'ţ' | 'ť' | 'ț' => "t",
-        'ù'..='ü' | 'ũ' | 'ū' | 'ů' | 'ű' | 'ų' => "u",
-        'ý' | 'ÿ' => "y",
+        'ù'..='ü' | 'ũ' | 'ū' | 'ů' | 'ű' | 'ų' | 'ư' | '\u{1ee4}'..='\u{1ef1}' => "u",
+        'ý' | 'ÿ' | '\u{1ef2}'..='\u{1ef9}' => "y",
         'ź' | 'ż' | 'ž' => "z",
         '\u{300}'..='\u{36f}' => "",
-        // Vietnamese: letters with two marks.
-        '\u{1ea0}'..='\u{1eb7}' => "a",
-        '\u{1eb8}'..='\u{1ec7}' => "e",
-        '\u{1ec8}'..='\u{1ecb}' => "i",
-        'ơ' | '\u{1ecc}'..='\u{1ee3}' => "o",
-        'ư' | '\u{1ee4}'..='\u{1ef1}' => "u",
-        '\u{1ef2}'..='\u{1ef9}' => "y",
         _ => return None,
     })
 }

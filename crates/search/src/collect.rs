@@ -3,6 +3,7 @@
 //! The counts of a facet ignore that facet's own filter, so that a reader sees what choosing another value would give.
 //! A candidate that fails exactly one filter therefore still counts for that filter's facet.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use tantivy::collector::{Collector, SegmentCollector};
@@ -126,7 +127,7 @@ impl Collector for Wanted {
             }
             all.top.extend(fruit.top);
         }
-        all.top.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        all.top.sort_unstable_by_key(|hit| Reverse(hit.0));
         all.top.truncate(self.limit + 1);
         Ok(all)
     }

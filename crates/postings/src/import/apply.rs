@@ -148,28 +148,25 @@ pub(crate) fn apply(
             applied.rejected.push((changed.line, error));
             continue;
         }
-        match known {
-            Some(known) => {
-                let row = update(tx, id, employer_id, changed, revision, now)?;
-                if known.status != row.status && row.status == PostingStatus::Closed {
-                    applied.closed += 1;
-                } else {
-                    applied.updated += 1;
-                }
-                updated_rows.push(row);
+        if let Some(known) = known {
+            let row = update(tx, id, employer_id, changed, revision, now)?;
+            if known.status != row.status && row.status == PostingStatus::Closed {
+                applied.closed += 1;
+            } else {
+                applied.updated += 1;
             }
-            None => {
-                applied.created += 1;
-                new_rows.push(new_row(changed, id, employer_id, revision, now));
-            }
+            updated_rows.push(row);
+        } else {
+            applied.created += 1;
+            new_rows.push(new_row(changed, id, employer_id, revision, now));
         }
         revision += 1;
     }
-    let versions: Vec<Version<'_>> = new_rows
+    let versions: Vec<KeptVersion<'_>> = new_rows
         .iter()
         .chain(&updated_rows)
         .filter(|row| row.status == PostingStatus::Published)
-        .map(|row| Version {
+        .map(|row| KeptVersion {
             posting_id: row.id,
             version: row.version,
             content: &row.content,
@@ -230,7 +227,7 @@ impl ExternalIds {
 
 #[derive(Insertable)]
 #[diesel(table_name = posting_versions)]
-struct Version<'a> {
+struct KeptVersion<'a> {
     posting_id: Id,
     version: i32,
     content: &'a Json<crate::PostingContent>,

@@ -6,7 +6,7 @@ use postings::import::{self, ImportError};
 use serde_json::{Value, json};
 use store::on_both;
 
-use crate::support::{Importer, counts, row, row_with};
+use crate::support::{Importer, counts, lines, many_rows, row, row_with};
 
 on_both! {
     fn every_kind_of_damage_is_reported_with_its_line(db) {
@@ -74,7 +74,7 @@ on_both! {
             }
         }
         let importer = Importer::new(db);
-        let good: String = (0..500).map(|n| format!("{}\n", row(&n.to_string()))).collect();
+        let good = lines(&many_rows(500)) + "\n";
         let input = BufReader::new(io::Cursor::new(good).chain(Breaks));
         let outcome = import::run(db, input, &importer.options, &importer.random, importer.now, &mut |_| {});
         assert!(matches!(outcome, Err(ImportError::Input(_))), "{outcome:?}");

@@ -5,13 +5,15 @@ use postings::{CloseReason, PostingStatus};
 use serde_json::{Value, json};
 use store::{StoreError, on_both};
 
-use crate::support::{Board, Importer, counts, monday_plus_days, posting_with, row, row_with};
+use crate::support::{
+    Board, Importer, counts, lines, many_rows, monday_plus_days, posting_with, row, row_with,
+};
 
 on_both! {
     fn a_second_run_of_the_same_rows_changes_nothing(db) {
         let importer = Importer::new(db);
         let board = Board::new(db);
-        let rows: Vec<Value> = (0..1100).map(|n| row(&n.to_string())).collect();
+        let rows = many_rows(1100);
         assert_eq!(counts(&importer.rows(&rows)), [1100, 0, 0, 0, 0]);
         let before = (board.revision(), importer.posting("board", "7"));
         assert_eq!(counts(&importer.rows(&rows)), [0, 0, 1100, 0, 0]);
@@ -105,7 +107,7 @@ on_both! {
 
     fn a_repeated_identity_is_refused_also_across_batches(db) {
         let importer = Importer::new(db);
-        let mut rows: Vec<Value> = (0..600).map(|n| row(&n.to_string())).collect();
+        let mut rows = many_rows(600);
         rows.push(row_with("0", json!({"title": "Again"})));
         let summary = importer.rows(&rows);
         assert_eq!(counts(&summary), [600, 0, 0, 0, 1]);
@@ -187,7 +189,7 @@ on_both! {
 
     fn progress_is_heard_after_each_batch(db) {
         let importer = Importer::new(db);
-        let text: String = (0..1200).map(|n| format!("{}\n", row(&n.to_string()))).collect();
+        let text = lines(&many_rows(1200));
         let mut heard = Vec::new();
         import::run(db, text.as_bytes(), &importer.options, &importer.random, importer.now, &mut |summary| heard.push(summary.created)).unwrap();
         assert_eq!(heard, [500, 1000, 1200]);

@@ -1,4 +1,10 @@
 //! What is promised about postings, on both databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail loudly"
+)]
 
 mod changes;
 mod descriptions;

@@ -30,7 +30,7 @@ on_both! {
         assert_eq!(same.content(), before.content(), "an empty patch changes nothing");
         let after = board.update(id, json!({"title": "Staff RTL Engineer", "pay": {"base": {"max": 300_000}}})).unwrap();
         let mut wanted = before.content().clone();
-        wanted.title = "Staff RTL Engineer".to_owned();
+        "Staff RTL Engineer".clone_into(&mut wanted.title);
         let base = wanted.pay.as_mut().unwrap().base.as_mut().unwrap();
         base.max = Some(taxonomy::Amount::from_f64(300_000.0).unwrap());
         assert_eq!(after.content(), &wanted);

@@ -237,8 +237,7 @@ impl<'d> Importer<'d> {
     }
 
     pub(crate) fn rows(&self, rows: &[Value]) -> Summary {
-        let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
-        self.bytes(text.as_bytes())
+        self.bytes(lines(rows).as_bytes())
     }
 
     /// The posting of a row.
@@ -296,4 +295,13 @@ pub(crate) fn row_with(id: &str, fields: Value) -> Value {
         all[name] = value.clone();
     }
     all
+}
+
+pub(crate) fn lines(rows: &[Value]) -> String {
+    rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// So many rows that differ in nothing but their ids.
+pub(crate) fn many_rows(count: usize) -> Vec<Value> {
+    (0..count).map(|n| row(&n.to_string())).collect()
 }

@@ -277,9 +277,9 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
         for posting in board.postings() {
             board.delete(posting.row.id);
         }
-        EMPLOYERS
-            .iter()
-            .for_each(|slug| board.set_employer_status(slug, "active"));
+        for slug in EMPLOYERS {
+            board.set_employer_status(slug, "active");
+        }
         let named = rows.into_iter().enumerate().map(|(n, mut row)| {
             row["source_id"] = json!(n.to_string());
             row
@@ -295,10 +295,14 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
             .into_iter()
             .map(|query| (random.id(board.now), query))
             .collect();
-        stored.iter().for_each(|(id, query)| matcher.insert(*id, query));
+        for (id, query) in &stored {
+            matcher.insert(*id, query);
+        }
         total.0 += stored.len();
         total.1 += assert_agreement(&board, &mut matcher, &stored);
-        steps.into_iter().for_each(|step| take(&mut board, step));
+        for step in steps {
+            take(&mut board, step);
+        }
         // Some people leave, some change what they look for.
         for (id, _) in stored.drain(..5) {
             matcher.remove(id);

@@ -15,7 +15,7 @@ fn path(board: &Board<'_>) -> std::path::PathBuf {
 }
 
 /// Closes the index, lets `harm` at its directory and opens it again.
-fn reopened<'d>(board: Board<'d>, harm: impl FnOnce(&std::path::Path)) -> Board<'d> {
+fn reopened(board: Board<'_>, harm: impl FnOnce(&std::path::Path)) -> Board<'_> {
     let Board {
         db,
         dir,

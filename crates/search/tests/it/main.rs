@@ -1,4 +1,9 @@
 //! What is promised about search, on both databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail loudly"
+)]
 
 mod agreement;
 mod counts;

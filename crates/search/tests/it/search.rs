@@ -55,7 +55,7 @@ on_both! {
             ("k8s", "d"), ("nova", "d"), ("nova compute", "d"), ("full-stack", ""), ("xyzzy", ""), ("", "abcd"), ("—", "abcd"), ("acme", "abc"),
         ] {
             let mut wanted = request("limit=100");
-            wanted.query.q = q.to_owned();
+            q.clone_into(&mut wanted.query.q);
             let results = board.index.search(&wanted, board.now).unwrap();
             let mut found_names = crate::support::names(&results);
             found_names.sort_unstable();

@@ -38,7 +38,7 @@ impl<'d> Board<'d> {
 
     /// Writes rows without bringing the index up to date.
     pub(crate) fn import(&self, rows: &[Value]) {
-        let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let text = rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let options = ImportOptions {
             employer: EmployerChoice::FromRow,
             dry_run: false,
