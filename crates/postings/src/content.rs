@@ -1,6 +1,7 @@
 //! The facts of a posting, in the field's vocabulary.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use taxonomy::{
@@ -206,7 +207,7 @@ fn grouped(amount: taxonomy::Amount) -> String {
         out.push(digit);
     }
     if rest != 0 {
-        out.push_str(&format!(".{rest:02}"));
+        let _ = write!(out, ".{rest:02}");
     }
     out
 }
@@ -380,7 +381,11 @@ pub(crate) mod discipline_word {
     /// The word for "belongs to none of the five".
     pub(crate) const NONE: &str = "none";
 
-    #[expect(clippy::ref_option, reason = "serde's signature")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's signature"
+    )]
     pub(crate) fn serialize<S: Serializer>(value: &Option<Discipline>, out: S) -> Result<S::Ok, S::Error> {
         out.serialize_str(value.map_or(NONE, Discipline::as_str))
     }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use pulldown_cmark::{Options, Parser, html};
 
 use crate::DescriptionFormat;
+use crate::validate::is_forbidden;
 
 /// What may stand in a description. Everything else is dropped, its text kept (scripts and styles go entirely).
 static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
@@ -29,6 +30,7 @@ static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         "code",
         "pre",
         "hr",
+        "div",
         "table",
         "thead",
         "tbody",
@@ -42,6 +44,7 @@ static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     builder
         .tags(tags)
         .clean_content_tags(["script", "style", "title", "noscript", "template"].into())
+        .generic_attributes(HashSet::new())
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .url_schemes(["https", "http", "mailto"].into())
         .url_relative(ammonia::UrlRelative::Deny)
@@ -49,18 +52,46 @@ static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// `html` with only the allowed tags, links marked `rel="nofollow noopener ugc"`, headings no larger than `h2`.
-/// Sanitising twice changes nothing.
+/// `html` with only the allowed tags, links marked `rel="nofollow noopener ugc"`, headings no larger than `h2`, and
+/// without control and text-direction characters. Sanitising twice changes nothing.
 pub fn sanitise(html: &str) -> String {
-    let html = if html.contains("<h1") || html.contains("<H1") {
-        html.replace("<h1", "<h2")
-            .replace("<H1", "<h2")
-            .replace("</h1>", "</h2>")
-            .replace("</H1>", "</h2>")
-    } else {
-        html.to_owned()
-    };
-    ALLOWED.clean(&html).to_string().trim().to_owned()
+    let mut clean = ALLOWED.clean(&with_known_blocks(html)).to_string();
+    if clean.chars().any(is_forbidden) {
+        clean = clean.replace(is_forbidden, "");
+    }
+    clean.trim().to_owned()
+}
+
+/// Blocks that are not kept under their own name are kept under another, so that their words stay apart. Those that
+/// change how the rest is read (an open paragraph does not end inside a `button`) lose their name before they are dropped.
+fn kept_as(block: &str) -> Option<&'static str> {
+    Some(match block {
+        "h1" => "h2",
+        "h6" => "h5",
+        "address" | "article" | "aside" | "center" | "dd" | "details" | "dl" | "dt" | "fieldset"
+        | "figcaption" | "figure" | "footer" | "form" | "header" | "main" | "nav" | "section" | "summary" => {
+            "div"
+        }
+        "applet" | "button" | "marquee" | "object" => "span",
+        _ => return None,
+    })
+}
+
+fn with_known_blocks(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(open) = rest.find('<') {
+        let name_at = open + 1 + usize::from(rest[open + 1..].starts_with('/'));
+        let len = rest[name_at..]
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(rest.len() - name_at);
+        let name = &rest[name_at..name_at + len];
+        out.push_str(&rest[..name_at]);
+        out.push_str(kept_as(&name.to_ascii_lowercase()).unwrap_or(name));
+        rest = &rest[name_at + len..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A description as sanitised HTML and as text.
@@ -86,7 +117,7 @@ pub fn text_of(html: &str) -> String {
     let mut rest = html;
     while let Some(open) = rest.find('<') {
         push_text(&mut out, &rest[..open]);
-        let Some(close) = rest[open..].find('>') else {
+        let Some(close) = tag_len(&rest[open..]) else {
             break;
         };
         push_break(&mut out, &rest[open + 1..open + close]);
@@ -98,6 +129,15 @@ pub fn text_of(html: &str) -> String {
     out.trim().to_owned()
 }
 
+/// Where the tag at the start of `html` ends; a `>` between quotation marks is part of an address.
+fn tag_len(html: &str) -> Option<usize> {
+    let mut quoted = false;
+    html.bytes().position(|b| {
+        quoted ^= b == b'"';
+        b == b'>' && !quoted
+    })
+}
+
 fn push_break(out: &mut String, tag: &str) {
     let closing = tag.starts_with('/');
     let name = tag
@@ -106,16 +146,15 @@ fn push_break(out: &mut String, tag: &str) {
         .next()
         .unwrap_or_default();
     match (name, closing) {
-        ("br" | "tr", _) => ensure_newlines(out, 1),
         ("li", false) => {
             ensure_newlines(out, 1);
             out.push_str("- ");
         }
-        ("p", false) if out.ends_with("- ") => {}
+        ("p" | "div", false) if out.ends_with("- ") => {}
         ("p" | "h2" | "h3" | "h4" | "h5" | "blockquote" | "pre" | "table" | "hr", _) => {
-            ensure_newlines(out, 2)
+            ensure_newlines(out, 2);
         }
-        ("ul" | "ol", _) => ensure_newlines(out, 1),
+        ("br" | "tr" | "ul" | "ol" | "div", _) => ensure_newlines(out, 1),
         ("td" | "th", true) => out.push(' '),
         _ => {}
     }

@@ -8,6 +8,8 @@ use store::{DbConn, Id, Random, StoreError, Timestamp, on_each};
 /// Gives every posting of the employer that readers know a new revision, so that they see its new name, or that it was
 /// frozen or brought back. Returns how many.
 pub fn touch_postings(tx: &mut DbConn, employer_id: Id, now: Timestamp) -> Result<usize, StoreError> {
+    // A posting that is being published right now must not slip through between looking and counting.
+    revision::lock(tx, Counter::Postings)?;
     let ids: Vec<Id> = postings::table
         .filter(
             postings::employer_id

@@ -96,7 +96,7 @@ impl PostingInput {
             remote_from: content.remote_from.clone(),
             openings: Some(content.openings),
             filled: Some(content.filled),
-            pay: content.pay.clone().filter(|_| kept("pay")),
+            pay: kept("pay").then(|| content.pay.clone().unwrap_or_default()),
             hardware: content.hardware.clone(),
             work_pattern: content.work_pattern.clone(),
             eligibility: content.eligibility.clone(),
@@ -111,13 +111,18 @@ impl PostingInput {
 }
 
 /// `null` and a missing field mean "recognise it"; `"none"` states that it is none of the five.
+#[expect(clippy::option_option, reason = "not stated, stated as none, stated")]
 mod stated_discipline {
     use serde::{Deserializer, Serializer};
     use taxonomy::Discipline;
 
     use crate::content::discipline_word;
 
-    #[expect(clippy::ref_option, reason = "serde's signature")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's signature"
+    )]
     pub(super) fn serialize<S: Serializer>(
         value: &Option<Option<Discipline>>,
         out: S,

@@ -10,6 +10,7 @@
 //! No search and no mail here.
 
 pub mod changes;
+mod check;
 mod content;
 mod description;
 pub mod employers;
@@ -17,6 +18,7 @@ pub mod find;
 pub mod import;
 mod input;
 pub mod lifecycle;
+mod patch;
 mod posting;
 mod recognise;
 mod validate;

@@ -9,10 +9,12 @@ use store::revision::{self, Counter};
 use store::schema::{employers, posting_versions, postings};
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, is_unique_violation};
 
+use crate::content::PostingContent;
 use crate::find::{find, to_posting};
 use crate::input::PostingInput;
+use crate::patch::{keep_carried, patched};
 use crate::posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus};
-use crate::validate::{FieldError, publication_errors, validate};
+use crate::validate::{FieldError, fold, publication_errors, validate};
 
 /// How long a posting is public when nothing else is said.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(60 * 24);
@@ -76,10 +78,9 @@ pub fn create(
         .first::<EmployerRef>(tx)
         .optional()?
         .ok_or(PostingError::EmployerNotFound)?;
-    let external_id = input.external_id.clone();
+    let external_id = external_id_of(&input);
     let expires_at = input.expires_at;
-    check_expiry(expires_at, now)?;
-    let content = validate(input).map_err(PostingError::Invalid)?;
+    let content = validate_all(input, check_expiry(expires_at, now))?;
     let id = random.id(now);
     let row = PostingRow {
         id,
@@ -119,6 +120,23 @@ pub(crate) fn slug_of(title: &str, employer_slug: &str, id: Id) -> String {
         .join("-")
 }
 
+/// The employer's own name for a posting; one that is blank is none.
+fn external_id_of(input: &PostingInput) -> Option<String> {
+    input.external_id.as_deref().map(fold).filter(|id| !id.is_empty())
+}
+
+/// The content of `input`, or everything that is wrong with it and its end together.
+fn validate_all(input: PostingInput, expiry: Option<FieldError>) -> Result<PostingContent, PostingError> {
+    match (validate(input), expiry) {
+        (Ok(content), None) => Ok(content),
+        (Ok(_), Some(error)) => Err(PostingError::Invalid(vec![error])),
+        (Err(mut errors), expiry) => {
+            errors.extend(expiry);
+            Err(PostingError::Invalid(errors))
+        }
+    }
+}
+
 /// Changes what the posting says; `patch` is a JSON merge patch (RFC 7396) over its input form.
 pub fn update(
     tx: &mut DbConn,
@@ -128,68 +146,24 @@ pub fn update(
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    let input = patched(&posting, patch)?;
+    let input = patched(&posting, patch).map_err(|error| PostingError::Invalid(vec![error]))?;
     let row = &mut posting.row;
-    row.external_id.clone_from(&input.external_id);
+    row.external_id = external_id_of(&input);
+    let mut expiry = None;
     if input.expires_at != row.expires_at {
-        check_expiry(input.expires_at, now)?;
-        row.expires_at = input.expires_at;
+        expiry = check_expiry(input.expires_at, now);
+        let is_running = matches!(row.status, PostingStatus::Published | PostingStatus::Paused);
+        row.expires_at = input
+            .expires_at
+            .or_else(|| is_running.then(|| now.plus(LIFETIME)));
     }
-    let content = validate(input).map_err(PostingError::Invalid)?;
+    let mut content = validate_all(input, expiry)?;
+    keep_carried(&mut content, &row.content.0, patch);
+    row.content = Json(content);
     if row.status == PostingStatus::Published {
-        require_publishable(&content, &posting.employer)?;
+        require_publishable(&posting)?;
     }
-    posting.row.content = Json(content);
     save(tx, posting, now)
-}
-
-fn patched(posting: &Posting, patch: &serde_json::Value) -> Result<PostingInput, PostingError> {
-    let current = PostingInput::of(
-        posting.content(),
-        posting.row.external_id.clone(),
-        posting.row.expires_at,
-    );
-    let mut value = serde_json::to_value(current).unwrap_or_default();
-    merge(&mut value, patch);
-    if patch.get("description").is_some() && patch.get("description_format").is_none() {
-        value["description_format"] = "markdown".into();
-    }
-    if let Some(object) = value.as_object_mut() {
-        // `null` takes a field back to its default.
-        object.retain(|_, field| !field.is_null());
-    }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer = crate::import::pointer_of(error.path());
-        PostingError::Invalid(vec![FieldError::new(
-            pointer,
-            "value_invalid",
-            error.inner().to_string(),
-        )])
-    })
-}
-
-/// RFC 7396.
-fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
-    let serde_json::Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = serde_json::Value::Object(serde_json::Map::new());
-    }
-    let Some(object) = target.as_object_mut() else {
-        return;
-    };
-    for (key, value) in patch {
-        if value.is_null() {
-            object.remove(key);
-        } else {
-            merge(
-                object.entry(key.clone()).or_insert(serde_json::Value::Null),
-                value,
-            );
-        }
-    }
 }
 
 /// Makes a draft public.
@@ -205,7 +179,7 @@ pub fn publish(
         &[PostingStatus::Draft, PostingStatus::Scheduled],
         "published",
     )?;
-    require_publishable(posting.content(), &posting.employer)?;
+    require_publishable(&posting)?;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         let detail = "this time has passed; give a later one, or null for 60 days";
         return Err(PostingError::Invalid(vec![FieldError::new(
@@ -242,6 +216,7 @@ pub fn resume(
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::Paused], "resumed")?;
+    require_publishable(&posting)?;
     posting.row.status = PostingStatus::Published;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         posting.row.expires_at = Some(now.plus(LIFETIME));
@@ -263,7 +238,7 @@ pub fn renew(
         PostingStatus::Expired,
     ];
     require_status(&posting, &renewable, "renewed")?;
-    require_publishable(posting.content(), &posting.employer)?;
+    require_publishable(&posting)?;
     posting.row.status = PostingStatus::Published;
     posting.row.expires_at = Some(now.plus(LIFETIME));
     posting.row.close_reason = None;
@@ -304,7 +279,7 @@ pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
     }
     diesel::delete(posting_versions::table.filter(posting_versions::posting_id.eq(id))).execute(tx)?;
     let row = &mut posting.row;
-    row.content = Json(crate::PostingContent::default());
+    row.content = Json(PostingContent::default());
     row.slug = format!("erased-{id}");
     row.external_id = None;
     row.source = None;
@@ -359,8 +334,12 @@ fn require_status(
     })
 }
 
-fn require_publishable(content: &crate::PostingContent, employer: &EmployerRef) -> Result<(), PostingError> {
-    let errors = publication_errors(content, employer.website.is_some());
+/// A posting that came by an import is public as its source wrote it, also without a way to apply.
+fn require_publishable(posting: &Posting) -> Result<(), PostingError> {
+    if posting.row.source.is_some() {
+        return Ok(());
+    }
+    let errors = publication_errors(posting.content(), posting.employer.website.is_some());
     if errors.is_empty() {
         Ok(())
     } else {
@@ -368,18 +347,11 @@ fn require_publishable(content: &crate::PostingContent, employer: &EmployerRef) 
     }
 }
 
-fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), PostingError> {
-    match expires_at {
-        Some(at) if at <= now || at > now.plus(MAX_LIFETIME) => {
-            let detail = "a time from now to one year ahead";
-            Err(PostingError::Invalid(vec![FieldError::new(
-                "/expires_at",
-                "time_out_of_range",
-                detail,
-            )]))
-        }
-        _ => Ok(()),
-    }
+fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Option<FieldError> {
+    let at = expires_at?;
+    let detail = "a time from now to one year ahead";
+    (at <= now || at > now.plus(MAX_LIFETIME))
+        .then(|| FieldError::new("/expires_at", "time_out_of_range", detail))
 }
 
 /// Writes a changed posting: next version, and a revision and a kept version when readers can see the change.

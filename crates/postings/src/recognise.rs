@@ -44,14 +44,14 @@ pub(crate) fn complete(content: &mut PostingContent) {
         content.environment = found.environment;
         inferred.push("environment");
     }
-    if missing(content, "pay") {
-        if let Some(range) = taxonomy::find_pay_in_text(&content.description_text) {
-            content.pay = Some(Pay {
-                base: Some(range.into()),
-                ..Pay::default()
-            });
-            inferred.push("pay");
-        }
+    if missing(content, "pay")
+        && let Some(range) = taxonomy::find_pay_in_text(&content.description_text)
+    {
+        content.pay = Some(Pay {
+            base: Some(range.into()),
+            ..Pay::default()
+        });
+        inferred.push("pay");
     }
     for field in inferred {
         content.provenance.insert(field.to_owned(), Provenance::Inferred);

@@ -10,6 +10,14 @@ use tantivy::tokenizer::{Language, Stemmer, TextAnalyzer, Token, TokenStream, To
 pub(crate) const NAME: &str = "backplane";
 const MAX_TOKEN_BYTES: usize = 60;
 
+/// The analyzer without the stemmer, for words that are still being typed.
+pub(crate) const WHOLE_WORDS: &str = "backplane_whole_words";
+
+/// A new analyzer of whole words.
+pub(crate) fn whole_words() -> TextAnalyzer {
+    TextAnalyzer::from(Words)
+}
+
 /// A new analyzer. It keeps state between texts, so each thread has its own.
 pub(crate) fn analyzer() -> TextAnalyzer {
     TextAnalyzer::builder(Words)
@@ -27,8 +35,13 @@ pub(crate) fn each_token(analyzer: &mut TextAnalyzer, text: &str, mut each: impl
 
 /// The tokens of a short text.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
+    tokens_by(analyzer(), text)
+}
+
+/// The tokens of a short text, cut by `analyzer`.
+pub(crate) fn tokens_by(mut analyzer: TextAnalyzer, text: &str) -> Vec<String> {
     let mut out = Vec::new();
-    each_token(&mut analyzer(), text, |token, _| out.push(token.to_owned()));
+    each_token(&mut analyzer, text, |token, _| out.push(token.to_owned()));
     out
 }
 
@@ -59,7 +72,7 @@ impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
         loop {
             let rest = &self.text[self.at..];
-            let Some(skipped) = rest.find(is_word_char) else {
+            let Some(skipped) = rest.find(char::is_alphanumeric) else {
                 return false;
             };
             let start = self.at + skipped;
@@ -86,8 +99,9 @@ impl TokenStream for WordStream<'_> {
     }
 }
 
+/// Letters and digits, and the marks that make an accent of their own after a letter ("e" + U+0301 is "é").
 fn is_word_char(c: char) -> bool {
-    c.is_alphanumeric()
+    c.is_alphanumeric() || matches!(c, '\u{300}'..='\u{36f}')
 }
 
 fn is_cjk(c: char) -> bool {
@@ -97,10 +111,10 @@ fn is_cjk(c: char) -> bool {
 /// Length in bytes of the word at the start of `text`, which starts with a word character.
 fn word_len(text: &str) -> usize {
     let mut chars = text.char_indices();
-    if let Some((_, first)) = chars.next() {
-        if is_cjk(first) {
-            return first.len_utf8();
-        }
+    if let Some((_, first)) = chars.next()
+        && is_cjk(first)
+    {
+        return first.len_utf8();
     }
     let end = text
         .find(|c: char| !is_word_char(c) || is_cjk(c))
@@ -132,27 +146,28 @@ fn fold_into(out: &mut String, word: &str) {
     }
 }
 
-/// The plain letters for the accented ones of Latin script that people leave out when they type.
+/// The plain letters for the accented ones of Latin script that people leave out when they type; U+1EA0 to U+1EF9 are
+/// Vietnamese letters with two marks.
 fn unaccented(c: char) -> Option<&'static str> {
     Some(match c {
-        'à'..='å' | 'ā' | 'ă' | 'ą' => "a",
+        'à'..='å' | 'ā' | 'ă' | 'ą' | '\u{1ea0}'..='\u{1eb7}' => "a",
         'æ' => "ae",
         'ç' | 'ć' | 'č' | 'ĉ' | 'ċ' => "c",
         'ď' | 'đ' | 'ð' => "d",
-        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => "e",
+        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' | '\u{1eb8}'..='\u{1ec7}' => "e",
         'ĝ' | 'ğ' | 'ġ' | 'ģ' => "g",
-        'ì'..='ï' | 'ĩ' | 'ī' | 'į' | 'ı' => "i",
+        'ì'..='ï' | 'ĩ' | 'ī' | 'į' | 'ı' | '\u{1ec8}'..='\u{1ecb}' => "i",
         'ķ' => "k",
         'ĺ' | 'ļ' | 'ľ' | 'ł' => "l",
         'ñ' | 'ń' | 'ņ' | 'ň' => "n",
-        'ò'..='ö' | 'ø' | 'ō' | 'ő' => "o",
+        'ò'..='ö' | 'ø' | 'ō' | 'ő' | 'ơ' | '\u{1ecc}'..='\u{1ee3}' => "o",
         'œ' => "oe",
         'ŕ' | 'ř' => "r",
         'ś' | 'ş' | 'š' | 'ș' => "s",
         'ß' => "ss",
         'ţ' | 'ť' | 'ț' => "t",
-        'ù'..='ü' | 'ũ' | 'ū' | 'ů' | 'ű' | 'ų' => "u",
-        'ý' | 'ÿ' => "y",
+        'ù'..='ü' | 'ũ' | 'ū' | 'ů' | 'ű' | 'ų' | 'ư' | '\u{1ee4}'..='\u{1ef1}' => "u",
+        'ý' | 'ÿ' | '\u{1ef2}'..='\u{1ef9}' => "y",
         'ź' | 'ż' | 'ž' => "z",
         '\u{300}'..='\u{36f}' => "",
         _ => return None,
@@ -179,5 +194,9 @@ mod tests {
         );
         assert_eq!(tokens("a+b 1+1=2"), ["a", "b", "1", "1", "2"]);
         assert_eq!(tokens("  …—  "), Vec::<String>::new());
+        assert_eq!(
+            tokens("Re\u{301}sume\u{301} Hồ Chí Minh Đà Nẵng"),
+            tokens("resume Ho Chi Minh Da Nang")
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! The counts of a facet ignore that facet's own filter, so that a reader sees what choosing another value would give.
 //! A candidate that fails exactly one filter therefore still counts for that filter's facet.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use tantivy::collector::{Collector, SegmentCollector};
@@ -11,6 +12,9 @@ use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader, TantivyEr
 use crate::columns::{Columns, SegmentColumns, ValueId};
 use crate::facet::Facet;
 use crate::query::{Near, Sort};
+
+/// The bits of a score in which the order of adding up shows.
+const NOISE: u32 = 0x3f;
 
 /// The place of a hit in an order, larger first; ties are broken by the second number.
 pub(crate) type Key = (u64, u64);
@@ -123,7 +127,7 @@ impl Collector for Wanted {
             }
             all.top.extend(fruit.top);
         }
-        all.top.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        all.top.sort_unstable_by_key(|hit| Reverse(hit.0));
         all.top.truncate(self.limit + 1);
         Ok(all)
     }
@@ -189,7 +193,7 @@ impl OfSegment {
     fn offer(&mut self, doc: DocId, score: Score) {
         let at = doc as usize;
         let place = match self.sort {
-            Sort::Relevance => u64::from(self.relevance(at, score).to_bits()),
+            Sort::Relevance => u64::from(self.relevance(at, score).to_bits() & !NOISE),
             Sort::Newest => ordered(self.columns.published_at[at]),
             Sort::Pay => ordered(self.columns.yearly_usd[at]),
         };

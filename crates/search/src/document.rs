@@ -160,9 +160,9 @@ fn facets(posting: &Posting) -> Vec<(Facet, String)> {
         );
         push(Facet::Country, country.as_deref().unwrap_or_default());
     }
-    reach(content)
-        .iter()
-        .for_each(|place| push(Facet::RemoteFrom, place));
+    for place in reach(content) {
+        push(Facet::RemoteFrom, &place);
+    }
     content
         .environment
         .iter()

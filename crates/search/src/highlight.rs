@@ -28,46 +28,44 @@ impl Highlighter {
 
     /// `text` as HTML with the query's words in `<mark>`; `None` when there are none in it.
     pub(crate) fn whole(&mut self, text: &str) -> Option<String> {
-        let marks = self.marks(text, text.len());
-        (!marks.is_empty()).then(|| marked(text, 0, text.len(), &marks))
+        let marks = self.marks(text);
+        (!marks.is_empty()).then(|| marked(text, &marks))
     }
 
     /// The part of `text` around the first of the query's words, as HTML with marks.
     pub(crate) fn snippet(&mut self, text: &str) -> Option<String> {
-        let first = *self.first(text)?;
+        let first = self.first(text)?;
         let start = word_start(text, first.saturating_sub(SNIPPET_BYTES / 3));
         let end = word_end(text, (start + SNIPPET_BYTES).min(text.len()));
-        let marks: Vec<_> = self.marks(&text[start..end], end - start);
+        let part = &text[start..end];
+        let marks = self.marks(part);
         let mut out = String::new();
         if start > 0 {
             out.push('…');
         }
-        out.push_str(&marked(&text[start..end], 0, end - start, &marks));
+        out.push_str(&marked(part, &marks));
         if end < text.len() {
             out.push('…');
         }
         Some(out)
     }
 
-    fn first(&mut self, text: &str) -> Option<Box<usize>> {
+    fn first(&mut self, text: &str) -> Option<usize> {
         let words = &self.words;
         let mut stream = self.analyzer.token_stream(text);
         while let Some(token) = stream.next() {
             if words.contains(&token.text) {
-                return Some(Box::new(token.offset_from));
+                return Some(token.offset_from);
             }
         }
         None
     }
 
-    fn marks(&mut self, text: &str, until: usize) -> Vec<(usize, usize)> {
+    fn marks(&mut self, text: &str) -> Vec<(usize, usize)> {
         let words = &self.words;
         let mut stream = self.analyzer.token_stream(text);
         let mut marks = Vec::new();
         while let Some(token) = stream.next() {
-            if token.offset_from >= until {
-                break;
-            }
             if words.contains(&token.text) {
                 marks.push((token.offset_from, token.offset_to));
             }
@@ -76,9 +74,9 @@ impl Highlighter {
     }
 }
 
-fn marked(text: &str, start: usize, end: usize, marks: &[(usize, usize)]) -> String {
-    let mut out = String::with_capacity(end - start + 16 * marks.len());
-    let mut at = start;
+fn marked(text: &str, marks: &[(usize, usize)]) -> String {
+    let mut out = String::with_capacity(text.len() + 16 * marks.len());
+    let mut at = 0;
     for (from, to) in marks {
         push_escaped(&mut out, &text[at..*from]);
         out.push_str("<mark>");
@@ -86,7 +84,7 @@ fn marked(text: &str, start: usize, end: usize, marks: &[(usize, usize)]) -> Str
         out.push_str("</mark>");
         at = *to;
     }
-    push_escaped(&mut out, &text[at..end]);
+    push_escaped(&mut out, &text[at..]);
     out
 }
 
@@ -103,34 +101,26 @@ fn push_escaped(out: &mut String, text: &str) {
     }
 }
 
-/// The start of a word at or before `at`.
+/// Farthest that an end of a snippet is moved to a space, in bytes; text without spaces is cut between characters.
+const WORD_BYTES: usize = 40;
+
+/// The start of a word at or shortly before `at`.
 fn word_start(text: &str, at: usize) -> usize {
-    let mut at = at;
-    while !text.is_char_boundary(at) {
-        at -= 1;
+    let at = text.floor_char_boundary(at);
+    let from = text.floor_char_boundary(at.saturating_sub(WORD_BYTES));
+    if from == 0 && at <= WORD_BYTES {
+        return 0;
     }
-    text[..at]
-        .rfind(char::is_whitespace)
-        .map_or(0, |space| space + 1)
-        .max(at.saturating_sub(40))
-        .min(boundary(text, at))
+    let space = text[from..at].char_indices().rfind(|(_, c)| c.is_whitespace());
+    space.map_or(at, |(n, c)| from + n + c.len_utf8())
 }
 
-fn boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// The end of a word at or after `at`.
+/// The end of a word at or shortly after `at`.
 fn word_end(text: &str, at: usize) -> usize {
-    let at = boundary(text, at);
-    text[at..]
-        .find(char::is_whitespace)
-        .map_or(text.len(), |len| at + len.min(40))
-        .min(text.len())
+    let at = text.floor_char_boundary(at);
+    let until = text.floor_char_boundary((at + WORD_BYTES).min(text.len()));
+    let space = text[at..until].find(char::is_whitespace);
+    space.map_or(if until == text.len() { until } else { at }, |len| at + len)
 }
 
 #[cfg(test)]
@@ -162,7 +152,8 @@ mod tests {
         assert!(snippet.starts_with('…') && snippet.ends_with('…'), "{snippet}");
         assert!(snippet.contains("the <mark>timing</mark> closure"), "{snippet}");
         assert!(snippet.len() < 400, "{snippet}");
-        let cjk = "设计".repeat(400);
-        assert!(highlighter("计").snippet(&cjk).is_some());
+        let cjk = format!("ab{}片{}", "设计".repeat(400), "设计é".repeat(400));
+        let snippet = highlighter("片").snippet(&cjk).unwrap();
+        assert!(snippet.contains("计<mark>片</mark>设"), "{snippet}");
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use postings::changes::{Change, changed_since};
 use store::revision::{self, Counter};
 use store::{Db, StoreError};
-use tantivy::directory::MmapDirectory;
+use tantivy::directory::{Directory as _, INDEX_WRITER_LOCK, MmapDirectory};
 use tantivy::indexer::LogMergePolicy;
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term};
 
@@ -29,6 +29,16 @@ const PAGE: i64 = 500;
 const PASS: i64 = 20_000;
 /// Names the version of the schema; the directory is rebuilt when it differs.
 const VERSION_FILE: &str = "backplane-index-version";
+
+/// Whether a file in the index's directory belongs to the index: its version, its table of contents, its segments. The
+/// files that processes lock stay.
+fn is_of_index(name: &str) -> bool {
+    let is_segment = || {
+        name.split_once('.')
+            .is_some_and(|(id, _)| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    matches!(name, VERSION_FILE | "meta.json" | ".managed.json") || is_segment()
+}
 
 /// Why the index could not be opened or brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +100,7 @@ impl Index {
     /// # Errors
     /// [`IndexError::Busy`] when another process has it open.
     pub fn open(dir: &Path) -> Result<Self, IndexError> {
+        fs::create_dir_all(dir)?;
         if fs::read_to_string(dir.join(VERSION_FILE)).is_ok_and(|version| version == schema::VERSION) {
             match Self::open_existing(dir) {
                 Err(IndexError::Tantivy(error)) => {
@@ -99,18 +110,29 @@ impl Index {
             }
         }
         Self::clear(dir)?;
-        fs::create_dir_all(dir)?;
-        let index = Self::open_existing(dir)?;
         fs::write(dir.join(VERSION_FILE), schema::VERSION)?;
-        Ok(index)
+        Self::open_existing(dir)
     }
 
-    /// Removes the index in `dir`; the next [`Index::open`] starts from nothing.
+    /// Removes the index in `dir`, and nothing else that may lie there; the next [`Index::open`] starts from nothing.
+    ///
+    /// # Errors
+    /// [`IndexError::Busy`] when a process has it open.
     pub fn clear(dir: &Path) -> Result<(), IndexError> {
-        match fs::remove_dir_all(dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        if !dir.try_exists()? {
+            return Ok(());
         }
+        let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+        let _lock = directory
+            .acquire_lock(&INDEX_WRITER_LOCK)
+            .map_err(|_| IndexError::Busy(dir.to_owned()))?;
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_of_index) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     fn open_existing(dir: &Path) -> Result<Self, IndexError> {
@@ -118,12 +140,20 @@ impl Index {
         let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
         let index = tantivy::Index::open_or_create(directory, schema)?;
         index.tokenizers().register(analyzer::NAME, analyzer::analyzer());
+        index
+            .tokenizers()
+            .register(analyzer::WHOLE_WORDS, analyzer::whole_words());
         let writer = index
             .writer_with_num_threads(WRITER_THREADS, WRITER_BYTES)
             .map_err(|error| match error {
                 TantivyError::LockFailure(..) => IndexError::Busy(dir.to_owned()),
                 other => other.into(),
             })?;
+        let damaged = index.validate_checksum()?;
+        if let Some(path) = damaged.iter().next() {
+            let detail = format!("{} does not have its checksum", path.display());
+            return Err(TantivyError::InternalError(detail).into());
+        }
         let mut merging = LogMergePolicy::default();
         merging.set_min_num_segments(6);
         writer.set_merge_policy(Box::new(merging));
@@ -172,42 +202,34 @@ impl Index {
     /// fails the index is as it was.
     pub fn pass(&self, db: &Db) -> Result<PassReport, IndexError> {
         let mut writer = self.writer();
+        self.take_in(&mut writer, db).inspect_err(|_| {
+            if let Err(error) = writer.rollback() {
+                tracing::warn!(%error, "a failed pass of the search index could not be taken back");
+            }
+        })
+    }
+
+    fn take_in(&self, writer: &mut IndexWriter, db: &Db) -> Result<PassReport, IndexError> {
         let before = self.cursor();
         let mut cursor = before;
         let mut applied = 0;
         let mut is_caught_up = false;
         while applied < PASS as usize && !is_caught_up {
-            let from = cursor;
-            let changes = db.read_blocking(|conn| changed_since(conn, from, PAGE));
-            let changes = match changes {
-                Ok(changes) => changes,
-                Err(error) => {
-                    writer.rollback()?;
-                    return Err(error.into());
-                }
-            };
+            let changes = db.read_blocking(|conn| changed_since(conn, cursor, PAGE))?;
             is_caught_up = (changes.len() as i64) < PAGE;
             applied += changes.len();
             for (revision, change) in changes {
-                self.apply(&writer, &change)?;
+                self.apply(writer, &change)?;
                 cursor = revision;
             }
         }
         if cursor > before {
-            let mut commit = writer.prepare_commit()?;
-            commit.set_payload(&cursor.to_string());
-            commit.commit()?;
-            drop(writer);
-            self.refresh(cursor)?;
+            self.commit(writer, cursor)?;
         } else if self.is_ahead(db)? {
             // The database was restored to an earlier state: nothing in the index can be trusted.
             tracing::warn!("the search index is ahead of the database and will be rebuilt");
             writer.delete_all_documents()?;
-            let mut commit = writer.prepare_commit()?;
-            commit.set_payload("0");
-            commit.commit()?;
-            drop(writer);
-            self.refresh(0)?;
+            self.commit(writer, 0)?;
             is_caught_up = false;
         }
         Ok(PassReport {
@@ -215,6 +237,13 @@ impl Index {
             cursor: self.cursor(),
             is_caught_up,
         })
+    }
+
+    fn commit(&self, writer: &mut IndexWriter, cursor: i64) -> Result<(), TantivyError> {
+        let mut commit = writer.prepare_commit()?;
+        commit.set_payload(&cursor.to_string());
+        commit.commit()?;
+        self.refresh(cursor)
     }
 
     fn is_ahead(&self, db: &Db) -> Result<bool, StoreError> {

@@ -10,6 +10,7 @@
 mod analyzer;
 mod collect;
 mod columns;
+mod compiled;
 mod document;
 mod facet;
 mod highlight;
@@ -21,6 +22,8 @@ mod schema;
 mod searching;
 mod suggest;
 mod text;
+mod titles;
+mod values;
 
 pub use document::SearchDocument;
 pub use facet::Facet;

@@ -8,17 +8,14 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use store::{Id, Timestamp};
-use tantivy::tokenizer::TextAnalyzer;
 
 use crate::analyzer::{self, each_token};
-use crate::collect::within;
+use crate::compiled::{Compiled, Rest, Scratch, TokenId};
 use crate::document::SearchDocument;
 use crate::facet::Facet;
-use crate::query::{Near, Query};
-use crate::searching::reaches;
+use crate::query::Query;
 use crate::text::Leaf;
 
-type TokenId = u32;
 type Slot = u32;
 
 /// Stored queries, ready to be asked by a posting.
@@ -54,36 +51,6 @@ struct Entry {
     compiled: Compiled,
     anchors: Vec<TokenId>,
     ids: Vec<Id>,
-}
-
-/// A query as numbers. Most queries are `all`, `any` and `pay_min_usd` alone.
-struct Compiled {
-    all: Box<[TokenId]>,
-    any: Box<[Box<[TokenId]>]>,
-    /// 0 when pay does not matter.
-    pay_min_usd: i64,
-    rest: Option<Box<Rest>>,
-}
-
-/// What cannot be decided by the presence of tokens.
-#[derive(Default)]
-struct Rest {
-    /// Groups with a phrase among their leaves.
-    groups: Vec<Vec<Vec<TokenId>>>,
-    excluded: Vec<Vec<TokenId>>,
-    remote_from: Vec<String>,
-    near: Option<Near>,
-    posted_within_hours: Option<u32>,
-}
-
-/// What one posting has, noted by token.
-struct Scratch {
-    analyzer: TextAnalyzer,
-    epoch: u32,
-    seen: Vec<u32>,
-    present: Vec<TokenId>,
-    /// (token, text, position), sorted.
-    places: Vec<(TokenId, u32, u32)>,
 }
 
 impl Default for Matcher {
@@ -135,7 +102,7 @@ impl Matcher {
         let mut words: Vec<String> = Vec::new();
         for text in document.texts() {
             each_token(&mut self.scratch.analyzer, text, |word, _| {
-                words.push(word.to_owned())
+                words.push(word.to_owned());
             });
         }
         words.sort_unstable();
@@ -259,14 +226,15 @@ impl Matcher {
                 [leaf] => all.extend_from_slice(leaf),
                 _ => any.push(leaves.iter().filter_map(|leaf| self.rarest(leaf)).collect()),
             }
-            if leaves.iter().any(|leaf| leaf.len() > 1) {
+            // A phrase needs the places of its words; a leaf without words, from a text that no longer parses, is never found.
+            if leaves.iter().any(|leaf| leaf.len() != 1) {
                 rest.groups.push(leaves);
             }
         }
         rest.excluded = text.excluded.iter().map(|leaf| self.intern_leaf(leaf)).collect();
         for (facet, values) in &query.filters {
             if *facet == Facet::RemoteFrom {
-                rest.remote_from.clone_from(values);
+                rest.remote_from = Some(values.clone());
                 continue;
             }
             let tokens: Vec<TokenId> = values
@@ -381,79 +349,4 @@ impl Matcher {
 /// A facet's value as a token; no word contains the separator.
 fn facet_token(facet: Facet, value: &str) -> String {
     format!("\u{1}{}\u{1}{value}", facet.as_str())
-}
-
-impl Scratch {
-    #[inline]
-    fn has(&self, token: TokenId) -> bool {
-        self.seen[token as usize] == self.epoch
-    }
-
-    /// Whether the tokens stand next to each other, in order, in one of the texts.
-    fn has_leaf(&self, leaf: &[TokenId]) -> bool {
-        match leaf {
-            [] => false,
-            [token] => self.has(*token),
-            [first, others @ ..] => {
-                let start = self.places.partition_point(|place| place.0 < *first);
-                let occurrences = self.places[start..].iter().take_while(|place| place.0 == *first);
-                occurrences.into_iter().any(|(_, text, position)| {
-                    let follows = |(n, token): (usize, &TokenId)| {
-                        self.places
-                            .binary_search(&(*token, *text, position + 1 + n as u32))
-                            .is_ok()
-                    };
-                    others.iter().enumerate().all(follows)
-                })
-            }
-        }
-    }
-}
-
-impl Rest {
-    fn is_empty(&self) -> bool {
-        self.groups.is_empty()
-            && self.excluded.is_empty()
-            && self.remote_from.is_empty()
-            && self.near.is_none()
-            && self.posted_within_hours.is_none()
-    }
-
-    fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
-        let reach = || {
-            document
-                .facets
-                .iter()
-                .filter(|(facet, _)| *facet == Facet::RemoteFrom)
-        };
-        self.groups
-            .iter()
-            .all(|group| group.iter().any(|leaf| scratch.has_leaf(leaf)))
-            && !self.excluded.iter().any(|leaf| scratch.has_leaf(leaf))
-            && (self.remote_from.is_empty()
-                || reach().any(|(_, open_to)| self.remote_from.iter().any(|place| reaches(open_to, place))))
-            && self
-                .near
-                .as_ref()
-                .is_none_or(|near| document.points.iter().any(|point| within(near, *point)))
-            && self.posted_within_hours.is_none_or(|hours| {
-                let since = now.minus(jiff::SignedDuration::from_hours(i64::from(hours)));
-                document.published_at >= since.micros()
-            })
-    }
-}
-
-impl Compiled {
-    fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
-        self.all.iter().all(|token| scratch.has(*token))
-            && (self.pay_min_usd == 0 || document.yearly_usd >= self.pay_min_usd)
-            && self
-                .any
-                .iter()
-                .all(|tokens| tokens.iter().any(|token| scratch.has(*token)))
-            && self
-                .rest
-                .as_ref()
-                .is_none_or(|rest| rest.matches(document, scratch, now))
-    }
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use taxonomy::{Discipline, EmploymentType, Environment, Gazetteer, Seniority, Taxonomy, Workplace};
+use taxonomy::Gazetteer;
 
 use crate::facet::Facet;
 use crate::query::{Near, Query, Sort};
 use crate::text::TextQuery;
+use crate::values::{canonical_value, nearest};
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
@@ -366,61 +367,6 @@ impl Parser {
     }
 }
 
-/// The value as the index knows it, or what was probably meant.
-fn canonical_value(facet: Facet, word: &str) -> Result<String, Option<String>> {
-    fn one_of<T: Copy + std::str::FromStr>(
-        all: &[T],
-        name: fn(T) -> &'static str,
-        word: &str,
-    ) -> Result<String, Option<String>> {
-        let lower = word.to_lowercase().replace([' ', '-'], "_");
-        match lower.parse::<T>() {
-            Ok(value) => Ok(name(value).to_owned()),
-            Err(_) => Err(nearest(&lower, all.iter().map(|value| name(*value)))),
-        }
-    }
-    let taxonomy = Taxonomy::bundled();
-    match facet {
-        Facet::Discipline if word == "none" => Ok(word.to_owned()),
-        Facet::Discipline => one_of(Discipline::ALL, Discipline::as_str, word),
-        Facet::Seniority => one_of(Seniority::ALL, Seniority::as_str, word),
-        Facet::EmploymentType => one_of(EmploymentType::ALL, EmploymentType::as_str, word),
-        Facet::Workplace => one_of(Workplace::ALL, Workplace::as_str, word),
-        Facet::Environment => one_of(Environment::ALL, Environment::as_str, word),
-        Facet::Specialty => taxonomy
-            .specialty_id(word)
-            .map(str::to_owned)
-            .ok_or_else(|| taxonomy.nearest_specialty(word).map(str::to_owned)),
-        Facet::Skill => taxonomy
-            .skill_id(word)
-            .map(str::to_owned)
-            .ok_or_else(|| taxonomy.nearest_skill(word).map(str::to_owned)),
-        Facet::Country => country(word),
-        Facet::RemoteFrom if taxonomy::is_region(&word.to_uppercase()) => Ok(word.to_uppercase()),
-        Facet::RemoteFrom => country(word),
-        // Names that only the postings know: any is accepted, an unknown one finds nothing.
-        Facet::Employer | Facet::Region | Facet::City | Facet::Accelerator => Ok(word.to_lowercase()),
-    }
-}
-
-fn country(word: &str) -> Result<String, Option<String>> {
-    let code = word.to_uppercase();
-    if Gazetteer::bundled().is_country(&code) {
-        return Ok(code);
-    }
-    let place = Gazetteer::bundled()
-        .find(word)
-        .filter(|place| place.city.is_none() && place.region.is_none());
-    Err(place.and_then(|place| place.country))
-}
-
-/// The candidate that `word` was probably meant to be.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let scored = candidates.map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate));
-    let (distance, candidate) = scored.min()?;
-    (distance <= 1 + candidate.len() / 4).then(|| candidate.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -482,6 +428,6 @@ mod tests {
         assert_eq!(code("within_km=10"), "parameter_missing");
         assert_eq!(code("near=Qqqqville"), "place_unknown");
         let near = parse_pairs(&pairs("near=Austin,TX")).unwrap().query.near.unwrap();
-        assert!((near.latitude - 30.27).abs() < 0.1 && near.within_km == 50.0);
+        assert!((near.latitude - 30.27).abs() < 0.1 && (near.within_km - 50.0).abs() < 1e-9);
     }
 }

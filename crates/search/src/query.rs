@@ -8,7 +8,7 @@ use store::Timestamp;
 use crate::facet::Facet;
 use crate::text::TextQuery;
 
-/// What is searched for. Two queries that mean the same are equal and serialise to the same bytes; alerts keep this.
+/// What is searched for. Filters that mean the same are equal and serialise to the same bytes; alerts keep this.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Query {
     /// The text as it was typed.

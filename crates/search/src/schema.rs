@@ -2,7 +2,7 @@
 
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    BytesOptions, FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
+    BytesOptions, FAST, Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
 
 use crate::analyzer;
@@ -18,6 +18,9 @@ pub(crate) struct Fields {
     pub(crate) id: Field,
     /// title, employer, facts, description: as [`SearchDocument::texts`].
     pub(crate) texts: [Field; 4],
+    /// The title in whole words, for suggestions.
+    pub(crate) title_words: Field,
+    pub(crate) title: Field,
     pub(crate) facets: [Field; Facet::ALL.len()],
     pub(crate) tie: Field,
     pub(crate) published_at: Field,
@@ -34,6 +37,7 @@ pub(crate) const BOOSTS: [f32; 4] = [4.0, 2.0, 1.5, 1.0];
 
 /// Fast columns by name.
 pub(crate) mod column {
+    pub(crate) const TITLE: &str = "title_column";
     pub(crate) const TIE: &str = "tie";
     pub(crate) const PUBLISHED_AT: &str = "published_at";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
@@ -48,14 +52,23 @@ pub(crate) fn build() -> (Schema, Fields) {
         .set_tokenizer(analyzer::NAME)
         .set_index_option(IndexRecordOption::WithFreqsAndPositions);
     let text = TextOptions::default().set_indexing_options(words);
+    let whole_words = TextFieldIndexing::default()
+        .set_tokenizer(analyzer::WHOLE_WORDS)
+        .set_fieldnorms(false)
+        .set_index_option(IndexRecordOption::WithFreqsAndPositions);
     let facet = TextOptions::default().set_fast("raw");
     let fields = Fields {
         id: schema.add_bytes_field("id", BytesOptions::default().set_indexed().set_stored()),
         texts: ["title", "employer", "facts", "description"]
             .map(|name| schema.add_text_field(name, text.clone())),
+        title_words: schema.add_text_field(
+            "title_words",
+            TextOptions::default().set_indexing_options(whole_words),
+        ),
+        title: schema.add_text_field(column::TITLE, facet.clone()),
         facets: Facet::ALL.map(|of| schema.add_text_field(&format!("facet_{}", of.as_str()), facet.clone())),
         tie: schema.add_u64_field(column::TIE, FAST),
-        published_at: schema.add_i64_field(column::PUBLISHED_AT, FAST | INDEXED),
+        published_at: schema.add_i64_field(column::PUBLISHED_AT, FAST),
         expires_at: schema.add_i64_field(column::EXPIRES_AT, FAST),
         yearly_usd: schema.add_i64_field(column::YEARLY_USD, FAST),
         latitude: schema.add_f64_field(column::LATITUDE, FAST),
@@ -79,6 +92,8 @@ pub(crate) fn to_tantivy(fields: &Fields, document: &SearchDocument) -> TantivyD
     for (field, text) in fields.texts.iter().zip(document.texts()) {
         out.add_text(*field, text);
     }
+    out.add_text(fields.title_words, &document.title);
+    out.add_text(fields.title, &document.title);
     for (facet, value) in &document.facets {
         out.add_text(fields.facets[facet.index()], value);
     }

@@ -1,6 +1,6 @@
 //! Suggestions while typing, and postings like another one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::parse::SearchRequest;
 use crate::query::{Query, Sort};
 use crate::searching::{FacetCount, Hit, SearchError};
 use crate::text::TextQuery;
+use crate::titles::Titles;
 
 /// What a few typed letters may become.
 #[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
@@ -70,46 +71,41 @@ impl Index {
         };
         let slug = prefix.replace(' ', "-");
         Ok(Suggestions {
-            titles: self.titles(&view, &prefix, limit, now)?,
+            titles: self.suggested_titles(&view, &prefix, limit, now)?,
             skills: starting(0, &skill),
             employers: starting(1, &|name| name.starts_with(&slug)),
             places: starting(2, &|name| begins(name)),
         })
     }
 
-    fn titles(
+    fn suggested_titles(
         &self,
         view: &View,
         prefix: &str,
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<FacetCount>, SearchError> {
-        let words = analyzer::tokens(prefix);
+        let words = analyzer::tokens_by(analyzer::whole_words(), prefix);
         let terms: Vec<Term> = words
             .iter()
-            .map(|word| Term::from_field_text(self.fields.texts[0], word))
+            .map(|word| Term::from_field_text(self.fields.title_words, word))
             .collect();
         if terms.is_empty() {
             return Ok(Vec::new());
         }
-        let found = collect(view, &PhrasePrefixQuery::new(terms), &[], 100, now)?;
-        let mut titles: Vec<FacetCount> = Vec::new();
-        for hit in self.hits(view, &found)? {
-            let Ok(summary) = serde_json::from_str::<postings::PostingSummary>(&hit.summary) else {
-                continue;
-            };
-            match titles
-                .iter_mut()
-                .find(|known| known.value.eq_ignore_ascii_case(&summary.title))
-            {
-                Some(known) => known.count += 1,
-                None => titles.push(FacetCount {
-                    value: summary.title.into(),
-                    count: 1,
-                }),
-            }
+        let wanted = Titles {
+            columns: Arc::clone(&view.columns),
+            now: now.micros(),
+        };
+        let mut titles: HashMap<String, FacetCount> = HashMap::new();
+        for (title, count) in view.searcher.search(&PhrasePrefixQuery::new(terms), &wanted)? {
+            let known = titles.entry(title.to_lowercase()).or_insert(FacetCount {
+                value: title.into(),
+                count: 0,
+            });
+            known.count += count;
         }
-        Ok(best(titles, limit))
+        Ok(best(titles.into_values().collect(), limit))
     }
 
     /// Up to `limit` postings like `document`, best first: alike in title, specialties and skills.
@@ -173,7 +169,8 @@ impl Index {
     }
 }
 
-fn collect(
+/// The best of `query` without any filter.
+pub(crate) fn collect(
     view: &View,
     query: &dyn TantivyQuery,
     facets: &[Facet],

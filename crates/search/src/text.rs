@@ -46,13 +46,15 @@ impl TextQuery {
         }
         let mut query = Self::default();
         let mut joins_previous = false;
+        let mut may_join = false;
         for part in parts(text)? {
             match part {
                 Part::Or(offset) => {
-                    if query.required.is_empty() || joins_previous {
+                    if !may_join {
                         return Err(error("or_misplaced", offset, "OR stands between two words"));
                     }
                     joins_previous = true;
+                    may_join = false;
                 }
                 Part::Text {
                     offset,
@@ -76,6 +78,7 @@ impl TextQuery {
                         _ => query.required.push(vec![leaf]),
                     }
                     joins_previous = false;
+                    may_join = !excluded;
                 }
             }
         }
@@ -196,6 +199,8 @@ mod tests {
         assert_eq!(at("OR a"), ("or_misplaced", 0));
         assert_eq!(at("a OR"), ("or_misplaced", 4));
         assert_eq!(at("a OR -b"), ("or_misplaced", 5));
+        assert_eq!(at("a -b OR c"), ("or_misplaced", 5));
+        assert_eq!(at("a OR OR c"), ("or_misplaced", 5));
         assert_eq!(at(&"a".repeat(1001)).0, "query_too_long");
     }
 

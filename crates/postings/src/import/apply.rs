@@ -7,21 +7,38 @@ use store::revision::{self, Counter};
 use store::schema::{employers, posting_versions, postings};
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, on_each};
 
-use crate::lifecycle::slug_of;
+use crate::lifecycle::{LIFETIME, slug_of};
 use crate::posting::{CloseReason, PostingRow, PostingStatus};
 
-use super::row::{Identity, Imported, RowEmployer};
+use super::row::{Identity, Imported, RowEmployer, RowError};
+use super::run::{EmployerChoice, ImportOptions};
 
 /// What the database knows about a row's posting.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) id: Id,
     pub(crate) hash: Vec<u8>,
+    pub(crate) employer_slug: String,
+    status: PostingStatus,
+    expires_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// Whether a posting that its source still shows would soon end, or has ended, merely because time went by.
+    pub(crate) fn wants_renewal(&self, now: Timestamp) -> bool {
+        let soon = now.plus(LIFETIME / 2);
+        match self.status {
+            PostingStatus::Expired => true,
+            PostingStatus::Published | PostingStatus::Paused => self.expires_at.is_some_and(|at| at < soon),
+            _ => false,
+        }
+    }
 }
 
 /// A row that differs from what the database knows.
 #[derive(Debug)]
 pub(crate) struct Changed {
+    pub(crate) line: u64,
     pub(crate) identity: Identity,
     pub(crate) employer: RowEmployer,
     pub(crate) hash: Vec<u8>,
@@ -29,11 +46,12 @@ pub(crate) struct Changed {
 }
 
 /// What a batch did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Applied {
     pub(crate) created: u64,
     pub(crate) updated: u64,
     pub(crate) closed: u64,
+    pub(crate) rejected: Vec<(u64, RowError)>,
 }
 
 /// What the database knows about `identities`.
@@ -50,88 +68,180 @@ pub(crate) fn known(
     }
     let mut known = HashMap::new();
     for (source, ids) in by_source {
-        let rows: Vec<(Id, Vec<u8>, Option<String>)> = postings::table
+        type Row = (
+            Id,
+            Vec<u8>,
+            String,
+            PostingStatus,
+            Option<Timestamp>,
+            Option<String>,
+        );
+        let rows: Vec<Row> = postings::table
+            .inner_join(employers::table)
             .filter(postings::source.eq(source).and(postings::source_id.eq_any(ids)))
             .order(postings::id)
-            .select((postings::id, postings::content_hash, postings::source_id))
+            .select((
+                postings::id,
+                postings::content_hash,
+                employers::slug,
+                postings::status,
+                postings::expires_at,
+                postings::source_id,
+            ))
             .load(conn)?;
-        for (id, hash, source_id) in rows {
+        for (id, hash, employer_slug, status, expires_at, source_id) in rows {
             let identity = Identity {
                 source: source.to_owned(),
                 source_id: source_id.unwrap_or_default(),
             };
-            known.insert(identity, Known { id, hash });
+            let posting = Known {
+                id,
+                hash,
+                employer_slug,
+                status,
+                expires_at,
+            };
+            known.insert(identity, posting);
         }
     }
     Ok(known)
+}
+
+/// Refuses a row of one employer's import whose posting is another employer's.
+pub(crate) fn check_owner(
+    known: Option<&Known>,
+    employer: &RowEmployer,
+    options: &ImportOptions,
+) -> Result<(), RowError> {
+    let is_bound = matches!(options.employer, EmployerChoice::Slug(_));
+    if is_bound && known.is_some_and(|known| known.employer_slug != employer.slug) {
+        let detail = "another employer has a posting with this source and source_id";
+        return Err(RowError::new("identity_taken", detail));
+    }
+    Ok(())
 }
 
 /// Writes a batch in the caller's transaction: inserts what is new, updates what is known, makes missing employers.
 pub(crate) fn apply(
     tx: &mut DbConn,
     batch: Vec<Changed>,
+    options: &ImportOptions,
     random: &Random,
     now: Timestamp,
 ) -> Result<Applied, StoreError> {
+    let employer_ids = ensure_employers(tx, &batch, random, now)?;
+    // Taken before looking: whoever imports the same rows at the same time waits here, and then finds them known.
+    let mut revision = revision::take(tx, Counter::Postings, batch.len() as i64)?;
     let identities: Vec<&Identity> = batch.iter().map(|row| &row.identity).collect();
     let known = known(tx, &identities)?;
-    let employer_ids = ensure_employers(tx, &batch, random, now)?;
-    let mut revision = revision::take(tx, Counter::Postings, batch.len() as i64)?;
+    let mut external_ids = ExternalIds::load(tx, &batch, &employer_ids)?;
     let mut applied = Applied::default();
     let mut new_rows = Vec::new();
-    let mut versions = Vec::new();
+    let mut updated_rows = Vec::new();
     for changed in batch {
-        let row = match known.get(&changed.identity) {
-            Some(known) => {
-                let Some(row) = update(tx, known.id, changed, revision, now)? else {
-                    continue;
-                };
-                match row.status {
-                    PostingStatus::Closed => applied.closed += 1,
-                    _ => applied.updated += 1,
-                }
-                row
-            }
-            None => {
-                let employer_id = employer_ids[&changed.employer.slug];
-                let row = new_row(changed, employer_id, revision, random, now);
-                applied.created += 1;
-                new_rows.push(row.clone());
-                row
-            }
-        };
-        revision += 1;
-        if row.status == PostingStatus::Published {
-            versions.push(Version {
-                posting_id: row.id,
-                version: row.version,
-                content: row.content,
-                created_at: now,
-            });
+        let known = known.get(&changed.identity);
+        let id = known.map_or_else(|| random.id(now), |known| known.id);
+        let employer_id = employer_ids[&changed.employer.slug];
+        let allowed = check_owner(known, &changed.employer, options)
+            .and_then(|()| external_ids.claim(employer_id, changed.imported.external_id.as_ref(), id));
+        if let Err(error) = allowed {
+            applied.rejected.push((changed.line, error));
+            continue;
         }
+        if let Some(known) = known {
+            let row = update(tx, id, employer_id, changed, revision, now)?;
+            if known.status != row.status && row.status == PostingStatus::Closed {
+                applied.closed += 1;
+            } else {
+                applied.updated += 1;
+            }
+            updated_rows.push(row);
+        } else {
+            applied.created += 1;
+            new_rows.push(new_row(changed, id, employer_id, revision, now));
+        }
+        revision += 1;
     }
+    let versions: Vec<KeptVersion<'_>> = new_rows
+        .iter()
+        .chain(&updated_rows)
+        .filter(|row| row.status == PostingStatus::Published)
+        .map(|row| KeptVersion {
+            posting_id: row.id,
+            version: row.version,
+            content: &row.content,
+            created_at: now,
+        })
+        .collect();
     on_each!(tx, c => diesel::insert_into(postings::table).values(&new_rows).execute(c))?;
     on_each!(tx, c => diesel::insert_into(posting_versions::table).values(&versions).execute(c))?;
     Ok(applied)
 }
 
+/// Which posting has which of its employer's own names.
+struct ExternalIds(HashMap<(Id, String), Id>);
+
+impl ExternalIds {
+    fn load(
+        conn: &mut DbConn,
+        batch: &[Changed],
+        employer_ids: &HashMap<String, Id>,
+    ) -> Result<Self, StoreError> {
+        let mut named: HashMap<Id, Vec<&str>> = HashMap::new();
+        for row in batch {
+            if let Some(external_id) = &row.imported.external_id {
+                let employer_id = employer_ids[&row.employer.slug];
+                named.entry(employer_id).or_default().push(external_id);
+            }
+        }
+        let mut taken = HashMap::new();
+        for (employer_id, names) in named {
+            let rows: Vec<(Option<String>, Id)> = postings::table
+                .filter(
+                    postings::employer_id
+                        .eq(employer_id)
+                        .and(postings::external_id.eq_any(names)),
+                )
+                .order(postings::id)
+                .select((postings::external_id, postings::id))
+                .load(conn)?;
+            for (name, id) in rows {
+                taken.insert((employer_id, name.unwrap_or_default()), id);
+            }
+        }
+        Ok(Self(taken))
+    }
+
+    fn claim(&mut self, employer_id: Id, external_id: Option<&String>, id: Id) -> Result<(), RowError> {
+        let Some(external_id) = external_id else {
+            return Ok(());
+        };
+        let owner = *self.0.entry((employer_id, external_id.clone())).or_insert(id);
+        if owner == id {
+            return Ok(());
+        }
+        let detail = "another posting of this employer has this external_id";
+        Err(RowError::new("external_id_taken", detail))
+    }
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = posting_versions, treat_none_as_default_value = false)]
-struct Version {
+struct KeptVersion<'a> {
     posting_id: Id,
     version: i32,
-    content: Json<crate::PostingContent>,
+    content: &'a Json<crate::PostingContent>,
     created_at: Timestamp,
 }
 
-fn new_row(changed: Changed, employer_id: Id, revision: i64, random: &Random, now: Timestamp) -> PostingRow {
+fn new_row(changed: Changed, id: Id, employer_id: Id, revision: i64, now: Timestamp) -> PostingRow {
     let Changed {
         identity,
         employer,
         hash,
         imported,
+        ..
     } = changed;
-    let id = random.id(now);
     PostingRow {
         id,
         employer_id,
@@ -159,32 +269,41 @@ fn new_row(changed: Changed, employer_id: Id, revision: i64, random: &Random, no
     }
 }
 
-/// A known posting takes over what the row says now. A pause that its employer made stays.
+/// A known posting takes over what the row says now. A pause, an end or a refusal that people decided on stays.
 fn update(
     tx: &mut DbConn,
     id: Id,
+    employer_id: Id,
     changed: Changed,
     revision: i64,
     now: Timestamp,
-) -> Result<Option<PostingRow>, StoreError> {
-    let Some(mut row) = postings::table
+) -> Result<PostingRow, StoreError> {
+    let mut row = postings::table
         .find(id)
         .select(cols::<PostingRow>())
-        .first::<PostingRow>(tx)
-        .optional()?
-    else {
-        return Ok(None);
-    };
+        .first::<PostingRow>(tx)?;
     let imported = changed.imported;
-    row.status = match (imported.is_open, row.status) {
-        (false, _) => PostingStatus::Closed,
-        (true, PostingStatus::Paused) => PostingStatus::Paused,
-        (true, _) => PostingStatus::Published,
-    };
-    row.close_reason = (!imported.is_open).then_some(CloseReason::Other);
-    row.closed_at = (!imported.is_open).then_some(now);
+    let ended_here = matches!(
+        row.close_reason,
+        Some(CloseReason::Filled | CloseReason::Withdrawn)
+    );
+    match row.status {
+        PostingStatus::Published | PostingStatus::Paused if !imported.is_open => {
+            row.status = PostingStatus::Closed;
+            row.close_reason = Some(CloseReason::Other);
+            row.closed_at = Some(now);
+        }
+        PostingStatus::Closed | PostingStatus::Expired if imported.is_open && !ended_here => {
+            row.status = PostingStatus::Published;
+            row.close_reason = None;
+            row.closed_at = None;
+        }
+        _ => {}
+    }
+    row.employer_id = employer_id;
     row.content = Json(imported.content);
     row.content_hash = changed.hash;
+    row.external_id = imported.external_id;
     row.version += 1;
     row.revision = Some(revision);
     if imported.is_open {
@@ -193,7 +312,7 @@ fn update(
     row.expires_at = Some(imported.expires_at);
     row.updated_at = now;
     diesel::update(postings::table.find(id)).set(&row).execute(tx)?;
-    Ok(Some(row))
+    Ok(row)
 }
 
 fn ensure_employers(

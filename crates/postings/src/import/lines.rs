@@ -35,6 +35,7 @@ pub(crate) fn read_lines(input: &mut impl BufRead, number: &mut u64, count: usiz
 }
 
 /// The next line; the inner `None` is a line that was too long.
+#[expect(clippy::option_option, reason = "the end, a line too long, a line")]
 fn read_line(input: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
     let mut line = Vec::new();
     let mut too_long = false;

@@ -6,6 +6,7 @@
 mod apply;
 mod ledger;
 mod lines;
+mod loose;
 mod row;
 mod run;
 
@@ -15,12 +16,15 @@ pub use run::{EmployerChoice, ImportError, ImportOptions, Rejection, Summary, ru
 
 /// The JSON pointer (RFC 6901) of a place where deserialising failed.
 pub fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use std::fmt::Write as _;
+
     use serde_path_to_error::Segment;
+
     let mut out = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => out.push_str(&format!("/{index}")),
-            Segment::Map { key } => out.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Seq { index } => _ = write!(out, "/{index}"),
+            Segment::Map { key } => _ = write!(out, "/{}", key.replace('~', "~0").replace('/', "~1")),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }

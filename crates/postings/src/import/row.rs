@@ -4,16 +4,19 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 use store::Timestamp;
 use taxonomy::{
-    Discipline, EquityKind, Gazetteer, Provenance, Seniority, Taxonomy, Workplace, parse_employment_type,
-    parse_pay, parse_workplace,
+    Discipline, Gazetteer, Provenance, Seniority, Taxonomy, Workplace, parse_employment_type, parse_workplace,
 };
 
+use super::loose::{
+    EmployerName, LooseLocation, LooseLocations, LooseText, apply_at, carried_pay, clean_line, limited,
+    parse_time, shorten,
+};
 use crate::content::{
-    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PostingContent, Process,
-    WorkPattern,
+    Apply, DescriptionFormat, Eligibility, Hardware, Location, Pay, PostingContent, Process, WorkPattern,
 };
 use crate::input::PostingInput;
-use crate::validate::{FieldError, MAX_DESCRIPTION_BYTES, MAX_TITLE_CHARS, fold, is_forbidden, validate};
+use crate::lifecycle::{LIFETIME, MAX_LIFETIME};
+use crate::validate::{FieldError, validate};
 
 /// Why a row is not taken: a stable code and words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,14 +50,14 @@ impl From<Vec<FieldError>> for RowError {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ImportRow {
-    id: Option<String>,
+    id: Option<LooseText>,
     source: Option<String>,
-    source_id: Option<String>,
-    external_id: Option<String>,
+    source_id: Option<LooseText>,
+    external_id: Option<LooseText>,
     title: Option<String>,
     employer: Option<EmployerName>,
     company: Option<String>,
-    locations: Option<Vec<LooseLocation>>,
+    locations: Option<LooseLocations>,
     location: Option<String>,
     remote: Option<bool>,
     remote_from: Option<Vec<String>>,
@@ -67,16 +70,16 @@ pub struct ImportRow {
     skills: Option<Vec<String>>,
     salary_raw: Option<String>,
     pay: Option<Pay>,
-    posted_at: Option<String>,
-    published_at: Option<String>,
-    updated_at: Option<String>,
-    expires_at: Option<String>,
+    posted_at: Option<LooseText>,
+    published_at: Option<LooseText>,
+    updated_at: Option<LooseText>,
+    expires_at: Option<LooseText>,
     url: Option<String>,
     apply: Option<Apply>,
     active: Option<bool>,
     status: Option<String>,
     description: Option<String>,
-    description_format: DescriptionFormat,
+    description_format: Option<DescriptionFormat>,
     description_html: Option<String>,
     description_text: Option<String>,
     openings: Option<u32>,
@@ -87,23 +90,6 @@ pub struct ImportRow {
     environment: Option<Vec<taxonomy::Environment>>,
     benefits: Option<Vec<String>>,
     process: Option<Process>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum EmployerName {
-    Slug(String),
-    Object {
-        name: Option<String>,
-        slug: Option<String>,
-    },
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum LooseLocation {
-    Text(String),
-    Place(Location),
 }
 
 /// A row's identity: two rows with the same one are the same posting.
@@ -118,6 +104,13 @@ pub(crate) struct Identity {
 pub(crate) struct RowEmployer {
     pub(crate) name: String,
     pub(crate) slug: String,
+}
+
+fn row_employer(name: Option<&str>, slug: Option<&str>) -> Option<RowEmployer> {
+    let name = clean_line(name.filter(|name| !name.trim().is_empty()).or(slug)?);
+    let mut slug = slug::slugify(slug.filter(|slug| !slug.trim().is_empty()).unwrap_or(&name));
+    slug.truncate(100);
+    (!name.is_empty() && !slug.is_empty()).then_some(RowEmployer { name, slug })
 }
 
 /// What a row becomes.
@@ -138,38 +131,53 @@ impl ImportRow {
     pub fn parse(line: &[u8]) -> Result<Self, RowError> {
         let text = std::str::from_utf8(line)
             .map_err(|_| RowError::new("encoding_invalid", "the line is not UTF-8"))?;
-        let mut parser = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
-        let row = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
-            let pointer = super::pointer_of(error.path());
-            let inner = error.into_inner();
-            let code = if inner.is_data() {
-                "value_invalid"
-            } else {
-                "json_malformed"
-            };
-            RowError::new(code, format!("{pointer}: {inner}"))
-        })?;
-        parser
-            .end()
-            .map_err(|error| RowError::new("json_malformed", error.to_string()))?;
-        Ok(row)
+        let text = text.trim_start_matches('\u{feff}');
+        // Looking for the place costs time, so only a row that fails pays for it.
+        serde_json::from_str(text).map_err(|error| Self::parse_error(text, &error))
     }
 
-    pub(crate) fn identity(&self) -> Result<Identity, RowError> {
-        let own = [&self.source_id, &self.external_id, &self.id, &self.url];
-        let source_id = own.into_iter().flatten().find(|id| !id.trim().is_empty());
-        let source_id = source_id.ok_or_else(|| {
+    fn parse_error(text: &str, error: &serde_json::Error) -> RowError {
+        if !error.is_data() {
+            return RowError::new("json_malformed", error.to_string());
+        }
+        let mut parser = serde_json::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize::<_, Self>(&mut parser) {
+            Err(placed) => {
+                let pointer = super::pointer_of(placed.path());
+                RowError::new("value_invalid", format!("{pointer}: {}", placed.inner()))
+            }
+            Ok(_) => RowError::new("value_invalid", error.to_string()),
+        }
+    }
+
+    /// `source` + `source_id`. A row that names no source is told apart by its employer's own name for it, or by what is
+    /// unique by itself: its id or its page.
+    ///
+    /// # Errors
+    /// `identity_missing`, `identity_too_long`.
+    pub(crate) fn identity(&self, employer: &RowEmployer) -> Result<Identity, RowError> {
+        let line = |text: &Option<LooseText>| text.as_ref().and_then(LooseText::line);
+        let own = line(&self.source_id).or_else(|| line(&self.external_id));
+        let is_own = own.is_some();
+        let page = || self.url.as_deref().map(clean_line).filter(|url| !url.is_empty());
+        let source_id = own.or_else(|| line(&self.id)).or_else(page).ok_or_else(|| {
             RowError::new(
                 "identity_missing",
                 "the row has no source_id, external_id, id or url",
             )
         })?;
-        let source = self
+        let stated = self
             .source
             .as_deref()
-            .filter(|source| !source.trim().is_empty())
-            .unwrap_or("import");
-        let (source, source_id) = (clean_line(source), clean_line(source_id));
+            .map(clean_line)
+            .filter(|source| !source.is_empty());
+        let source = stated.unwrap_or_else(|| {
+            if is_own {
+                format!("import:{}", employer.slug)
+            } else {
+                "import".to_owned()
+            }
+        });
         if source.len() > 200 || source_id.len() > 1000 {
             return Err(RowError::new(
                 "identity_too_long",
@@ -181,38 +189,50 @@ impl ImportRow {
 
     /// The employer that the row names, if it does.
     pub(crate) fn employer(&self) -> Option<RowEmployer> {
-        let from_field = match &self.employer {
-            Some(EmployerName::Slug(slug)) => Some((None, Some(slug.as_str()))),
-            Some(EmployerName::Object { name, slug }) => Some((name.as_deref(), slug.as_deref())),
+        let named = match &self.employer {
+            Some(EmployerName::Slug(slug)) => row_employer(None, Some(slug)),
+            Some(EmployerName::Object { name, slug }) => row_employer(name.as_deref(), slug.as_deref()),
             None => None,
         };
-        let (name, slug) = from_field.unwrap_or((self.company.as_deref(), None));
-        let name = clean_line(name.or(slug)?);
-        let slug = slug::slugify(slug.unwrap_or(&name));
-        (!name.is_empty() && !slug.is_empty()).then_some(RowEmployer { name, slug })
+        named.or_else(|| row_employer(self.company.as_deref(), None))
+    }
+
+    /// Whether the posting is open at `now`, as far as the row knows.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        let ended = [
+            "closed", "expired", "rejected", "paused", "filled", "inactive", "archived",
+        ];
+        let status = self.status.as_deref().map(str::to_lowercase);
+        self.active != Some(false)
+            && !status.is_some_and(|status| ended.contains(&status.as_str()))
+            && self.stated_end().is_none_or(|at| at > now)
+    }
+
+    /// When the row says that the posting ends.
+    pub(crate) fn stated_end(&self) -> Option<Timestamp> {
+        self.expires_at.as_ref().and_then(parse_time)
     }
 
     /// The posting that the row describes: what it carries is marked `carried`, the rest is recognised.
     pub(crate) fn into_posting(self, now: Timestamp) -> Result<Imported, RowError> {
-        let is_open = self.active != Some(false)
-            && !matches!(self.status.as_deref(), Some("closed" | "expired" | "rejected"));
+        let is_open = self.is_open(now);
         let dates = [&self.posted_at, &self.published_at, &self.updated_at];
         let published_at = dates
             .into_iter()
             .flatten()
-            .find_map(|text| parse_time(text))
+            .find_map(parse_time)
             .map_or(now, |at| at.min(now));
-        let expires_at = self
-            .expires_at
-            .as_deref()
-            .and_then(parse_time)
-            .filter(|at| *at > now);
-        let expires_at = expires_at.unwrap_or(now.plus(crate::lifecycle::LIFETIME));
-        let external_id = self
-            .external_id
-            .as_deref()
-            .map(clean_line)
-            .filter(|id| !id.is_empty());
+        let expires_at = match self.stated_end() {
+            Some(at) => at.min(now.plus(MAX_LIFETIME)),
+            None => now.plus(LIFETIME),
+        };
+        let external_id = self.external_id.as_ref().and_then(LooseText::line);
+        if external_id.as_ref().is_some_and(|id| id.chars().count() > 200) {
+            return Err(RowError::new(
+                "value_too_long",
+                "/external_id: at most 200 characters",
+            ));
+        }
         let mut content = validate(self.into_input()?)?;
         for provenance in content.provenance.values_mut() {
             if *provenance == Provenance::Stated {
@@ -288,7 +308,11 @@ impl ImportRow {
         let gazetteer = Gazetteer::bundled();
         let mut places = Places::default();
         let texts = self.location.clone().map(LooseLocation::Text);
-        for location in self.locations.iter().flatten().cloned().chain(texts) {
+        let listed = self
+            .locations
+            .clone()
+            .map_or_else(Vec::new, LooseLocations::into_list);
+        for location in listed.into_iter().chain(texts) {
             match location {
                 LooseLocation::Place(place) => places.add(place),
                 LooseLocation::Text(text) => {
@@ -340,7 +364,7 @@ impl ImportRow {
     fn carried_description(&self) -> (Option<String>, DescriptionFormat) {
         let filled = |text: &Option<String>| text.as_deref().filter(|t| !t.trim().is_empty()).map(limited);
         if let Some(text) = filled(&self.description) {
-            return (Some(text), self.description_format);
+            return (Some(text), self.description_format.unwrap_or_default());
         }
         if let Some(html) = filled(&self.description_html) {
             return (Some(html), DescriptionFormat::Html);
@@ -381,68 +405,4 @@ pub(crate) fn hash_of(line: &[u8]) -> Vec<u8> {
     input.push(b'\n');
     input.extend_from_slice(Taxonomy::bundled().version().as_bytes());
     digest(&SHA256, &input).as_ref().to_vec()
-}
-
-fn carried_pay(raw: &str) -> Option<Pay> {
-    let base = parse_pay(raw)?;
-    let equity = raw.to_lowercase().contains("equity").then_some(Equity {
-        kind: EquityKind::Other,
-        note: None,
-    });
-    Some(Pay {
-        base: Some(base.into()),
-        equity,
-        ..Pay::default()
-    })
-}
-
-fn apply_at(url: String) -> Option<Apply> {
-    let fine = url::Url::parse(&url).is_ok_and(|u| matches!(u.scheme(), "https" | "http") && u.has_host())
-        && url.len() <= 2000;
-    fine.then_some(Apply {
-        url: Some(url),
-        email: None,
-    })
-}
-
-fn clean_line(text: &str) -> String {
-    fold(&text.replace(is_forbidden, ""))
-}
-
-fn shorten(title: String) -> String {
-    if title.chars().count() <= MAX_TITLE_CHARS {
-        return title;
-    }
-    title.chars().take(MAX_TITLE_CHARS - 1).chain(['…']).collect()
-}
-
-fn limited(text: &str) -> String {
-    let mut end = text.len().min(MAX_DESCRIPTION_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
-}
-
-/// A time as collectors write it: RFC 3339, a date, or seconds or milliseconds since 1970.
-fn parse_time(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
-    }
-    if let Ok(date) = text.parse::<jiff::civil::Date>() {
-        return Some(
-            jiff::tz::TimeZone::UTC
-                .to_timestamp(date.at(0, 0, 0, 0))
-                .ok()?
-                .into(),
-        );
-    }
-    if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
-        return Some(jiff::tz::TimeZone::UTC.to_timestamp(local).ok()?.into());
-    }
-    let number: i64 = text.parse().ok()?;
-    Some(Timestamp::from_micros(number.checked_mul(
-        if number > 100_000_000_000 { 1000 } else { 1_000_000 },
-    )?))
 }

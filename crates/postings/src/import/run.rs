@@ -92,10 +92,17 @@ impl Summary {
         }
     }
 
-    fn add(&mut self, applied: Applied) {
-        self.created += applied.created;
-        self.updated += applied.updated;
-        self.closed += applied.closed;
+    fn add(&mut self, batch: Batch) {
+        self.created += batch.applied.created;
+        self.updated += batch.applied.updated;
+        self.closed += batch.applied.closed;
+        self.unchanged += batch.unchanged;
+        let mut rejected = batch.rejected;
+        rejected.extend(batch.applied.rejected);
+        rejected.sort_by_key(|(line, _)| *line);
+        for (line, error) in rejected {
+            self.reject(line, error);
+        }
     }
 }
 
@@ -127,20 +134,58 @@ pub fn run(
                 changed,
                 rejected,
                 unchanged,
-                dry,
             } = batch?;
-            rejected
-                .into_iter()
-                .for_each(|(line, error)| summary.reject(line, error));
-            summary.unchanged += unchanged;
-            summary.add(dry);
-            if !changed.is_empty() {
-                summary.add(db.write_blocking(|tx| apply::apply(tx, changed, random, now))?);
-            }
+            let applied = write(db, changed, options, random, now)?;
+            summary.add(Batch {
+                applied,
+                rejected,
+                unchanged,
+            });
             progress(&summary);
         }
         Ok(summary)
     })
+}
+
+/// Writes a batch in one transaction of its own; a dry run takes it back, so that it says exactly what would be.
+fn write(
+    db: &Db,
+    changed: Vec<Changed>,
+    options: &ImportOptions,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Applied, StoreError> {
+    enum Rolled {
+        Back(Applied),
+        Failed(StoreError),
+    }
+    impl From<StoreError> for Rolled {
+        fn from(error: StoreError) -> Self {
+            Self::Failed(error)
+        }
+    }
+    if changed.is_empty() {
+        return Ok(Applied::default());
+    }
+    let written = db.write_blocking(|tx| {
+        let applied = apply::apply(tx, changed, options, random, now)?;
+        if options.dry_run {
+            Err(Rolled::Back(applied))
+        } else {
+            Ok(applied)
+        }
+    });
+    match written {
+        Ok(applied) | Err(Rolled::Back(applied)) => Ok(applied),
+        Err(Rolled::Failed(error)) => Err(error),
+    }
+}
+
+/// What became of a batch.
+struct Batch {
+    applied: Applied,
+    rejected: Vec<(u64, RowError)>,
+    unchanged: u64,
 }
 
 /// A batch that is ready to be written.
@@ -149,8 +194,6 @@ struct Prepared {
     changed: Vec<Changed>,
     rejected: Vec<(u64, RowError)>,
     unchanged: u64,
-    /// What would have been done, when it is only a dry run.
-    dry: Applied,
 }
 
 fn read_all(
@@ -199,35 +242,38 @@ fn prepare(
     }
     let identities: Vec<&Identity> = rows.iter().map(|read| &read.identity).collect();
     let known: HashMap<Identity, Known> = db.read_blocking(|conn| apply::known(conn, &identities))?;
-    let (same, different): (Vec<Read>, Vec<Read>) = rows.into_iter().partition(|read| {
-        known
-            .get(&read.identity)
-            .is_some_and(|known| known.hash == read.hash)
-    });
-    prepared.unchanged = same.len() as u64;
+    let mut different = Vec::new();
+    for read in rows {
+        let known = known.get(&read.identity);
+        if let Err(error) = apply::check_owner(known, &read.employer, options) {
+            prepared.rejected.push((read.line, error));
+        } else if known.is_some_and(|known| is_unchanged(known, &read, now)) {
+            prepared.unchanged += 1;
+        } else {
+            different.push(read);
+        }
+    }
     for (line, outcome) in in_parallel(different, |read| (read.line, recognise(read, now))) {
         match outcome {
-            Ok(changed) if options.dry_run => {
-                match (known.contains_key(&changed.identity), changed.imported.is_open) {
-                    (false, _) => prepared.dry.created += 1,
-                    (true, true) => prepared.dry.updated += 1,
-                    (true, false) => prepared.dry.closed += 1,
-                }
-            }
             Ok(changed) => prepared.changed.push(changed),
             Err(error) => prepared.rejected.push((line, error)),
         }
     }
-    prepared.rejected.sort_by_key(|(line, _)| *line);
     Ok(prepared)
+}
+
+/// A row is as it was, and its posting needs no further time to stay in search as long as its source shows it.
+fn is_unchanged(known: &Known, read: &Read, now: Timestamp) -> bool {
+    let lives_by_our_time = read.row.stated_end().is_none() && read.row.is_open(now);
+    known.hash == read.hash && !(lives_by_our_time && known.wants_renewal(now))
 }
 
 fn read_row(line: &Line, options: &ImportOptions) -> Result<Read, RowError> {
     let too_long = || RowError::new("line_too_long", format!("at most {MAX_LINE_BYTES} bytes"));
     let bytes = line.bytes.as_deref().ok_or_else(too_long)?;
     let row = ImportRow::parse(bytes)?;
-    let identity = row.identity()?;
     let employer = employer_of(&row, options)?;
+    let identity = row.identity(&employer)?;
     Ok(Read {
         line: line.number,
         identity,
@@ -262,13 +308,14 @@ fn employer_of(row: &ImportRow, options: &ImportOptions) -> Result<RowEmployer, 
 
 fn recognise(read: Read, now: Timestamp) -> Result<Changed, RowError> {
     let Read {
+        line,
         identity,
         hash,
         employer,
         row,
-        ..
     } = read;
     Ok(Changed {
+        line,
         identity,
         employer,
         hash,

@@ -1,0 +1,17 @@
+//! What is promised about postings, on both databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail loudly"
+)]
+
+mod changes;
+mod descriptions;
+mod import_damage;
+mod import_rows;
+mod import_runs;
+mod lifecycle;
+mod patch;
+mod support;
+mod validation;
