@@ -122,7 +122,7 @@ fn find(talk: &Talk, words: &str, posting: &Published) -> Result<()> {
         let is_first = answer.text("/data/0/id").is_ok_and(|id| id == posting.id);
         Ok(is_first.then_some(answer))
     })?;
-    talk.show_search(&path, &found);
+    found.show_search(&path);
     found.expect(200).map(|_| ())
 }
 

@@ -81,27 +81,6 @@ impl Talk {
         Answer::of(self.agent.get(format!("{}{path}", self.base)).call())
     }
 
-    /// Prints what a search found.
-    pub(super) fn show_search(&self, path: &str, answer: &Answer) {
-        println!("   → GET {path}");
-        println!("   ← {} total {}", answer.status, answer.body["total"]);
-        for hit in answer.body["data"].as_array().into_iter().flatten() {
-            let of = |pointer: &str| {
-                hit.pointer(pointer)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            println!(
-                "       {} · {} · {}",
-                of("/title"),
-                of("/employer/name"),
-                of("/workplace")
-            );
-        }
-        println!();
-    }
-
     /// Repeats `look` until it finds something.
     ///
     /// # Errors
@@ -159,6 +138,27 @@ impl Answer {
             status: response.status().as_u16(),
             body,
         })
+    }
+
+    /// Prints itself as what the search at `path` found.
+    pub(super) fn show_search(&self, path: &str) {
+        println!("   → GET {path}");
+        println!("   ← {} total {}", self.status, self.body["total"]);
+        for hit in self.body["data"].as_array().into_iter().flatten() {
+            let of = |pointer: &str| {
+                hit.pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            println!(
+                "       {} · {} · {}",
+                of("/title"),
+                of("/employer/name"),
+                of("/workplace")
+            );
+        }
+        println!();
     }
 
     /// Itself, when its status is `status`.
