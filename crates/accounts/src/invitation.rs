@@ -92,10 +92,10 @@ pub fn invite(
     letters: Letters<'_>,
     now: Timestamp,
 ) -> Result<Invitation, InvitationError> {
-    if let Some(known) = user::find_user_by_email(tx, &new.email)? {
-        if crate::role_of(tx, employer.id, known.id)?.is_some() {
-            return Err(InvitationError::AlreadyMember);
-        }
+    if let Some(known) = user::find_user_by_email(tx, &new.email)?
+        && crate::role_of(tx, employer.id, known.id)?.is_some()
+    {
+        return Err(InvitationError::AlreadyMember);
     }
     let open: i64 = invitations::table
         .filter(invitations::employer_id.eq(employer.id))

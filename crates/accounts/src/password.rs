@@ -117,7 +117,7 @@ pub struct PasswordHasher(Arc<Pool>);
 struct Pool {
     params: Params,
     random: Arc<Random>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     inside: AtomicUsize,
     /// A hash of nothing: checking an unknown user's password costs the same.
     dummy: String,
@@ -136,7 +136,7 @@ impl PasswordHasher {
     pub fn with_cost(memory_kib: u32, passes: u32, random: Arc<Random>) -> Result<Self, PasswordUnavailable> {
         let params = Params::new(memory_kib, passes, LANES, None).map_err(|_| PasswordUnavailable::Failed)?;
         let dummy = hash_now(&params, "no such user", &random.bytes())?;
-        let (permits, inside) = (Semaphore::new(AT_ONCE), AtomicUsize::new(0));
+        let (permits, inside) = (Arc::new(Semaphore::new(AT_ONCE)), AtomicUsize::new(0));
         Ok(Self(Arc::new(Pool {
             params,
             random,
@@ -180,14 +180,18 @@ impl PasswordHasher {
         &self,
         work: impl FnOnce() -> Result<T, PasswordUnavailable> + Send + 'static,
     ) -> Result<T, PasswordUnavailable> {
-        let _place = Place::take(&self.0)?;
-        let _permit = self
-            .0
-            .permits
-            .acquire()
+        let place = Place::take(Arc::clone(&self.0))?;
+        let permits = Arc::clone(&self.0.permits);
+        let permit = permits
+            .acquire_owned()
             .await
             .map_err(|_| PasswordUnavailable::Failed)?;
-        tokio::task::spawn_blocking(work)
+        // Both go with the work: it cannot be stopped when its caller goes away, and still takes its core.
+        let counted = move || {
+            let _held = (place, permit);
+            work()
+        };
+        tokio::task::spawn_blocking(counted)
             .await
             .map_err(|_| PasswordUnavailable::Failed)?
     }
@@ -206,19 +210,20 @@ fn hash_now(params: &Params, password: &str, salt: &[u8; 16]) -> Result<String, 
 }
 
 /// A place among those that hash or wait, given up when dropped.
-struct Place<'p>(&'p Pool);
+struct Place(Arc<Pool>);
 
-impl<'p> Place<'p> {
-    fn take(pool: &'p Pool) -> Result<Self, PasswordUnavailable> {
+impl Place {
+    fn take(pool: Arc<Pool>) -> Result<Self, PasswordUnavailable> {
+        let inside = pool.inside.fetch_add(1, Ordering::AcqRel);
         let place = Self(pool);
-        if pool.inside.fetch_add(1, Ordering::AcqRel) >= AT_ONCE + WAITING {
+        if inside >= AT_ONCE + WAITING {
             return Err(PasswordUnavailable::Busy); // dropping `place` counts it out again
         }
         Ok(place)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.inside.fetch_sub(1, Ordering::AcqRel);
     }

@@ -66,6 +66,7 @@ pub fn rotate_refresh(
         Some(spent_at) if now < spent_at.plus(GRACE) => repeat(tx, found.session_id, successor, now),
         Some(_) if found.expires_at > now => {
             end(tx, found.session_id, now)?;
+            tracing::warn!(session = %found.session_id, "a refresh token was used a second time; its session was ended");
             Ok(Rotation::Reused {
                 session_id: found.session_id,
             })

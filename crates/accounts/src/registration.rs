@@ -74,7 +74,7 @@ struct NewUser<'a> {
 /// address gets a verification, one with an account is told so.
 ///
 /// An address that was registered but never verified belongs to nobody yet: the newest registration counts, with its
-/// name and password, and only the newest mail verifies it. When no mail may leave (see [`may_write_to`]), nothing changes.
+/// name and password, and only the newest mail verifies it. When no mail may leave (one a minute, five a day), nothing changes.
 ///
 /// # Errors
 /// [`AccountError::Name`], before the address is looked at.

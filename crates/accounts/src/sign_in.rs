@@ -64,9 +64,10 @@ pub async fn sign_in(
     if user.verified_at.is_none() {
         return Err(SignInError::Unverified);
     }
-    let new_hash = match verified.needs_rehash {
-        true => Some(hasher.hash(request.password).await?),
-        false => None,
+    let new_hash = if verified.needs_rehash {
+        Some(hasher.hash(request.password).await?)
+    } else {
+        None
     };
     db.write(move |tx| {
         confirm_password(tx, &user, &hash, new_hash.as_deref())?;

@@ -72,7 +72,11 @@ pub struct Alert {
 
 /// The alert `id`, in whatever status.
 pub fn find(conn: &mut DbConn, id: Id) -> Result<Option<Alert>, StoreError> {
-    Ok(alerts::table.find(id).select(cols::<Alert>()).first(conn).optional()?)
+    Ok(alerts::table
+        .find(id)
+        .select(cols::<Alert>())
+        .first(conn)
+        .optional()?)
 }
 
 /// The alerts that changed after `sequence`, in order of their changes, at most `limit`.

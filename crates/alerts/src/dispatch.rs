@@ -39,11 +39,17 @@ pub fn dispatch_pass(
     now: Timestamp,
 ) -> Result<DispatchReport, StoreError> {
     if db.read_blocking(|conn| due_alerts(conn, 1, now))?.is_empty() {
-        return Ok(DispatchReport { is_caught_up: true, ..DispatchReport::default() });
+        return Ok(DispatchReport {
+            is_caught_up: true,
+            ..DispatchReport::default()
+        });
     }
     db.write_blocking(|tx| {
         let due = due_alerts(tx, ALERTS, now)?;
-        let mut report = DispatchReport { is_caught_up: (due.len() as i64) < ALERTS, ..DispatchReport::default() };
+        let mut report = DispatchReport {
+            is_caught_up: (due.len() as i64) < ALERTS,
+            ..DispatchReport::default()
+        };
         let mut drafts = Vec::new();
         for alert_id in due {
             let alert = alert::find(tx, alert_id)?.filter(|alert| alert.status == AlertStatus::Active);
@@ -63,7 +69,11 @@ pub fn dispatch_pass(
 
 fn due_alerts(conn: &mut DbConn, limit: i64, now: Timestamp) -> Result<Vec<Id>, StoreError> {
     Ok(alert_matches::table
-        .filter(alert_matches::outcome.eq("pending").and(alert_matches::due_at.le(now)))
+        .filter(
+            alert_matches::outcome
+                .eq("pending")
+                .and(alert_matches::due_at.le(now)),
+        )
         .group_by(alert_matches::alert_id)
         .order((diesel::dsl::min(alert_matches::due_at), alert_matches::alert_id))
         .limit(limit)
@@ -73,7 +83,11 @@ fn due_alerts(conn: &mut DbConn, limit: i64, now: Timestamp) -> Result<Vec<Id>, 
 
 fn due_postings(conn: &mut DbConn, alert_id: Id, now: Timestamp) -> Result<Vec<Id>, StoreError> {
     Ok(alert_matches::table
-        .filter(alert_matches::alert_id.eq(alert_id).and(alert_matches::outcome.eq("pending")))
+        .filter(
+            alert_matches::alert_id
+                .eq(alert_id)
+                .and(alert_matches::outcome.eq("pending")),
+        )
         .filter(alert_matches::due_at.le(now))
         .order((alert_matches::revision.desc(), alert_matches::posting_id))
         .limit(MATCHES)
@@ -92,7 +106,10 @@ fn write_mail(
     let mut current = postings::find::list_searchable(tx, &due, now)?;
     current.retain(|posting| still_matches(alert, posting, now));
     current.sort_by_key(|posting| std::cmp::Reverse((posting.row.published_at, posting.row.id)));
-    let gone: Vec<Id> = due.into_iter().filter(|id| current.iter().all(|posting| posting.row.id != *id)).collect();
+    let gone: Vec<Id> = due
+        .into_iter()
+        .filter(|id| current.iter().all(|posting| posting.row.id != *id))
+        .collect();
     report.dropped += settle(tx, alert.id, &gone, "dropped")?;
     if current.is_empty() {
         return Ok(None);
@@ -101,7 +118,13 @@ fn write_mail(
     let told: Vec<Id> = current.iter().map(|posting| posting.row.id).collect();
     report.postings += settle(tx, alert.id, &told, "mailed")?;
     postpone(tx, alert, &waiting, now)?;
-    Ok(Some(mails::matches(letterhead, alert, &current, waiting.len(), now)))
+    Ok(Some(mails::matches(
+        letterhead,
+        alert,
+        &current,
+        waiting.len(),
+        now,
+    )))
 }
 
 /// The query may have been changed, or the posting, since they met.
@@ -115,7 +138,11 @@ fn still_matches(alert: &Alert, posting: &Posting, now: Timestamp) -> bool {
 
 fn settle(tx: &mut DbConn, alert_id: Id, postings: &[Id], outcome: &str) -> Result<usize, StoreError> {
     Ok(diesel::update(alert_matches::table)
-        .filter(alert_matches::alert_id.eq(alert_id).and(alert_matches::posting_id.eq_any(postings.to_vec())))
+        .filter(
+            alert_matches::alert_id
+                .eq(alert_id)
+                .and(alert_matches::posting_id.eq_any(postings.to_vec())),
+        )
         .filter(alert_matches::outcome.eq("pending"))
         .set(alert_matches::outcome.eq(outcome))
         .execute(tx)?)
@@ -125,7 +152,11 @@ fn settle(tx: &mut DbConn, alert_id: Id, postings: &[Id], outcome: &str) -> Resu
 fn postpone(tx: &mut DbConn, alert: &Alert, waiting: &[Posting], now: Timestamp) -> Result<(), StoreError> {
     let ids: Vec<Id> = waiting.iter().map(|posting| posting.row.id).collect();
     diesel::update(alert_matches::table)
-        .filter(alert_matches::alert_id.eq(alert.id).and(alert_matches::posting_id.eq_any(ids)))
+        .filter(
+            alert_matches::alert_id
+                .eq(alert.id)
+                .and(alert_matches::posting_id.eq_any(ids)),
+        )
         .set(alert_matches::due_at.eq(schedule::due_at(alert, now)))
         .execute(tx)?;
     Ok(())

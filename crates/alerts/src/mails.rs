@@ -32,7 +32,9 @@ impl Letterhead {
 
     /// The alert that `token` may end. A token that may manage it may end it as well.
     pub fn verify_unsubscribe(&self, token: &str) -> Option<store::Id> {
-        self.links.verify(UNSUBSCRIBE, token).or_else(|| self.verify_manage(token))
+        self.links
+            .verify(UNSUBSCRIBE, token)
+            .or_else(|| self.verify_manage(token))
     }
 
     /// The token that shows and changes the alert.
@@ -46,11 +48,15 @@ impl Letterhead {
     }
 
     fn unsubscribe_url(&self, alert: &Alert) -> String {
-        self.config.url(&format!("/v1/alerts/unsubscribe?token={}", self.unsubscribe_token(alert.id)))
+        self.config.url(&format!(
+            "/v1/alerts/unsubscribe?token={}",
+            self.unsubscribe_token(alert.id)
+        ))
     }
 
     fn manage_url(&self, alert: &Alert) -> String {
-        self.config.url(&format!("/alerts/manage?token={}", self.manage_token(alert.id)))
+        self.config
+            .url(&format!("/alerts/manage?token={}", self.manage_token(alert.id)))
     }
 }
 
@@ -66,7 +72,10 @@ pub(crate) fn confirmation(letterhead: &Letterhead, alert: &Alert, token: &str) 
                 cadence(alert.frequency),
                 alert.query.0.describe()
             )),
-            Block::Button { label: "Confirm this alert".to_owned(), url },
+            Block::Button {
+                label: "Confirm this alert".to_owned(),
+                url,
+            },
             Block::Paragraph(format!(
                 "The link is good for {hours} hours. If it was not you, do nothing: without a confirmation we will not write about it again."
             )),
@@ -99,17 +108,34 @@ pub(crate) fn matches(
 ) -> Draft {
     let count = postings.len();
     let subject = subject(postings);
-    let more = if waiting == 0 { Vec::new() } else { vec![Block::Paragraph(format!("{waiting} more will follow."))] };
-    let entries = postings.iter().map(|posting| entry(letterhead, posting)).collect();
+    let more = if waiting == 0 {
+        Vec::new()
+    } else {
+        vec![Block::Paragraph(format!("{waiting} more will follow."))]
+    };
+    let entries = postings
+        .iter()
+        .map(|posting| entry(letterhead, posting))
+        .collect();
     let layout = Layout {
-        title: if count == 1 { "A new role for you".to_owned() } else { format!("{count} new roles for you") },
+        title: if count == 1 {
+            "A new role for you".to_owned()
+        } else {
+            format!("{count} new roles for you")
+        },
         preheader: alert.query.0.describe(),
-        blocks: [Block::Paragraph(format!("Your alert: {}", alert.query.0.describe())), Block::List(entries)]
-            .into_iter()
-            .chain(more)
-            .collect(),
+        blocks: [
+            Block::Paragraph(format!("Your alert: {}", alert.query.0.describe())),
+            Block::List(entries),
+        ]
+        .into_iter()
+        .chain(more)
+        .collect(),
         footer: Footer {
-            reason: format!("You get this mail because you confirmed this alert; it writes {}.", cadence(alert.frequency)),
+            reason: format!(
+                "You get this mail because you confirmed this alert; it writes {}.",
+                cadence(alert.frequency)
+            ),
             links: vec![
                 ("Change or pause".to_owned(), letterhead.manage_url(alert)),
                 ("Unsubscribe".to_owned(), letterhead.unsubscribe_url(alert)),
@@ -117,15 +143,29 @@ pub(crate) fn matches(
         },
     };
     let rendered = layout.render(&letterhead.config);
-    let latest = postings.iter().filter_map(|posting| posting.row.revision).max().unwrap_or_default();
-    let first = postings.first().map(|posting| posting.row.id.to_string()).unwrap_or_default();
+    let latest = postings
+        .iter()
+        .filter_map(|posting| posting.row.revision)
+        .max()
+        .unwrap_or_default();
+    let first = postings
+        .first()
+        .map(|posting| posting.row.id.to_string())
+        .unwrap_or_default();
     Draft {
-        kind: if alert.frequency == Frequency::Instant { "alert_instant" } else { "alert_digest" },
+        kind: if alert.frequency == Frequency::Instant {
+            "alert_instant"
+        } else {
+            "alert_digest"
+        },
         recipient: alert.email.clone(),
         subject,
         text: rendered.text,
         html: rendered.html,
-        list: Some(ListHeaders { unsubscribe_url: letterhead.unsubscribe_url(alert), list: "alerts".to_owned() }),
+        list: Some(ListHeaders {
+            unsubscribe_url: letterhead.unsubscribe_url(alert),
+            list: "alerts".to_owned(),
+        }),
         dedup_key: format!("alert/{}/{latest}/{first}", alert.id),
         // News that is days old is none.
         not_after: now.plus(jiff::SignedDuration::from_hours(48)),
@@ -133,8 +173,14 @@ pub(crate) fn matches(
 }
 
 fn subject(postings: &[Posting]) -> String {
-    let Some(first) = postings.first() else { return "New roles".to_owned() };
-    let lead = format!("{} at {}", shortened(&first.content().title, 80), shortened(&first.employer.name, 40));
+    let Some(first) = postings.first() else {
+        return "New roles".to_owned();
+    };
+    let lead = format!(
+        "{} at {}",
+        shortened(&first.content().title, 80),
+        shortened(&first.employer.name, 40)
+    );
     match postings.len() {
         1 => lead,
         2 => format!("{lead} and 1 more role"),
@@ -151,19 +197,36 @@ fn shortened(text: &str, chars: usize) -> String {
 
 fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
     let content = posting.content();
-    let places: Vec<String> = content.locations.iter().take(3).map(postings::Location::label).collect();
+    let places: Vec<String> = content
+        .locations
+        .iter()
+        .take(3)
+        .map(postings::Location::label)
+        .collect();
     let more_places = content.locations.len().saturating_sub(3);
     let mut place = places.join("; ");
     if more_places > 0 {
         place.push_str(&format!(" and {more_places} more"));
     }
     let workplace = content.workplace.map(|workplace| workplace.label().to_owned());
-    let parts = [Some(posting.employer.name.clone()), Some(place).filter(|place| !place.is_empty()), workplace];
+    let parts = [
+        Some(posting.employer.name.clone()),
+        Some(place).filter(|place| !place.is_empty()),
+        workplace,
+    ];
     let mut lines = vec![parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")];
-    if let Some(band) = content.pay.as_ref().and_then(|pay| pay.base.as_ref().or(pay.total.as_ref())) {
+    if let Some(band) = content
+        .pay
+        .as_ref()
+        .and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()))
+    {
         lines.push(band.label());
     }
-    Entry { title: content.title.clone(), url: letterhead.config.url(&format!("/postings/{}", posting.row.slug)), lines }
+    Entry {
+        title: content.title.clone(),
+        url: letterhead.config.url(&format!("/postings/{}", posting.row.slug)),
+        lines,
+    }
 }
 
 fn cadence(frequency: Frequency) -> &'static str {

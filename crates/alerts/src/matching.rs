@@ -100,7 +100,11 @@ pub fn match_pass(db: &Db, state: &mut MatchState, now: Timestamp) -> Result<Mat
         Ok::<_, StoreError>(revision::cursor(conn, CURSOR)? < revision::latest(conn, Counter::Postings)?)
     })?;
     if !waiting {
-        return Ok(MatchReport { alerts: state.matcher.len(), is_caught_up: true, ..MatchReport::default() });
+        return Ok(MatchReport {
+            alerts: state.matcher.len(),
+            is_caught_up: true,
+            ..MatchReport::default()
+        });
     }
     db.write_blocking(|tx| match_changes(tx, state, now))
 }
@@ -110,7 +114,11 @@ fn match_changes(tx: &mut DbConn, state: &mut MatchState, now: Timestamp) -> Res
     revision::lock(tx, Counter::Alerts)?;
     state.catch_up(tx)?;
     let from = revision::cursor(tx, CURSOR)?;
-    let mut report = MatchReport { alerts: state.matcher.len(), is_caught_up: true, ..MatchReport::default() };
+    let mut report = MatchReport {
+        alerts: state.matcher.len(),
+        is_caught_up: true,
+        ..MatchReport::default()
+    };
     let to = if state.matcher.is_empty() {
         revision::latest(tx, Counter::Postings)?
     } else {
@@ -168,7 +176,11 @@ fn match_posting(
 /// Those of the alerts that began before the posting was first published.
 fn owed(tx: &mut DbConn, ids: &[Id], first_revision: i64) -> Result<Vec<Alert>, StoreError> {
     Ok(alerts::table
-        .filter(alerts::id.eq_any(ids.to_vec()).and(alerts::status.eq(AlertStatus::Active)))
+        .filter(
+            alerts::id
+                .eq_any(ids.to_vec())
+                .and(alerts::status.eq(AlertStatus::Active)),
+        )
         .filter(alerts::start_revision.lt(first_revision))
         .order(alerts::id)
         .limit(ids.len() as i64)

@@ -71,28 +71,58 @@ mod tests {
 
     #[test]
     fn an_instant_alert_is_due_at_once() {
-        assert_eq!(due(Frequency::Instant, "UTC", 9, "2026-11-23T09:00:00Z"), "2026-11-23T09:00:00Z");
+        assert_eq!(
+            due(Frequency::Instant, "UTC", 9, "2026-11-23T09:00:00Z"),
+            "2026-11-23T09:00:00Z"
+        );
     }
 
     #[test]
     fn a_daily_digest_is_due_at_the_subscribers_hour() {
-        assert_eq!(due(Frequency::Daily, "America/Chicago", 8, "2026-11-23T13:59:00Z"), "2026-11-23T14:00:00Z");
-        assert_eq!(due(Frequency::Daily, "America/Chicago", 8, "2026-11-23T14:00:00Z"), "2026-11-24T14:00:00Z");
-        assert_eq!(due(Frequency::Daily, "Asia/Kolkata", 0, "2026-11-23T09:00:00Z"), "2026-11-23T18:30:00Z");
+        assert_eq!(
+            due(Frequency::Daily, "America/Chicago", 8, "2026-11-23T13:59:00Z"),
+            "2026-11-23T14:00:00Z"
+        );
+        assert_eq!(
+            due(Frequency::Daily, "America/Chicago", 8, "2026-11-23T14:00:00Z"),
+            "2026-11-24T14:00:00Z"
+        );
+        assert_eq!(
+            due(Frequency::Daily, "Asia/Kolkata", 0, "2026-11-23T09:00:00Z"),
+            "2026-11-23T18:30:00Z"
+        );
     }
 
     #[test]
     fn a_weekly_digest_is_due_on_monday() {
-        assert_eq!(due(Frequency::Weekly, "Europe/Zurich", 9, "2026-11-23T07:00:00Z"), "2026-11-23T08:00:00Z");
-        assert_eq!(due(Frequency::Weekly, "Europe/Zurich", 9, "2026-11-23T08:00:00Z"), "2026-11-30T08:00:00Z");
-        assert_eq!(due(Frequency::Weekly, "Pacific/Auckland", 9, "2026-11-22T19:59:00Z"), "2026-11-22T20:00:00Z");
+        assert_eq!(
+            due(Frequency::Weekly, "Europe/Zurich", 9, "2026-11-23T07:00:00Z"),
+            "2026-11-23T08:00:00Z"
+        );
+        assert_eq!(
+            due(Frequency::Weekly, "Europe/Zurich", 9, "2026-11-23T08:00:00Z"),
+            "2026-11-30T08:00:00Z"
+        );
+        assert_eq!(
+            due(Frequency::Weekly, "Pacific/Auckland", 9, "2026-11-22T19:59:00Z"),
+            "2026-11-22T20:00:00Z"
+        );
     }
 
     #[test]
     fn daylight_saving_moves_the_hour_with_the_wall_clock() {
         // 2:30 does not exist in New York on 2026-03-08; 1:00 comes twice on 2026-11-01.
-        assert_eq!(due(Frequency::Daily, "America/New_York", 2, "2026-03-08T05:00:00Z"), "2026-03-08T07:00:00Z");
-        assert_eq!(due(Frequency::Daily, "America/New_York", 1, "2026-11-01T04:00:00Z"), "2026-11-01T05:00:00Z");
-        assert_eq!(due(Frequency::Daily, "America/New_York", 1, "2026-11-01T05:00:00Z"), "2026-11-02T06:00:00Z");
+        assert_eq!(
+            due(Frequency::Daily, "America/New_York", 2, "2026-03-08T05:00:00Z"),
+            "2026-03-08T07:00:00Z"
+        );
+        assert_eq!(
+            due(Frequency::Daily, "America/New_York", 1, "2026-11-01T04:00:00Z"),
+            "2026-11-01T05:00:00Z"
+        );
+        assert_eq!(
+            due(Frequency::Daily, "America/New_York", 1, "2026-11-01T05:00:00Z"),
+            "2026-11-02T06:00:00Z"
+        );
     }
 }

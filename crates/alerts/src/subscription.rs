@@ -123,7 +123,11 @@ pub fn request(
     let recent = mail::count_recent(tx, &new.email, &[mails::CONFIRM], since)?;
     let same = find_same(tx, &new)?;
     if recent >= MAX_CONFIRMATIONS || same.is_some() || count_of(tx, &new.email)? >= MAX_PER_ADDRESS {
-        tracing::info!(is_repeated = same.is_some(), recent, "a request for an alert changed nothing");
+        tracing::info!(
+            is_repeated = same.is_some(),
+            recent,
+            "a request for an alert changed nothing"
+        );
         return Ok(());
     }
     let token = random.token();
@@ -133,7 +137,12 @@ pub fn request(
         ..unconfirmed(tx, new, random, now)?
     };
     diesel::insert_into(alerts::table).values(&alert).execute(tx)?;
-    mail::enqueue(tx, &[mails::confirmation(letterhead, &alert, &token)], random, now)?;
+    mail::enqueue(
+        tx,
+        &[mails::confirmation(letterhead, &alert, &token)],
+        random,
+        now,
+    )?;
     Ok(())
 }
 
@@ -143,7 +152,11 @@ pub fn create(tx: &mut DbConn, new: NewAlert, random: &Random, now: Timestamp) -
     if count_of(tx, &new.email)? >= MAX_PER_ADDRESS {
         return Err(AlertError::TooMany);
     }
-    let alert = Alert { status: AlertStatus::Active, confirmed_at: Some(now), ..unconfirmed(tx, new, random, now)? };
+    let alert = Alert {
+        status: AlertStatus::Active,
+        confirmed_at: Some(now),
+        ..unconfirmed(tx, new, random, now)?
+    };
     diesel::insert_into(alerts::table).values(&alert).execute(tx)?;
     Ok(alert)
 }
@@ -160,7 +173,11 @@ pub fn confirm(tx: &mut DbConn, token: &str, now: Timestamp) -> Result<Confirmed
         return Err(AlertError::TokenExpired);
     }
     let id = alert.id;
-    let changed = Alert { status: AlertStatus::Active, confirmed_at: Some(now), ..alert };
+    let changed = Alert {
+        status: AlertStatus::Active,
+        confirmed_at: Some(now),
+        ..alert
+    };
     start_anew(tx, changed, now)?;
     Ok(Confirmed::Now(id))
 }
@@ -181,7 +198,15 @@ pub fn unsubscribe(tx: &mut DbConn, id: Id, now: Timestamp) -> Result<(), AlertE
         return Ok(());
     }
     drop_pending(tx, id)?;
-    save(tx, Alert { status: AlertStatus::Ended, ..alert }, now).map(|_| ())
+    save(
+        tx,
+        Alert {
+            status: AlertStatus::Ended,
+            ..alert
+        },
+        now,
+    )
+    .map(|_| ())
 }
 
 /// Changes an alert. A new query, or being active again after a pause, starts it anew: it is owed what is first
@@ -216,9 +241,17 @@ pub fn update(
     if is_new_search || status == AlertStatus::Paused {
         drop_pending(tx, id)?;
     }
-    let saved = if is_new_search || is_resumed { start_anew(tx, after, now)? } else { save(tx, after, now)? };
+    let saved = if is_new_search || is_resumed {
+        start_anew(tx, after, now)?
+    } else {
+        save(tx, after, now)?
+    };
     diesel::update(alert_matches::table)
-        .filter(alert_matches::alert_id.eq(id).and(alert_matches::outcome.eq("pending")))
+        .filter(
+            alert_matches::alert_id
+                .eq(id)
+                .and(alert_matches::outcome.eq("pending")),
+        )
         .set(alert_matches::due_at.eq(schedule::due_at(&saved, now)))
         .execute(tx)?;
     Ok(saved)
@@ -241,7 +274,11 @@ pub fn list_of_user(
     limit: usize,
 ) -> Result<Page<Alert, Id>, StoreError> {
     let mut query = alerts::table
-        .filter(alerts::user_id.eq(user_id).and(alerts::status.ne(AlertStatus::Ended)))
+        .filter(
+            alerts::user_id
+                .eq(user_id)
+                .and(alerts::status.ne(AlertStatus::Ended)),
+        )
         .order(alerts::id.desc())
         .limit(limit as i64 + 1)
         .select(cols::<Alert>())
@@ -254,7 +291,10 @@ pub fn list_of_user(
 
 /// How many alerts are in each status.
 pub fn count_by_status(conn: &mut DbConn) -> Result<Vec<(AlertStatus, i64)>, StoreError> {
-    Ok(alerts::table.group_by(alerts::status).select((alerts::status, diesel::dsl::count_star())).load(conn)?)
+    Ok(alerts::table
+        .group_by(alerts::status)
+        .select((alerts::status, diesel::dsl::count_star()))
+        .load(conn)?)
 }
 
 /// Forgets alerts that nobody confirmed in time, at most `limit`. A pass.
@@ -315,7 +355,9 @@ fn find_same(conn: &mut DbConn, new: &NewAlert) -> Result<Option<Alert>, StoreEr
         .limit(MAX_PER_ADDRESS)
         .select(cols::<Alert>())
         .load(conn)?;
-    Ok(of_address.into_iter().find(|alert| alert.query.0 == new.query && alert.frequency == new.frequency))
+    Ok(of_address
+        .into_iter()
+        .find(|alert| alert.query.0 == new.query && alert.frequency == new.frequency))
 }
 
 fn count_of(conn: &mut DbConn, email: &EmailAddress) -> Result<i64, StoreError> {
@@ -328,7 +370,11 @@ fn count_of(conn: &mut DbConn, email: &EmailAddress) -> Result<i64, StoreError> 
 
 fn drop_pending(tx: &mut DbConn, id: Id) -> Result<(), StoreError> {
     diesel::update(alert_matches::table)
-        .filter(alert_matches::alert_id.eq(id).and(alert_matches::outcome.eq("pending")))
+        .filter(
+            alert_matches::alert_id
+                .eq(id)
+                .and(alert_matches::outcome.eq("pending")),
+        )
         .set(alert_matches::outcome.eq("dropped"))
         .execute(tx)?;
     Ok(())
@@ -339,7 +385,15 @@ fn start_anew(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, Al
     // The sequence first: it keeps a match pass from running between the two numbers.
     let sequence = revision::take(tx, Counter::Alerts, 1)?;
     let start_revision = revision::latest(tx, Counter::Postings)?;
-    write(tx, Alert { start_revision, sequence, ..alert }, now)
+    write(
+        tx,
+        Alert {
+            start_revision,
+            sequence,
+            ..alert
+        },
+        now,
+    )
 }
 
 fn save(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
@@ -349,11 +403,19 @@ fn save(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertErr
 
 fn write(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
     let before = alert.version;
-    let after = Alert { version: before + 1, updated_at: now, ..alert };
+    let after = Alert {
+        version: before + 1,
+        updated_at: now,
+        ..alert
+    };
     let changed = diesel::update(alerts::table.find(after.id).filter(alerts::version.eq(before)))
         .set(&after)
         .execute(tx)?;
-    if changed == 1 { Ok(after) } else { Err(AlertError::VersionConflict(before + 1)) }
+    if changed == 1 {
+        Ok(after)
+    } else {
+        Err(AlertError::VersionConflict(before + 1))
+    }
 }
 
 fn hash(token: &str) -> Vec<u8> {

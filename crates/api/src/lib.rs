@@ -1,1 +1,46 @@
-//! The REST API: routes, problems, authentication, OpenAPI
+//! The REST API: routes, problems, authentication, OpenAPI.
+//!
+//! A handler extracts, reads the clock, calls one domain function inside one `read` or `write`, wakes the passes and
+//! shapes the answer. No SQL and no rules here, but who may do what is decided in `access`.
+
+mod access;
+mod error;
+mod extract;
+mod observe;
+mod openapi;
+mod rate_limit;
+mod reply;
+mod routes;
+mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use actix_web::web;
+
+pub use error::{Code, Problem};
+pub use observe::observe;
+pub use openapi::openapi;
+pub use state::{Limits, Parts, State, Wake};
+
+/// All routes, for `App::new().wrap(from_fn(api::observe)).configure(api::configure(&state))`.
+pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + use<> {
+    let state = state.clone();
+    move |config: &mut web::ServiceConfig| {
+        let limits = state.limits;
+        config
+            .app_data(state.clone())
+            .app_data(web::PayloadConfig::new(limits.body_bytes));
+        routes::auth::routes(config);
+        routes::me::routes(config);
+        routes::employers::routes(config);
+        routes::members::routes(config);
+        routes::imports::routes(config, limits.import_bytes);
+        routes::search::routes(config);
+        routes::postings::routes(config);
+        routes::alerts::routes(config);
+        routes::changes::routes(config);
+        routes::operations::routes(config);
+        routes::pages::routes(config);
+        config.default_service(web::to(routes::pages::not_found));
+    }
+}

@@ -265,7 +265,9 @@ impl Batch {
         let outcome = Arc::new(outcome);
         let held = Arc::new(mail.clone());
         for wait_ms in [0, 100, 1000, 5000] {
-            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
             let (shared, held, now) = (Arc::clone(&outcome), Arc::clone(&held), self.courier.clock.now());
             match self
                 .courier

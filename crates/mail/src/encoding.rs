@@ -7,8 +7,9 @@ use crate::{EmailAddress, Mailbox};
 /// Lines of a header are kept to this many characters (RFC 5322 recommends 78).
 const HEADER_LINE: usize = 76;
 
-/// One encoded word is at most 75 characters: 12 for `=?UTF-8?B?` and `?=`, so 60 of base64, which are 45 bytes.
-const ENCODED_WORD_BYTES: usize = 45;
+/// One encoded word: 12 characters for `=?UTF-8?B?` and `?=`, and 56 of base64, which are 42 bytes. With `Subject: ` before
+/// it that is a line.
+const ENCODED_WORD_BYTES: usize = 42;
 
 /// A header line with CRLF, whose value is any text. Nothing in `value` can begin another header.
 pub(crate) fn text_header(name: &str, value: &str) -> String {
@@ -19,16 +20,18 @@ pub(crate) fn text_header(name: &str, value: &str) -> String {
     })
 }
 
-/// A header line with CRLF, whose value is our own text in printable ASCII; what is not gets dropped. Never folded inside
-/// a word: a URL longer than a line stands on its own.
+/// Longest value of a header that is one line: a line has at most 998 bytes (RFC 5322, section 2.1.1).
+const TOKEN_BYTES: usize = 900;
+
+/// A header line with CRLF, whose value is our own text in printable ASCII; what is not gets dropped, and so does what is
+/// beyond 900 bytes. It is not folded: some readers of `List-Unsubscribe` expect the URL on the header's first line.
 pub(crate) fn token_header(name: &str, value: &str) -> String {
-    let clean: String = value.chars().filter(|c| matches!(c, ' '..='~')).collect();
-    let separator = if name.len() + 2 + clean.len() > HEADER_LINE {
-        "\r\n "
-    } else {
-        " "
-    };
-    format!("{name}:{separator}{clean}\r\n")
+    let clean: String = value
+        .chars()
+        .filter(|c| matches!(c, ' '..='~'))
+        .take(TOKEN_BYTES)
+        .collect();
+    format!("{name}: {clean}\r\n")
 }
 
 /// `From` with a display name, CRLF included.

@@ -64,7 +64,7 @@ pub fn sanitise(html: &str) -> String {
 }
 
 /// A description as sanitised HTML and as text.
-pub(crate) fn render(source: &str, format: DescriptionFormat) -> (String, String) {
+pub fn render(source: &str, format: DescriptionFormat) -> (String, String) {
     let html = match format {
         DescriptionFormat::Html => sanitise(source),
         DescriptionFormat::Markdown => {

@@ -25,7 +25,7 @@ pub use content::{
     Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,
     WorkPattern,
 };
-pub use description::{sanitise, text_of};
+pub use description::{render, sanitise, text_of};
 pub use input::PostingInput;
 pub use posting::{CloseReason, EmployerRef, Posting, PostingStatus, PostingSummary};
 pub use validate::{FieldError, validate};

@@ -29,6 +29,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use column::{Id, Json, Timestamp, sql};
 pub use connection::{DbConn, MultiBackend, cols};
 pub use db::{Backend, Db, DbOptions};
+/// What a single statement can fail with.
+pub use diesel::result::Error as QueryError;
 pub use error::{StoreError, is_unique_violation};
 pub use migrations::{PendingMigrations, pending_migrations, revert_all, run_pending};
 pub use random::Random;

@@ -1,7 +1,7 @@
 //! Deciding what a posting is about from what was found in it.
 
 use crate::evidence::{Findings, slot};
-use crate::work_terms::{find_employment_type, find_workplace};
+use crate::work_terms::{title_employment_type, title_workplace};
 use crate::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace, recognise_seniority};
 
 /// What a title and a text say, and why.
@@ -45,8 +45,10 @@ const TITLE_DECIDES: f32 = 7.5;
 /// Title points of one supporting word, and the text points it needs beside it.
 const TITLE_HINTS: f32 = 2.9;
 const TEXT_BESIDE_HINT: f32 = 4.0;
+/// Title points that decide where there is no text to speak of.
+const TITLE_ALONE: f32 = 5.0;
 /// Text points that decide for a title that only says "engineer", and the lead they need over the second discipline.
-const TEXT_DECIDES: f32 = 9.0;
+const TEXT_DECIDES: f32 = 8.0;
 const TEXT_LEAD: f32 = 1.25;
 
 impl Taxonomy {
@@ -71,8 +73,8 @@ impl Taxonomy {
                 .unwrap_or_default(),
             skills: self.skills_of(&findings),
             seniority: recognise_seniority(title),
-            employment_type: find_employment_type(title, text),
-            workplace: find_workplace(title, text),
+            employment_type: title_employment_type(title).or(findings.employment_type),
+            workplace: title_workplace(title).or(findings.workplace),
             environment: environments
                 .filter(|(_, count)| *count >= 1)
                 .map(|(environment, _)| *environment)
@@ -166,15 +168,41 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     let best = *ranked.first()?;
     let (title, text) = (findings.title[slot(best)], findings.text[slot(best)]);
     if findings.adjacent {
-        let supported = title >= TITLE_HINTS && text >= 2.0 * TEXT_BESIDE_HINT;
+        let supported =
+            title >= TITLE_HINTS && text >= 2.0 * TEXT_BESIDE_HINT && is_named_enough(findings, best);
         return supported.then_some(best);
+    }
+    if findings.title_only {
+        let software = matches!(best, Discipline::DistributedSystems | Discipline::MlPlatform);
+        let certain = software || findings.named[slot(best)] > 0;
+        return (title >= TITLE_ALONE && certain).then_some(best);
+    }
+    if !is_named_enough(findings, best) {
+        return None;
     }
     if title >= TITLE_HINTS && text >= TEXT_BESIDE_HINT {
         return Some(best);
     }
     let second = ranked.get(1).map_or(0.0, |d| findings.text[slot(*d)]);
-    let clear = text >= TEXT_DECIDES && text >= second * TEXT_LEAD;
+    // Every backend has a database, a queue and a cloud: only a text that speaks of distributed systems is about them.
+    let everyday = best == Discipline::DistributedSystems && findings.named[slot(best)] < 2;
+    let leads = text >= second * TEXT_LEAD || text >= TEXT_CAP;
+    let clear = text >= TEXT_DECIDES && leads && !everyday;
     (findings.open && clear).then_some(best)
+}
+
+/// Chillers, switchgear and circuit boards are everywhere: a text is about a data center or about silicon only when it says
+/// so.
+fn is_named_enough(findings: &Findings, discipline: Discipline) -> bool {
+    match discipline {
+        Discipline::Silicon | Discipline::DataCenter => {
+            let named = findings.named[slot(discipline)];
+            named >= 2 || (named == 1 && findings.text[slot(discipline)] >= TEXT_DECIDES)
+        }
+        // Programs and supply chains are run everywhere: here they must be for infrastructure of some kind.
+        Discipline::AiOperations => findings.named.iter().map(|count| u32::from(*count)).sum::<u32>() >= 2,
+        _ => true,
+    }
 }
 
 #[cfg(test)]

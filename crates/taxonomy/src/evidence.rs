@@ -2,7 +2,7 @@
 
 use crate::normalise::spaced_into;
 use crate::terms::{Meaning, Terms};
-use crate::{Discipline, Environment};
+use crate::{Discipline, EmploymentType, Environment, Workplace};
 
 /// Points of one phrase in the title.
 pub(crate) const TITLE_SPECIALTY: f32 = 10.0;
@@ -14,6 +14,10 @@ const TEXT_SPECIALTY: f32 = 1.6;
 const TEXT_DISCIPLINE: f32 = 1.2;
 const TEXT_CUE: f32 = 1.0;
 const TEXT_SKILL: f32 = 0.8;
+/// A text shorter than this cannot be expected to support its title.
+const SHORT_TEXT_BYTES: usize = 300;
+/// An abbreviation of at most so many letters does not decide a title alone.
+const AMBIGUOUS_LETTERS: usize = 3;
 /// Of two phrases of one title the earlier one is the work, the later one its object.
 const EARLIER_TITLE_WORD: f32 = 1.0;
 
@@ -21,11 +25,19 @@ const EARLIER_TITLE_WORD: f32 = 1.0;
 pub(crate) struct Findings {
     pub(crate) title: [f32; 5],
     pub(crate) text: [f32; 5],
+    /// How often each discipline is called by its name, at most 255.
+    pub(crate) named: [u8; 5],
+    /// Whether there is too little text to count on.
+    pub(crate) title_only: bool,
     /// Title and text points of each specialty.
     pub(crate) specialties: Vec<(f32, f32)>,
     /// Mentions of each skill, a mention in the title counting four.
     pub(crate) skills: Vec<u16>,
     pub(crate) environments: [u16; 5],
+    /// What the text says first.
+    pub(crate) employment_type: Option<EmploymentType>,
+    /// What the text says first.
+    pub(crate) workplace: Option<Workplace>,
     pub(crate) outside: bool,
     pub(crate) adjacent: bool,
     pub(crate) open: bool,
@@ -33,7 +45,8 @@ pub(crate) struct Findings {
     pub(crate) scored: Vec<(usize, bool, Discipline, f32)>,
     /// Abbreviations of the text, which count only in company.
     pending: Vec<(usize, u16, f32)>,
-    title_rank: u8,
+    /// Whether a phrase of the title has counted already.
+    title_begun: bool,
 }
 
 /// The position of a discipline in arrays of five.
@@ -66,15 +79,19 @@ impl Findings {
         let mut findings = Self {
             title: [0.0; 5],
             text: [0.0; 5],
+            named: [0; 5],
+            title_only: text.len() < SHORT_TEXT_BYTES,
             specialties: vec![(0.0, 0.0); terms.specialty_disciplines.len()],
             skills: vec![0; terms.skill_specialties.len()],
             environments: [0; 5],
+            employment_type: None,
+            workplace: None,
             outside: false,
             adjacent: false,
             open: false,
             scored: Vec::new(),
             pending: Vec::new(),
-            title_rank: 0,
+            title_begun: false,
         };
         let mut mentions = vec![0_u8; terms.phrases.len()];
         for hit in terms.hits(&prepared) {
@@ -110,6 +127,12 @@ impl Findings {
             Meaning::Specialty(index) if exact && !in_title => {
                 self.pending.push((phrase, index, TEXT_SPECIALTY * fading));
             }
+            // "PD", "BMS", "DFT": in other trades they mean something else.
+            Meaning::Specialty(index)
+                if exact && terms.phrases[phrase].text.len() <= 1 + AMBIGUOUS_LETTERS =>
+            {
+                self.add(terms, phrase, index, in_title, TITLE_CUE);
+            }
             Meaning::Specialty(index) => self.add(
                 terms,
                 phrase,
@@ -117,10 +140,12 @@ impl Findings {
                 in_title,
                 points(TITLE_SPECIALTY, TEXT_SPECIALTY),
             ),
-            Meaning::SpecialtyCue(index) => {
-                self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE))
+            Meaning::SpecialtyCue(index) | Meaning::WeakSpecialty(index) => {
+                self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE));
             }
+            Meaning::Holds(discipline) => self.name(discipline),
             Meaning::Discipline(discipline) => {
+                self.name(discipline);
                 self.score(
                     phrase,
                     discipline,
@@ -138,13 +163,19 @@ impl Findings {
                 let owners = &terms.skill_specialties[usize::from(index)];
                 let share = points(TITLE_SKILL, TEXT_SKILL) / owners.len().max(1) as f32;
                 for owner in owners {
-                    self.add(terms, phrase, *owner, in_title, share);
+                    // A word that is both a skill and a cue says one thing, not two.
+                    let discipline = terms.specialty_disciplines[usize::from(*owner)];
+                    if terms.phrases[phrase].speaks_for & (1 << slot(discipline)) == 0 {
+                        self.add(terms, phrase, *owner, in_title, share);
+                    }
                 }
             }
             Meaning::Environment(environment) => {
                 let count = &mut self.environments[environment_slot(environment)];
                 *count = count.saturating_add(if in_title { 3 } else { 1 });
             }
+            Meaning::Employment(found) => self.employment_type = self.employment_type.or(Some(found)),
+            Meaning::Workplace(found) => self.workplace = self.workplace.or(Some(found)),
             Meaning::Outside => self.outside |= in_title,
             Meaning::Adjacent => self.adjacent |= in_title,
             Meaning::Open => self.open |= in_title,
@@ -152,12 +183,17 @@ impl Findings {
         }
     }
 
+    fn name(&mut self, discipline: Discipline) {
+        let count = &mut self.named[slot(discipline)];
+        *count = count.saturating_add(1);
+    }
+
     fn add(&mut self, terms: &Terms, phrase: usize, index: u16, in_title: bool, points: f32) {
         let slot = &mut self.specialties[usize::from(index)];
         if in_title {
-            slot.0 += points
+            slot.0 += points;
         } else {
-            slot.1 += points
+            slot.1 += points;
         }
         let discipline = terms.specialty_disciplines[usize::from(index)];
         self.score(phrase, discipline, in_title, points);
@@ -169,9 +205,9 @@ impl Findings {
         }
         let side = if in_title { &mut self.title } else { &mut self.text };
         let mut points = points;
-        if in_title && self.title_rank == 0 && points >= TITLE_CUE {
+        if in_title && !self.title_begun && points >= TITLE_CUE {
             points += EARLIER_TITLE_WORD;
-            self.title_rank = 1;
+            self.title_begun = true;
         }
         side[slot(discipline)] += points;
         self.scored.push((phrase, in_title, discipline, points));

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::normalise::fold;
 use crate::place_table::{NamedPlace, Place, Table, letters, two_letters};
-use crate::places_text;
+use crate::{place_grammar, places_text};
 
 /// Cities, regions and countries of the world: 52,000 places, most of 15,000 inhabitants or more.
 ///
@@ -40,10 +40,6 @@ impl Gazetteer {
         &BUNDLED
     }
 
-    pub(crate) fn table(&self) -> &Table {
-        &self.table
-    }
-
     /// Reads a location string as employers and applicant systems write it: `Austin, TX`, `US-TX-Austin`,
     /// `San Francisco, CA; New York, NY`, `Remote (United States | Canada)`, `4 Locations` (nothing).
     ///
@@ -59,7 +55,7 @@ impl Gazetteer {
         if folded.is_empty() {
             return None;
         }
-        if let Some(place) = places_text::bare(&self.table, &folded) {
+        if let Some(place) = place_grammar::bare(&self.table, &folded) {
             return Some(place);
         }
         let resolved = places_text::resolve(&self.table, text);
@@ -70,7 +66,7 @@ impl Gazetteer {
         // "austin tx", "berlin germany": the last word or two may be the region.
         (1..typed.len().min(4)).find_map(|tail| {
             let (head, last) = typed.split_at(typed.len() - tail);
-            places_text::city_within(&self.table, &head.join(" "), &last.join(" "))
+            place_grammar::city_within(&self.table, &head.join(" "), &last.join(" "))
         })
     }
 

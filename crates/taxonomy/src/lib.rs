@@ -18,6 +18,7 @@ mod money;
 mod normalise;
 mod pay_text;
 mod pay_tokens;
+mod place_grammar;
 mod place_table;
 mod places_text;
 mod regions;

@@ -21,9 +21,9 @@ pub(crate) fn key(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '+' | '#') {
-            out.push(c)
+            out.push(c);
         } else {
-            push_folded(c, &mut out)
+            push_folded(c, &mut out);
         }
     }
     out

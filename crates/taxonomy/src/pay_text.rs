@@ -42,7 +42,7 @@ pub fn find_pay_in_text(text: &str) -> Option<PayRange> {
         let Some(found) = candidate.finish(stated) else {
             continue;
         };
-        let before = window_before(text, candidate.start, 60).to_lowercase();
+        let before = last_sentence(window_before(text, candidate.start, 60)).to_lowercase();
         let is_total = before.contains("ote") || before.contains("on-target") || before.contains("total");
         if !is_total {
             return Some(found);
@@ -225,7 +225,7 @@ impl Candidate {
     /// Whether the words around say that this is pay and not some other money.
     fn is_pay_in_context(&self, text: &str) -> bool {
         let before = window_before(text, self.start, 140).to_lowercase();
-        let close = window_before(text, self.start, 40).to_lowercase();
+        let close = last_sentence(window_before(text, self.start, 40)).to_lowercase();
         let behind = window_after(text, self.end, 40).to_lowercase();
         if OTHER_MONEY.iter().any(|word| close.contains(word))
             || NOT_PAY_BEHIND.iter().any(|w| behind.contains(w))
@@ -331,6 +331,15 @@ fn first_period(text: &str, limit: usize) -> Option<PayPeriod> {
         })
         .min_by_key(|(at, _)| *at)
         .map(|(_, period)| period)
+}
+
+/// What stands behind the last full stop or line end.
+fn last_sentence(text: &str) -> &str {
+    let cut = text
+        .rfind(". ")
+        .map(|at| at + 2)
+        .max(text.rfind('\n').map(|at| at + 1));
+    &text[cut.unwrap_or(0)..]
 }
 
 fn has_currency_code(text: &str) -> bool {

@@ -174,8 +174,8 @@ fn mark_behind(text: &str, at: usize) -> Option<(usize, Currency)> {
     let rest = text[at..].trim_start_matches([' ', '\u{a0}']);
     let from = text.len() - rest.len();
     for (mark, code) in [("€", "EUR"), ("£", "GBP"), ("zł", "PLN")] {
-        if rest.starts_with(mark) {
-            let next = rest[mark.len()..].trim_start().as_bytes().first();
+        if let Some(behind) = rest.strip_prefix(mark) {
+            let next = behind.trim_start().as_bytes().first();
             // "€70k – €90k" and "70k €90k": a mark directly before the next number belongs to that.
             return match next {
                 Some(b) if b.is_ascii_digit() => None,

@@ -137,26 +137,22 @@ impl Table {
             table.read_lines(&text);
         }
         table.add_extra(toml::from_str(extra).unwrap_or_default());
-        table.names.sort_unstable();
         table
     }
 
     fn read_lines(&mut self, text: &str) {
         let mut key = String::with_capacity(64);
-        let mut by_code: HashMap<(String, String), u16> = HashMap::new();
+        let mut by_code: HashMap<(&str, &str), u16> = HashMap::new();
         for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             match fields[..] {
                 ["C", iso2, iso3, name] => self.add_country(iso2, iso3, name),
                 ["R", iso2, code, name] => {
-                    by_code.insert((iso2.to_owned(), code.to_owned()), self.regions.len() as u16);
+                    by_code.insert((iso2, code), self.regions.len() as u16);
                     self.add_region(iso2, code, name);
                 }
                 ["P", name, iso2, code, lat, lon, population, alternates] => {
-                    let region = by_code
-                        .get(&(iso2.to_owned(), code.to_owned()))
-                        .copied()
-                        .unwrap_or(u16::MAX);
+                    let region = by_code.get(&(iso2, code)).copied().unwrap_or(u16::MAX);
                     let city = City {
                         name: name.into(),
                         country: two_letters(iso2),

@@ -59,7 +59,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         id: "MENA",
-        names: &["mena", "middleeast", "gcc", "gulf"],
+        names: &["mena", "middleeast", "middleeastnorthafrica", "gcc", "gulf"],
         members: "AE SA QA KW BH OM JO LB IL IQ EG MA TN DZ LY YE SY PS IR",
     },
     Group {

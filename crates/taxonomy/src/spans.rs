@@ -119,7 +119,7 @@ impl Taxonomy {
 
     fn span_of(&self, meaning: Meaning) -> Option<(SpanKind, Cow<'static, str>)> {
         match meaning {
-            Meaning::Specialty(index) => {
+            Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
                 let specialty = self.specialties().get(usize::from(index))?;
                 Some((SpanKind::Specialty, Cow::Owned(specialty.id.clone())))
             }

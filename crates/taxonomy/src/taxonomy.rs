@@ -25,6 +25,9 @@ pub struct Specialty {
     /// Names that count only exactly as written, mostly abbreviations in capitals.
     #[serde(default)]
     pub exact: Vec<String>,
+    /// Names too general to decide a title alone: they count as a cue there, and as a name in a query.
+    #[serde(default)]
+    pub weak: Vec<String>,
     /// Words that speak for it without naming it.
     #[serde(default)]
     pub(crate) cues: Vec<String>,
@@ -172,7 +175,11 @@ impl Taxonomy {
         let file: File = toml::from_str(text).map_err(|error| TaxonomyError::Syntax(error.to_string()))?;
         let mut specialty_keys = HashMap::new();
         for (index, specialty) in file.specialty.iter().enumerate() {
-            let names = specialty.synonyms.iter().chain(&specialty.exact);
+            let names = specialty
+                .synonyms
+                .iter()
+                .chain(&specialty.weak)
+                .chain(&specialty.exact);
             let owner = |at: usize| file.specialty[at].id.clone();
             claim(
                 &mut specialty_keys,

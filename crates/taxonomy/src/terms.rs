@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use serde::Deserialize;
 
+use crate::evidence::slot;
 use crate::normalise::spaced_into;
 use crate::spans::QUERY_WORDS;
 use crate::taxonomy::{DisciplineWords, Skill, Specialty, TaxonomyError};
-use crate::{Discipline, Environment, SpanKind};
+use crate::work_terms::{EMPLOYMENT_SENTENCES, WORKPLACE_SENTENCES};
+use crate::{Discipline, EmploymentType, Environment, SpanKind, Workplace};
 
 /// Word lists for deciding whether a title belongs to the field at all.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -29,14 +31,22 @@ pub(crate) struct Recognition {
 pub(crate) enum Meaning {
     /// Names a specialty.
     Specialty(u16),
+    /// Names a specialty in a query, and speaks for it elsewhere.
+    WeakSpecialty(u16),
     /// Speaks for a specialty.
     SpecialtyCue(u16),
     /// Names a discipline.
     Discipline(Discipline),
+    /// Holds the name of a discipline within a longer phrase.
+    Holds(Discipline),
     /// Speaks for a discipline.
     DisciplineCue(Discipline),
     Skill(u16),
     Environment(Environment),
+    /// Says the kind of contract, in a sentence of the text.
+    Employment(EmploymentType),
+    /// Says the workplace, in a sentence of the text.
+    Workplace(Workplace),
     Outside,
     Adjacent,
     Open,
@@ -54,6 +64,10 @@ pub(crate) struct Phrase {
     pub(crate) meanings: Vec<Meaning>,
     /// What it means when written exactly so.
     pub(crate) exact: Vec<(Vec<u8>, Meaning)>,
+    /// The disciplines that this phrase speaks for other than as a skill, one bit each.
+    pub(crate) speaks_for: u8,
+    /// The longest other phrase that begins this one, for when this one ends within a word.
+    shorter: Option<usize>,
 }
 
 /// A phrase found in a prepared text.
@@ -117,18 +131,17 @@ impl Terms {
             let discipline: Discipline = words.id.parse().map_err(dangling)?;
             book.add_all(&words.synonyms, Meaning::Discipline(discipline));
             book.add_all(&words.cues, Meaning::DisciplineCue(discipline));
-            words
-                .exact
-                .iter()
-                .for_each(|text| book.add_exact(text, Meaning::Discipline(discipline)));
+            for text in &words.exact {
+                book.add_exact(text, Meaning::Discipline(discipline));
+            }
         }
         for (index, specialty) in specialties.iter().enumerate() {
             book.add_all(&specialty.synonyms, Meaning::Specialty(index as u16));
+            book.add_all(&specialty.weak, Meaning::WeakSpecialty(index as u16));
             book.add_all(&specialty.cues, Meaning::SpecialtyCue(index as u16));
-            specialty
-                .exact
-                .iter()
-                .for_each(|text| book.add_exact(text, Meaning::Specialty(index as u16)));
+            for text in &specialty.exact {
+                book.add_exact(text, Meaning::Specialty(index as u16));
+            }
         }
         for (index, skill) in skills.iter().enumerate() {
             let meaning = Meaning::Skill(index as u16);
@@ -136,15 +149,23 @@ impl Terms {
                 book.add(&skill.label, meaning);
             }
             book.add_all(&skill.synonyms, meaning);
-            skill.exact.iter().for_each(|text| book.add_exact(text, meaning));
+            for text in &skill.exact {
+                book.add_exact(text, meaning);
+            }
         }
         book.add_all(&recognition.outside, Meaning::Outside);
         book.add_all(&recognition.adjacent, Meaning::Adjacent);
         book.add_all(&recognition.open, Meaning::Open);
         book.add_all(&recognition.lookalikes, Meaning::Lookalike);
-        ENVIRONMENT_WORDS
-            .iter()
-            .for_each(|(text, environment)| book.add(text, Meaning::Environment(*environment)));
+        for (text, environment) in ENVIRONMENT_WORDS {
+            book.add(text, Meaning::Environment(*environment));
+        }
+        for (text, found) in EMPLOYMENT_SENTENCES {
+            book.add(text, Meaning::Employment(*found));
+        }
+        for (text, found) in WORKPLACE_SENTENCES {
+            book.add(text, Meaning::Workplace(*found));
+        }
         for (index, (text, _, _)) in QUERY_WORDS.iter().enumerate() {
             book.add(text, Meaning::Query(index as u16));
         }
@@ -152,9 +173,18 @@ impl Terms {
         let skill_specialties = skills
             .iter()
             .map(|skill| skill.specialties.iter().filter_map(position).collect());
+        let disciplines: Vec<Discipline> = specialties.iter().map(|specialty| specialty.discipline).collect();
+        for phrase in &mut book.phrases {
+            let meanings = phrase
+                .meanings
+                .iter()
+                .chain(phrase.exact.iter().map(|(_, meaning)| meaning));
+            phrase.speaks_for =
+                meanings.fold(0, |bits, meaning| bits | discipline_bit(*meaning, &disciplines));
+        }
         Ok(Self {
             automaton: Some(automaton(&book.phrases, MatchKind::LeftmostLongest)?),
-            specialty_disciplines: specialties.iter().map(|specialty| specialty.discipline).collect(),
+            specialty_disciplines: disciplines,
             skill_specialties: skill_specialties.collect(),
             phrases: with_contained_meanings(book.phrases)?,
         })
@@ -168,12 +198,17 @@ impl Terms {
             .iter()
             .flat_map(move |automaton| automaton.find_iter(prepared));
         found.filter_map(move |found| {
-            let end = word_end(prepared, found.end())?;
-            Some(Hit {
-                phrase: found.pattern().as_usize(),
-                start: found.start() + 1,
-                end,
-            })
+            let mut phrase = found.pattern().as_usize();
+            loop {
+                if let Some(end) = word_end(prepared, found.start() + self.phrases[phrase].text.len()) {
+                    return Some(Hit {
+                        phrase,
+                        start: found.start() + 1,
+                        end,
+                    });
+                }
+                phrase = self.phrases[phrase].shorter?;
+            }
         })
     }
 
@@ -198,6 +233,18 @@ impl Terms {
     }
 }
 
+fn discipline_bit(meaning: Meaning, disciplines: &[Discipline]) -> u8 {
+    match meaning {
+        Meaning::Specialty(index) | Meaning::WeakSpecialty(index) | Meaning::SpecialtyCue(index) => {
+            disciplines
+                .get(usize::from(index))
+                .map_or(0, |discipline| 1 << slot(*discipline))
+        }
+        Meaning::Discipline(discipline) | Meaning::DisciplineCue(discipline) => 1 << slot(discipline),
+        _ => 0,
+    }
+}
+
 /// The end of the word that a phrase ending at `end` fills, a plural `s` included; `None` in the middle of a word.
 fn word_end(prepared: &[u8], end: usize) -> Option<usize> {
     match prepared.get(end) {
@@ -210,7 +257,7 @@ fn word_end(prepared: &[u8], end: usize) -> Option<usize> {
 fn automaton(phrases: &[Phrase], kind: MatchKind) -> Result<AhoCorasick, TaxonomyError> {
     AhoCorasick::builder()
         .match_kind(kind)
-        .kind(Some(AhoCorasickKind::DFA))
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .ascii_case_insensitive(true)
         .build(phrases.iter().map(|phrase| &phrase.text))
         .map_err(|_| TaxonomyError::TooLarge)
@@ -227,18 +274,28 @@ fn with_contained_meanings(phrases: Vec<Phrase>) -> Result<Vec<Phrase>, Taxonomy
         .map_err(|_| TaxonomyError::TooLarge)?;
     let mut extended = phrases.clone();
     for (index, phrase) in phrases.iter().enumerate() {
-        if phrase.meanings.contains(&Meaning::Lookalike) {
-            continue;
-        }
+        let lookalike = phrase.meanings.contains(&Meaning::Lookalike);
         for found in inner.find_overlapping_iter(&phrase.text) {
             let other = found.pattern().as_usize();
-            if other == index || word_end(&phrase.text, found.end()).is_none() {
+            if found.start() == 0 && other != index {
+                let longest = extended[index]
+                    .shorter
+                    .is_none_or(|have| phrases[have].text.len() < found.end());
+                if longest {
+                    extended[index].shorter = Some(other);
+                }
+            }
+            if other == index || lookalike || word_end(&phrase.text, found.end()).is_none() {
                 continue;
             }
             for meaning in &phrases[other].meanings {
-                let inherited = matches!(meaning, Meaning::Skill(_) | Meaning::Environment(_));
-                if inherited && !extended[index].meanings.contains(meaning) {
-                    extended[index].meanings.push(*meaning);
+                let inherited = match meaning {
+                    Meaning::Skill(_) | Meaning::Environment(_) => *meaning,
+                    Meaning::Discipline(discipline) => Meaning::Holds(*discipline),
+                    _ => continue,
+                };
+                if !extended[index].meanings.contains(&inherited) {
+                    extended[index].meanings.push(inherited);
                 }
             }
         }
@@ -255,7 +312,9 @@ struct Book {
 
 impl Book {
     fn add_all(&mut self, texts: &[String], meaning: Meaning) {
-        texts.iter().for_each(|text| self.add(text, meaning));
+        for text in texts {
+            self.add(text, meaning);
+        }
     }
 
     fn add(&mut self, text: &str, meaning: Meaning) {

@@ -61,8 +61,46 @@ pub fn parse_workplace(raw: &str) -> Option<Workplace> {
     }
 }
 
-/// From the title's words, else from a sentence of the text that leaves no doubt.
-pub(crate) fn find_employment_type(title: &str, text: &str) -> Option<EmploymentType> {
+/// Sentences of a description that leave no doubt about the kind of contract.
+pub(crate) const EMPLOYMENT_SENTENCES: &[(&str, EmploymentType)] = &[
+    ("this is a full-time", EmploymentType::FullTime),
+    ("employment type: full-time", EmploymentType::FullTime),
+    ("job type: full-time", EmploymentType::FullTime),
+    ("full-time position", EmploymentType::FullTime),
+    ("full-time role", EmploymentType::FullTime),
+    ("this is a part-time", EmploymentType::PartTime),
+    ("employment type: part-time", EmploymentType::PartTime),
+    ("this is a contract", EmploymentType::Contract),
+    ("employment type: contract", EmploymentType::Contract),
+    ("this is a temporary", EmploymentType::Temporary),
+    ("employment type: temporary", EmploymentType::Temporary),
+];
+
+/// Sentences of a description that leave no doubt about where the work is done.
+pub(crate) const WORKPLACE_SENTENCES: &[(&str, Workplace)] = &[
+    ("this is a hybrid", Workplace::Hybrid),
+    ("hybrid work model", Workplace::Hybrid),
+    ("hybrid role", Workplace::Hybrid),
+    ("hybrid position", Workplace::Hybrid),
+    ("this role is hybrid", Workplace::Hybrid),
+    ("this position is hybrid", Workplace::Hybrid),
+    ("this is a remote", Workplace::Remote),
+    ("this is a fully remote", Workplace::Remote),
+    ("this role is remote", Workplace::Remote),
+    ("this role is fully remote", Workplace::Remote),
+    ("100 remote", Workplace::Remote),
+    ("remote position", Workplace::Remote),
+    ("this is an onsite", Workplace::OnSite),
+    ("this is an on-site", Workplace::OnSite),
+    ("this role is on-site", Workplace::OnSite),
+    ("this role is onsite", Workplace::OnSite),
+    ("5 days a week in the office", Workplace::OnSite),
+    ("five days a week in the office", Workplace::OnSite),
+    ("5 days per week in the office", Workplace::OnSite),
+];
+
+/// From the title's words.
+pub(crate) fn title_employment_type(title: &str) -> Option<EmploymentType> {
     let title = title.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| contains_word(&title, word));
     if has(&[
@@ -74,91 +112,38 @@ pub(crate) fn find_employment_type(title: &str, text: &str) -> Option<Employment
         "working student",
         "werkstudent",
     ]) {
-        return Some(EmploymentType::Internship);
+        Some(EmploymentType::Internship)
+    } else if has(&["apprentice", "apprenticeship"]) {
+        Some(EmploymentType::Apprenticeship)
+    } else if has(&["part-time", "part time"]) {
+        Some(EmploymentType::PartTime)
+    } else if has(&["temporary", "fixed term", "fixed-term", "seasonal", "ftc"]) {
+        Some(EmploymentType::Temporary)
+    } else if has(&["contract", "contractor", "freelance", "freelancer"]) && !has(&["manager", "contracts"]) {
+        Some(EmploymentType::Contract)
+    } else if has(&["full-time", "full time"]) {
+        Some(EmploymentType::FullTime)
+    } else {
+        None
     }
-    if has(&["apprentice", "apprenticeship"]) {
-        return Some(EmploymentType::Apprenticeship);
-    }
-    if has(&["part-time", "part time"]) {
-        return Some(EmploymentType::PartTime);
-    }
-    if has(&["temporary", "fixed term", "fixed-term", "seasonal", "ftc"]) {
-        return Some(EmploymentType::Temporary);
-    }
-    if has(&["contract", "contractor", "freelance", "freelancer"])
-        && !has(&["manager", "contract manager", "contracts"])
-    {
-        return Some(EmploymentType::Contract);
-    }
-    if has(&["full-time", "full time"]) {
-        return Some(EmploymentType::FullTime);
-    }
-    let head = head_of(text).to_lowercase();
-    for (phrase, found) in [
-        ("this is a full-time", EmploymentType::FullTime),
-        ("this is a full time", EmploymentType::FullTime),
-        ("employment type: full", EmploymentType::FullTime),
-        ("this is a part-time", EmploymentType::PartTime),
-        ("employment type: part", EmploymentType::PartTime),
-        ("this is a contract ", EmploymentType::Contract),
-        ("employment type: contract", EmploymentType::Contract),
-        ("this is a temporary", EmploymentType::Temporary),
-    ] {
-        if head.contains(phrase) {
-            return Some(found);
-        }
-    }
-    None
 }
 
-/// From the title's words, else from a sentence of the text that leaves no doubt.
-pub(crate) fn find_workplace(title: &str, text: &str) -> Option<Workplace> {
+/// From the title's words.
+pub(crate) fn title_workplace(title: &str) -> Option<Workplace> {
     let title = title.to_lowercase();
     if contains_word(&title, "hybrid") && !title.contains("hybrid cloud") && !title.contains("hybrid bonding")
     {
-        return Some(Workplace::Hybrid);
-    }
-    if contains_word(&title, "remote")
+        Some(Workplace::Hybrid)
+    } else if contains_word(&title, "remote")
         && !title.contains("remote sensing")
         && !title.contains("remote access")
     {
-        return Some(Workplace::Remote);
+        Some(Workplace::Remote)
+    } else if contains_word(&title, "on-site") || contains_word(&title, "onsite") {
+        Some(Workplace::OnSite)
+    } else {
+        None
     }
-    if contains_word(&title, "on-site") || contains_word(&title, "onsite") {
-        return Some(Workplace::OnSite);
-    }
-    let head = head_of(text).to_lowercase();
-    for (phrase, found) in [
-        ("this is a hybrid", Workplace::Hybrid),
-        ("hybrid work model", Workplace::Hybrid),
-        ("hybrid role", Workplace::Hybrid),
-        ("hybrid position", Workplace::Hybrid),
-        ("this is a remote", Workplace::Remote),
-        ("fully remote", Workplace::Remote),
-        ("this role is remote", Workplace::Remote),
-        ("100% remote", Workplace::Remote),
-        ("remote position", Workplace::Remote),
-        ("this is an onsite", Workplace::OnSite),
-        ("this is an on-site", Workplace::OnSite),
-        ("this role is on-site", Workplace::OnSite),
-        ("this role is onsite", Workplace::OnSite),
-        ("5 days a week in the office", Workplace::OnSite),
-        ("five days a week in the office", Workplace::OnSite),
-    ] {
-        if head.contains(phrase) {
-            return Some(found);
-        }
-    }
-    None
-}
-
-/// The first 6,000 bytes: what says how one works stands there or nowhere.
-fn head_of(text: &str) -> &str {
-    let mut end = text.len().min(6_000);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 fn contains_word(lower: &str, word: &str) -> bool {
@@ -215,17 +200,20 @@ mod tests {
 
     #[test]
     fn a_title_or_a_plain_sentence_says_the_workplace_and_nothing_else_does() {
-        assert_eq!(find_workplace("SRE (Remote)", ""), Some(Workplace::Remote));
+        let recognise = |title: &str, text: &str| crate::Taxonomy::bundled().recognise(title, text);
+        assert_eq!(recognise("SRE (Remote)", "").workplace, Some(Workplace::Remote));
         assert_eq!(
-            find_workplace("SRE", "This is a hybrid role in Austin."),
+            recognise("SRE", "This is a hybrid role in Austin.").workplace,
             Some(Workplace::Hybrid)
         );
-        assert_eq!(find_workplace("SRE, Hybrid Cloud", ""), None);
-        assert_eq!(find_workplace("SRE", "You work with remote teams."), None);
-        assert_eq!(find_employment_type("Internal Tools Engineer", ""), None);
+        assert_eq!(recognise("SRE, Hybrid Cloud", "").workplace, None);
+        assert_eq!(recognise("SRE", "You work with remote teams.").workplace, None);
+        assert_eq!(recognise("Internal Tools Engineer", "").employment_type, None);
         assert_eq!(
-            find_employment_type("Hardware Intern", ""),
+            recognise("Hardware Intern", "").employment_type,
             Some(EmploymentType::Internship)
         );
+        let contract = recognise("SRE", "This is a contract position. Full-time hours.").employment_type;
+        assert_eq!(contract, Some(EmploymentType::Contract));
     }
 }

@@ -1,0 +1,150 @@
+//! Around every request: its id, its log line, its figures, its budget, and the headers that every answer carries.
+
+use std::time::Instant;
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+
+use crate::error::{Code, Problem};
+use crate::rate_limit::{Verdict, cost_of};
+use crate::state::State;
+
+/// A client's own id when it is short and plain, else a new one.
+fn request_id(request: &ServiceRequest, state: &State) -> String {
+    let given = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok());
+    let is_plain =
+        |id: &str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match given.filter(|id| is_plain(id)) {
+        Some(id) => id.to_owned(),
+        None => state.random.id(state.now()).to_string(),
+    }
+}
+
+/// Middleware around all routes: `App::new().wrap(from_fn(api::observe))`.
+///
+/// # Errors
+/// Never: what goes wrong inside has become an answer.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(state) = request.app_data::<State>().cloned() else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let started = Instant::now();
+    let id = request_id(&request, &state);
+    let method = request.method().clone();
+    let client = request.peer_addr().map(|address| address.ip());
+    let cost = cost_of(&method, request.path());
+    let verdict = cost.and_then(|cost| state.rates.count(client, cost));
+    let refused = verdict.and_then(|verdict| verdict.retry_after_s);
+    let mut response = match refused {
+        Some(wait) => {
+            let response = Problem::new(Code::RateLimited)
+                .retry_after(wait)
+                .response(Some(id.clone()));
+            request.into_response(response)
+        }
+        None => match next.call(request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => return Err(error),
+        },
+    };
+    let problem = response
+        .response()
+        .extensions()
+        .get::<Problem>()
+        .cloned()
+        .or_else(|| framework_problem(&response));
+    if let Some(problem) = &problem {
+        response = response.into_response(problem.response(Some(id.clone())));
+    }
+    add_headers(&mut response, &id, verdict);
+    record(&response, &method, &id, started, problem.as_ref());
+    Ok(response)
+}
+
+/// What the framework refuses by itself, in our words.
+fn framework_problem(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    if response.headers().contains_key("content-type") && response.status().as_u16() != 405 {
+        return None;
+    }
+    Some(Problem::new(match response.status().as_u16() {
+        400 => Code::HeaderInvalid,
+        404 => Code::RouteNotFound,
+        405 => Code::MethodNotAllowed,
+        413 => Code::BodyTooLarge,
+        500 => Code::Internal,
+        _ => return None,
+    }))
+}
+
+fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict>) {
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            let name = HeaderName::from_static(name);
+            if !headers.contains_key(&name) {
+                headers.insert(name, value);
+            }
+        }
+    };
+    set("x-request-id", id);
+    set("x-content-type-options", "nosniff");
+    set("referrer-policy", "no-referrer");
+    set("x-frame-options", "DENY");
+    set(
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    set("cache-control", "no-store");
+    if let Some(Verdict {
+        policy,
+        remaining,
+        retry_after_s,
+    }) = verdict
+    {
+        let (name, quota, window) = (policy.name, policy.quota, policy.window_s);
+        let reset =
+            retry_after_s.unwrap_or(window * u64::from(quota.saturating_sub(remaining)) / u64::from(quota));
+        set("ratelimit-policy", &format!("\"{name}\";q={quota};w={window}"));
+        set("ratelimit", &format!("\"{name}\";r={remaining};t={reset}"));
+    }
+}
+
+/// The path's pattern stands for the path: ids and tokens belong neither into logs nor into metrics.
+fn record(
+    response: &ServiceResponse,
+    method: &actix_web::http::Method,
+    id: &str,
+    started: Instant,
+    problem: Option<&Problem>,
+) {
+    let route = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".to_owned());
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    let labels = [
+        ("method", method.to_string()),
+        ("route", route.clone()),
+        ("status", status.to_string()),
+    ];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", "route" => route.clone())
+        .record(elapsed.as_secs_f64());
+    let code = problem.map(|problem| problem.code().as_str());
+    let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    if status >= 500 {
+        tracing::error!(%method, route, status, duration_us, request_id = id, code, "answered");
+    } else {
+        tracing::debug!(%method, route, status, duration_us, request_id = id, code, "answered");
+    }
+}

@@ -1,0 +1,90 @@
+//! The OpenAPI document, generated from the handlers.
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+
+use crate::error::ProblemBody;
+use crate::routes::{alerts, auth, changes, employers, imports, me, members, operations, postings, search};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Backplane",
+        description = "The job-board backend for the people who build AI infrastructure.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    paths(
+        auth::register, auth::verify_email, auth::login, auth::refresh, auth::logout, auth::forgot_password,
+        auth::reset_password, me::get_me, me::update_me, me::delete_me, me::export_me, me::list_sessions, me::end_session,
+        employers::create_employer, employers::list_employers, employers::get_employer, employers::update_employer,
+        employers::pause_employer, employers::resume_employer, members::list_members, members::change_role,
+        members::remove_member, members::list_invitations, members::invite, members::revoke_invitation,
+        members::accept_invitation, members::list_api_keys, members::create_api_key, members::revoke_api_key,
+        postings::create_posting, postings::list_postings, postings::get_posting, postings::update_posting,
+        postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
+        postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
+        search::search_postings, search::suggest, search::similar_postings, search::get_taxonomy, alerts::create_alert,
+        alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
+        alerts::update_alert, alerts::delete_alert, changes::list_changes, operations::healthz, operations::readyz,
+        operations::metrics, operations::openapi, operations::jwks
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&Problems, &Bearer),
+    tags(
+        (name = "accounts"), (name = "employers"), (name = "postings"), (name = "imports"), (name = "search"),
+        (name = "alerts"), (name = "feeds"), (name = "operations")
+    )
+)]
+struct Api;
+
+/// The OpenAPI 3.1 document of everything that this version serves.
+pub fn openapi() -> Document {
+    Api::openapi()
+}
+
+/// Every call can also answer with a problem.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut Document) {
+        let body = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
+        let problem = ResponseBuilder::new()
+            .description("A problem (RFC 9457); `code` says which.")
+            .content("application/problem+json", body)
+            .build();
+        for item in document.paths.paths.values_mut() {
+            let operations = [
+                &mut item.get,
+                &mut item.post,
+                &mut item.put,
+                &mut item.patch,
+                &mut item.delete,
+            ]
+            .into_iter()
+            .flatten();
+            for operation in operations {
+                operation
+                    .responses
+                    .responses
+                    .insert("default".to_owned(), problem.clone().into());
+            }
+        }
+    }
+}
+
+/// Access tokens and API keys go into the same header.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}

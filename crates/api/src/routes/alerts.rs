@@ -1,0 +1,437 @@
+//! Alerts.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use alerts::subscription::{self, AlertPatch, Confirmed, NewAlert};
+use alerts::{Alert, AlertStatus, Frequency};
+use jiff::SignedDuration;
+use mail::EmailAddress;
+use postings::PostingSummary;
+use search::{Query, SearchRequest, Sort, query_from_json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use store::{DbConn, Id, Timestamp};
+use utoipa::ToSchema;
+
+use super::ListBody;
+use super::auth::{ACCEPTED, AcceptedBody};
+use super::employers::cursor_of;
+use super::search::run;
+use crate::error::{Code, Problem, parameters_problem};
+use crate::extract::{Body, Caller, NoParams, PageParams, Params, path_id};
+use crate::reply::{Asked, Reply, if_match};
+use crate::state::State;
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/v1/alerts")
+                .route(web::post().to(create_alert))
+                .route(web::get().to(list_alerts)),
+        )
+        .service(web::resource("/v1/alerts/preview").route(web::post().to(preview_alert)))
+        .service(web::resource("/v1/alerts/confirm").route(web::post().to(confirm_alert)))
+        .service(
+            web::resource("/v1/alerts/unsubscribe")
+                .route(web::post().to(unsubscribe))
+                .route(web::get().to(super::pages::unsubscribe_page)),
+        )
+        .service(
+            web::resource("/v1/alerts/{id}")
+                .route(web::get().to(get_alert))
+                .route(web::patch().to(update_alert))
+                .route(web::delete().to(delete_alert)),
+        );
+}
+
+/// What to look for, and whom to tell how soon.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertBody {
+    /// Who is told. A person who is signed in may leave it out.
+    #[schema(example = "reader@example.org")]
+    email: Option<EmailAddress>,
+    /// The same parameters as a search: `{"q": "rtl", "country": ["US", "DE"], "pay_min": 200000}`.
+    #[schema(value_type = Object)]
+    query: Value,
+    frequency: Frequency,
+    /// IANA name; UTC when missing.
+    #[schema(example = "America/Chicago")]
+    timezone: Option<String>,
+    /// Hour of digests, 0 to 23; 8 when missing.
+    hour: Option<i16>,
+}
+
+/// What changes about an alert.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertPatchBody {
+    #[schema(value_type = Option<Object>)]
+    query: Option<Value>,
+    frequency: Option<Frequency>,
+    timezone: Option<String>,
+    hour: Option<i16>,
+    /// `active` or `paused`.
+    status: Option<AlertStatus>,
+}
+
+/// A query to try.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviewBody {
+    #[schema(value_type = Object)]
+    query: Value,
+}
+
+/// What an alert with this query would find.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PreviewResultBody {
+    /// Postings that match now.
+    total: u64,
+    /// Matching postings of the last four weeks, a week.
+    per_week: f64,
+    /// The newest of them.
+    sample: Vec<PostingSummary>,
+}
+
+/// The token of a confirmation mail.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmBody {
+    token: String,
+}
+
+/// What a confirmation did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConfirmedBody {
+    /// `confirmed` or `already_confirmed`.
+    status: &'static str,
+}
+
+/// What an unsubscription did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UnsubscribedBody {
+    /// Always `unsubscribed`.
+    status: &'static str,
+}
+
+/// An alert.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AlertView {
+    id: Id,
+    email: EmailAddress,
+    /// The parameters of the search.
+    #[schema(value_type = Object)]
+    query: Map<String, Value>,
+    /// The search in words.
+    description: String,
+    frequency: Frequency,
+    timezone: String,
+    hour: i16,
+    status: AlertStatus,
+    version: i32,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+}
+
+impl From<Alert> for AlertView {
+    fn from(alert: Alert) -> Self {
+        let pairs = alert.query.0.to_pairs();
+        Self {
+            id: alert.id,
+            email: alert.email,
+            query: pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect(),
+            description: alert.query.0.describe(),
+            frequency: alert.frequency,
+            timezone: alert.timezone,
+            hour: alert.hour,
+            status: alert.status,
+            version: alert.version,
+            created_at: alert.created_at,
+            updated_at: alert.updated_at,
+            confirmed_at: alert.confirmed_at,
+        }
+    }
+}
+
+fn query_of(value: &Value) -> Result<Query, Problem> {
+    let query = query_from_json(value).map_err(|errors| parameters_problem(errors, true))?;
+    if query.is_unfiltered() {
+        return Err(subscription::AlertError::QueryUnfiltered.into());
+    }
+    Ok(query)
+}
+
+/// Ask for an alert. Without an account the answer is always the same, and a confirmation mail leaves; for a person
+/// who is signed in with this address the alert is active at once.
+#[utoipa::path(post, path = "/v1/alerts", tag = "alerts", request_body = AlertBody,
+    responses((status = 202, body = AcceptedBody), (status = 201, body = AlertView)))]
+pub(crate) async fn create_alert(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    Params(NoParams {}): Params<NoParams>,
+    Body(body): Body<AlertBody>,
+) -> Result<HttpResponse, Problem> {
+    let (query, now) = (query_of(&body.query)?, state.now());
+    let asked = Asked::new(&request, &caller, &body)?;
+    let user = caller.user().ok().cloned();
+    let missing = || Problem::field("/email", "value_missing", "whom should the alert tell?");
+    let email = body
+        .email
+        .or_else(|| user.as_ref().map(|user| user.email.clone()))
+        .ok_or_else(missing)?;
+    let owner = user.filter(|user| user.email == email && user.verified_at.is_some());
+    let new = NewAlert {
+        email,
+        user_id: owner.as_ref().map(|user| user.id),
+        query,
+        frequency: body.frequency,
+        timezone: body.timezone.unwrap_or_else(|| "UTC".to_owned()),
+        hour: body.hour.unwrap_or(8),
+    };
+    let response = state
+        .write_once(asked, move |tx, state| {
+            if owner.is_some() {
+                let alert = subscription::create(tx, new, &state.random, now)?;
+                return Ok(Reply::with(201, &AlertView::from(alert)));
+            }
+            subscription::request(tx, new, &state.letterhead, &state.random, now)?;
+            Ok(Reply::with(202, &ACCEPTED))
+        })
+        .await?;
+    state.wake.mail.notify_one();
+    Ok(response)
+}
+
+/// What would an alert with this query find?
+#[utoipa::path(post, path = "/v1/alerts/preview", tag = "alerts", request_body = PreviewBody,
+    responses((status = 200, body = PreviewResultBody)))]
+pub(crate) async fn preview_alert(
+    state: State,
+    Params(NoParams {}): Params<NoParams>,
+    Body(body): Body<PreviewBody>,
+) -> Result<HttpResponse, Problem> {
+    const WEEKS: i64 = 4;
+    let query = query_of(&body.query)?;
+    let now = state.now();
+    let since = now.minus(SignedDuration::from_hours(WEEKS * 7 * 24));
+    let (counting, counted) = (state.clone(), query.clone());
+    let counts = tokio::task::spawn_blocking(move || counting.index.volume(&counted, since, now)).await;
+    let (_, recent) = counts.map_err(|_| Problem::new(Code::Internal))??;
+    let asked = SearchRequest {
+        query,
+        sort: Sort::Newest,
+        facets: Vec::new(),
+        limit: 5,
+        cursor: None,
+    };
+    let results = run(&state, asked).await?;
+    let sample = results
+        .hits
+        .iter()
+        .filter_map(|hit| serde_json::from_str(&hit.summary).ok())
+        .collect();
+    let per_week = (recent as f64 / WEEKS as f64 * 10.0).round() / 10.0;
+    Ok(Reply::ok(&PreviewResultBody {
+        total: results.total,
+        per_week,
+        sample,
+    })
+    .into_response())
+}
+
+/// Confirm an alert with the token from the mail.
+#[utoipa::path(post, path = "/v1/alerts/confirm", tag = "alerts", request_body = ConfirmBody,
+    responses((status = 200, body = ConfirmedBody)))]
+pub(crate) async fn confirm_alert(
+    state: State,
+    Params(NoParams {}): Params<NoParams>,
+    Body(body): Body<ConfirmBody>,
+) -> Result<HttpResponse, Problem> {
+    let status = match confirm(&state, body.token).await? {
+        Confirmed::Now(_) => "confirmed",
+        Confirmed::Already(_) => "already_confirmed",
+    };
+    Ok(Reply::ok(&ConfirmedBody { status }).into_response())
+}
+
+/// Shared with the page that does the same.
+pub(crate) async fn confirm(state: &State, token: String) -> Result<Confirmed, Problem> {
+    let now = state.now();
+    state
+        .write(move |tx, _| Ok::<_, Problem>(subscription::confirm(tx, &token, now)?))
+        .await
+}
+
+/// A link's token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenParams {
+    pub(crate) token: Option<String>,
+}
+
+/// End an alert with the link of any of its mails (RFC 8058). Works twice, and without an account.
+#[utoipa::path(post, path = "/v1/alerts/unsubscribe", tag = "alerts", params(("token" = String, Query)),
+    responses((status = 200, body = UnsubscribedBody)))]
+pub(crate) async fn unsubscribe(
+    state: State,
+    request: HttpRequest,
+    Params(params): Params<TokenParams>,
+) -> Result<HttpResponse, Problem> {
+    let token = params.token.unwrap_or_default();
+    let alert = state
+        .letterhead
+        .verify_unsubscribe(&token)
+        .ok_or_else(|| Problem::new(Code::TokenInvalid))?;
+    let now = state.now();
+    state
+        .write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, alert, now)?))
+        .await?;
+    if super::pages::wants_html(&request) {
+        return Ok(super::pages::unsubscribed());
+    }
+    Ok(Reply::ok(&UnsubscribedBody {
+        status: "unsubscribed",
+    })
+    .into_response())
+}
+
+/// The alerts of the account.
+#[utoipa::path(get, path = "/v1/alerts", tag = "alerts",
+    params(("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = ListBody<AlertView>)), security(("bearer" = [])))]
+pub(crate) async fn list_alerts(
+    state: State,
+    caller: Caller,
+    Params(page): Params<PageParams>,
+) -> Result<HttpResponse, Problem> {
+    let (user_id, before, limit) = (caller.user()?.id, page.after()?, page.limit()?);
+    let page = state
+        .read(move |conn, _| Ok::<_, Problem>(subscription::list_of_user(conn, user_id, before, limit)?))
+        .await?;
+    let data = page.data.into_iter().map(AlertView::from).collect();
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: cursor_of(page.next),
+    })
+    .into_response())
+}
+
+/// Who asks for an alert: its account, or whoever has the manage link of one of its mails.
+pub(crate) struct Holder {
+    user: Option<Id>,
+    managed: Option<Id>,
+}
+
+impl Holder {
+    pub(crate) async fn of(
+        state: &State,
+        request: &HttpRequest,
+        token: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let bearer = request
+            .headers()
+            .get("authorization")
+            .and_then(|value| value.to_str().ok()?.get(7..));
+        let managed = token
+            .or(bearer)
+            .and_then(|token| state.letterhead.verify_manage(token.trim()));
+        if managed.is_some() {
+            return Ok(Self { user: None, managed });
+        }
+        if token.is_some() {
+            return Err(Problem::new(Code::TokenRejected));
+        }
+        let caller = <Caller as actix_web::FromRequest>::extract(request).await?;
+        Ok(Self {
+            user: Some(caller.user()?.id),
+            managed: None,
+        })
+    }
+
+    fn require(&self, conn: &mut DbConn, id: Id) -> Result<Alert, Problem> {
+        let alert = subscription::find(conn, id)?.filter(|alert| alert.status != AlertStatus::Ended);
+        let alert = alert.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
+        let is_owner = self.user.is_some() && self.user == alert.user_id;
+        if is_owner || self.managed == Some(id) {
+            Ok(alert)
+        } else {
+            Err(Problem::new(Code::AlertNotFound))
+        }
+    }
+}
+
+/// One alert, by account or by the manage token of one of its mails.
+#[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path), ("token" = Option<String>, Query)),
+    responses((status = 200, body = AlertView)), security(("bearer" = [])))]
+pub(crate) async fn get_alert(
+    state: State,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(params): Params<TokenParams>,
+) -> Result<HttpResponse, Problem> {
+    let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
+    let id = path_id(&path, Code::AlertNotFound)?;
+    let alert = state.read(move |conn, _| holder.require(conn, id)).await?;
+    Ok(Reply::ok(&AlertView::from(alert)).into_response())
+}
+
+/// Change or pause an alert. With a new query it is owed what is published from now on.
+#[utoipa::path(patch, path = "/v1/alerts/{id}", tag = "alerts",
+    params(("id" = String, Path), ("token" = Option<String>, Query)), request_body = AlertPatchBody,
+    responses((status = 200, body = AlertView)), security(("bearer" = [])))]
+pub(crate) async fn update_alert(
+    state: State,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(params): Params<TokenParams>,
+    Body(body): Body<AlertPatchBody>,
+) -> Result<HttpResponse, Problem> {
+    let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
+    let (id, version, now) = (
+        path_id(&path, Code::AlertNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
+    let patch = AlertPatch {
+        query: body.query.as_ref().map(query_of).transpose()?,
+        frequency: body.frequency,
+        timezone: body.timezone,
+        hour: body.hour,
+        status: body.status,
+    };
+    let alert = state
+        .write(move |tx, _| {
+            holder.require(tx, id)?;
+            Ok::<_, Problem>(subscription::update(tx, id, patch, version, now)?)
+        })
+        .await?;
+    Ok(Reply::ok(&AlertView::from(alert)).into_response())
+}
+
+/// Erase an alert and what it was told.
+#[utoipa::path(delete, path = "/v1/alerts/{id}", tag = "alerts",
+    params(("id" = String, Path), ("token" = Option<String>, Query)), responses((status = 204)), security(("bearer" = [])))]
+pub(crate) async fn delete_alert(
+    state: State,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(params): Params<TokenParams>,
+) -> Result<HttpResponse, Problem> {
+    let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
+    let (id, version) = (path_id(&path, Code::AlertNotFound)?, if_match(&request)?);
+    state
+        .write(move |tx, _| {
+            let alert = holder.require(tx, id)?;
+            if version.is_some_and(|version| version != alert.version) {
+                return Err(Problem::new(Code::VersionConflict));
+            }
+            Ok(subscription::erase(tx, id)?)
+        })
+        .await?;
+    Ok(Reply::no_content().into_response())
+}

@@ -1,0 +1,235 @@
+//! Employers' pages, and freezing them.
+
+use accounts::{Employer, EmployerChange, EmployerStatus, NewEmployer};
+use actix_web::{HttpRequest, HttpResponse, web};
+use postings::DescriptionFormat;
+use serde::{Deserialize, Serialize};
+use store::page::encode_cursor;
+use store::{DbConn, Id};
+use utoipa::ToSchema;
+
+use super::ListBody;
+use crate::access::require_manager;
+use crate::error::{Code, Problem};
+use crate::extract::{Body, Caller, NoParams, PageParams, Params};
+use crate::reply::{Asked, Reply, if_match};
+use crate::state::State;
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/v1/employers")
+                .route(web::post().to(create_employer))
+                .route(web::get().to(list_employers)),
+        )
+        .service(
+            web::resource("/v1/employers/{employer}")
+                .route(web::get().to(get_employer))
+                .route(web::patch().to(update_employer)),
+        )
+        .service(web::resource("/v1/employers/{employer}/pause").route(web::post().to(pause_employer)))
+        .service(web::resource("/v1/employers/{employer}/resume").route(web::post().to(resume_employer)));
+}
+
+/// An employer to be made.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmployerBody {
+    /// 1 to 120 characters.
+    #[schema(example = "Acme Compute")]
+    name: String,
+    #[schema(example = "https://acme.example")]
+    website: Option<String>,
+    /// Markdown, or HTML with `description_format: "html"`.
+    description: Option<String>,
+    #[serde(default)]
+    description_format: DescriptionFormat,
+    #[schema(example = "Austin, TX")]
+    headquarters: Option<String>,
+}
+
+/// What changes about an employer; null takes a field away.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmployerPatch {
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    website: Option<Option<String>>,
+    description: Option<String>,
+    #[serde(default)]
+    description_format: DescriptionFormat,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    headquarters: Option<Option<String>>,
+}
+
+/// Tells a null from a missing field.
+#[expect(
+    clippy::option_option,
+    reason = "null and missing mean different things in a patch"
+)]
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// The employer with this id or slug.
+pub(crate) fn require_employer(conn: &mut DbConn, id_or_slug: &str) -> Result<Employer, Problem> {
+    accounts::find_employer(conn, id_or_slug)?.ok_or_else(|| Problem::new(Code::EmployerNotFound))
+}
+
+/// Make an employer; the caller becomes its owner.
+#[utoipa::path(post, path = "/v1/employers", tag = "employers", request_body = EmployerBody,
+    responses((status = 201, body = Employer)), security(("bearer" = [])))]
+pub(crate) async fn create_employer(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    Params(NoParams {}): Params<NoParams>,
+    Body(body): Body<EmployerBody>,
+) -> Result<HttpResponse, Problem> {
+    let (owner, now) = (caller.user()?.id, state.now());
+    let asked = Asked::new(&request, &caller, &body)?;
+    let (description_html, _) =
+        postings::render(&body.description.unwrap_or_default(), body.description_format);
+    let new = NewEmployer {
+        name: body.name,
+        website: body.website,
+        description_html,
+        headquarters: body.headquarters,
+    };
+    state
+        .write_once(asked, move |tx, state| {
+            Ok(Reply::with(
+                201,
+                &accounts::create_employer(tx, Some(owner), &new, &state.random, now)?,
+            ))
+        })
+        .await
+}
+
+/// All employers, oldest first.
+#[utoipa::path(get, path = "/v1/employers", tag = "employers",
+    params(("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = ListBody<Employer>)))]
+pub(crate) async fn list_employers(
+    state: State,
+    Params(page): Params<PageParams>,
+) -> Result<HttpResponse, Problem> {
+    let (after, limit) = (page.after()?, page.limit()?);
+    let page = state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::list_employers(conn, after, limit)?))
+        .await?;
+    let next_cursor = page.next.map(|id| encode_cursor(&id));
+    Ok(Reply::ok(&ListBody {
+        data: page.data,
+        next_cursor,
+    })
+    .into_response())
+}
+
+/// One employer, by id or slug.
+#[utoipa::path(get, path = "/v1/employers/{employer}", tag = "employers", params(("employer" = String, Path)),
+    responses((status = 200, body = Employer)))]
+pub(crate) async fn get_employer(
+    state: State,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let employer = state.read(move |conn, _| require_employer(conn, &path)).await?;
+    Ok(Reply::ok(&employer).into_response())
+}
+
+/// Change an employer's page.
+#[utoipa::path(patch, path = "/v1/employers/{employer}", tag = "employers", params(("employer" = String, Path)),
+    request_body = EmployerPatch, responses((status = 200, body = Employer)), security(("bearer" = [])))]
+pub(crate) async fn update_employer(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+    Body(patch): Body<EmployerPatch>,
+) -> Result<HttpResponse, Problem> {
+    let (version, now) = (if_match(&request)?, state.now());
+    let asked = Asked::new(&request, &caller, &patch)?;
+    let description_html = patch
+        .description
+        .map(|text| postings::render(&text, patch.description_format).0);
+    let change = EmployerChange {
+        name: patch.name,
+        website: patch.website,
+        description_html,
+        headquarters: patch.headquarters,
+    };
+    let response = state
+        .write_once(asked, move |tx, _| {
+            let employer = require_employer(tx, &path)?;
+            require_manager(tx, &caller, employer.id)?;
+            let changed = accounts::update_employer(tx, employer.id, &change, version, now)?;
+            if changed.name != employer.name {
+                // Search shows the employer's name, so its postings have changed as well.
+                postings::employers::touch_postings(tx, employer.id, now)?;
+            }
+            Ok(Reply::ok(&changed))
+        })
+        .await?;
+    state.wake.postings_changed();
+    Ok(response)
+}
+
+/// Freeze an employer: all its postings leave search at once.
+#[utoipa::path(post, path = "/v1/employers/{employer}/pause", tag = "employers", params(("employer" = String, Path)),
+    responses((status = 200, body = Employer)), security(("bearer" = [])))]
+pub(crate) async fn pause_employer(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    set_status(state, caller, request, path.into_inner(), EmployerStatus::Paused).await
+}
+
+/// Bring a frozen employer's postings back.
+#[utoipa::path(post, path = "/v1/employers/{employer}/resume", tag = "employers", params(("employer" = String, Path)),
+    responses((status = 200, body = Employer)), security(("bearer" = [])))]
+pub(crate) async fn resume_employer(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    set_status(state, caller, request, path.into_inner(), EmployerStatus::Active).await
+}
+
+async fn set_status(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    employer: String,
+    status: EmployerStatus,
+) -> Result<HttpResponse, Problem> {
+    let (version, now) = (if_match(&request)?, state.now());
+    let asked = Asked::new(&request, &caller, &())?;
+    let response = state
+        .write_once(asked, move |tx, _| {
+            let employer = require_employer(tx, &employer)?;
+            require_manager(tx, &caller, employer.id)?;
+            if employer.status == status {
+                return Ok(Reply::ok(&employer));
+            }
+            let changed = accounts::set_employer_status(tx, employer.id, status, version, now)?;
+            postings::employers::touch_postings(tx, employer.id, now)?;
+            Ok(Reply::ok(&changed))
+        })
+        .await?;
+    state.wake.postings_changed();
+    Ok(response)
+}
+
+/// The id in a page's cursor belongs to this list's entries.
+pub(crate) fn cursor_of(id: Option<Id>) -> Option<String> {
+    id.map(|id| encode_cursor(&id))
+}

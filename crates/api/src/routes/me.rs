@@ -1,0 +1,133 @@
+//! The caller's own account.
+
+use accounts::{Session, User, UserChange, UserExport};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ListBody;
+use crate::error::{Code, Problem};
+use crate::extract::{Body, Caller, NoParams, Params, path_id};
+use crate::reply::{Asked, Reply, if_match};
+use crate::state::State;
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/v1/me")
+                .route(web::get().to(get_me))
+                .route(web::patch().to(update_me))
+                .route(web::delete().to(delete_me)),
+        )
+        .service(web::resource("/v1/me/export").route(web::get().to(export_me)))
+        .service(web::resource("/v1/me/sessions").route(web::get().to(list_sessions)))
+        .service(web::resource("/v1/me/sessions/{id}").route(web::delete().to(end_session)));
+}
+
+/// What changes about the account.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MePatch {
+    name: Option<String>,
+}
+
+/// The account.
+#[utoipa::path(get, path = "/v1/me", tag = "accounts", responses((status = 200, body = User)), security(("bearer" = [])))]
+pub(crate) async fn get_me(
+    caller: Caller,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    Ok(Reply::ok(caller.user()?).into_response())
+}
+
+/// Change the account.
+#[utoipa::path(patch, path = "/v1/me", tag = "accounts", request_body = MePatch, responses((status = 200, body = User)),
+    security(("bearer" = [])))]
+pub(crate) async fn update_me(
+    state: State,
+    caller: Caller,
+    request: HttpRequest,
+    Params(NoParams {}): Params<NoParams>,
+    Body(patch): Body<MePatch>,
+) -> Result<HttpResponse, Problem> {
+    let (id, version, now) = (caller.user()?.id, if_match(&request)?, state.now());
+    let asked = Asked::new(&request, &caller, &patch)?;
+    let change = UserChange { name: patch.name };
+    state
+        .write_once(asked, move |tx, _| {
+            Ok(Reply::ok(&accounts::update_user(tx, id, &change, version, now)?))
+        })
+        .await
+}
+
+/// Erase the account and everything about it.
+#[utoipa::path(delete, path = "/v1/me", tag = "accounts", responses((status = 204)), security(("bearer" = [])))]
+pub(crate) async fn delete_me(
+    state: State,
+    caller: Caller,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let id = caller.user()?.id;
+    state
+        .write(move |tx, _| Ok::<_, Problem>(accounts::delete_user(tx, id)?))
+        .await?;
+    Ok(Reply::no_content().into_response())
+}
+
+/// Everything that is kept about the account.
+#[utoipa::path(get, path = "/v1/me/export", tag = "accounts", responses((status = 200, body = UserExport)),
+    security(("bearer" = [])))]
+pub(crate) async fn export_me(
+    state: State,
+    caller: Caller,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let id = caller.user()?.id;
+    let export = state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::export_user(conn, id)?))
+        .await?;
+    Ok(Reply::ok(&export.ok_or_else(|| Problem::new(Code::TokenRejected))?).into_response())
+}
+
+/// Where the account is signed in.
+#[utoipa::path(get, path = "/v1/me/sessions", tag = "accounts", responses((status = 200, body = ListBody<Session>)),
+    security(("bearer" = [])))]
+pub(crate) async fn list_sessions(
+    state: State,
+    caller: Caller,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let (id, now) = (caller.user()?.id, state.now());
+    let data = state
+        .read(move |conn, _| Ok::<_, Problem>(accounts::list_sessions(conn, id, now)?))
+        .await?;
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
+}
+
+/// End one session.
+#[utoipa::path(delete, path = "/v1/me/sessions/{id}", tag = "accounts", params(("id" = String, Path)),
+    responses((status = 204)), security(("bearer" = [])))]
+pub(crate) async fn end_session(
+    state: State,
+    caller: Caller,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let (user, session, now) = (
+        caller.user()?.id,
+        path_id(&path, Code::SessionNotFound)?,
+        state.now(),
+    );
+    let ended = state
+        .write(move |tx, _| Ok::<_, Problem>(accounts::revoke_session(tx, user, session, now)?))
+        .await?;
+    if ended {
+        Ok(Reply::no_content().into_response())
+    } else {
+        Err(Problem::new(Code::SessionNotFound))
+    }
+}

@@ -1,0 +1,151 @@
+//! What the operator and the machines around the board ask.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use store::revision::{self, Counter};
+use utoipa::ToSchema;
+
+use crate::error::Problem;
+use crate::extract::{NoParams, Params};
+use crate::reply::Reply;
+use crate::state::State;
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/healthz").route(web::get().to(healthz)))
+        .service(web::resource("/readyz").route(web::get().to(readyz)))
+        .service(web::resource("/metrics").route(web::get().to(metrics)))
+        .service(web::resource("/openapi.json").route(web::get().to(openapi)))
+        .service(web::resource("/.well-known/jwks.json").route(web::get().to(jwks)));
+}
+
+/// Whether the process is alive.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthBody {
+    /// Always `ok`.
+    status: &'static str,
+}
+
+/// Whether requests are welcome.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadyBody {
+    /// `ready` or `not_ready`.
+    status: &'static str,
+    /// `ok`, or what is wrong.
+    database: &'static str,
+    /// `ok` or `pending`.
+    migrations: &'static str,
+    /// `ok` or `catching_up`.
+    index: &'static str,
+    /// Revision up to which search is complete.
+    index_revision: i64,
+    /// Revision of the last change.
+    latest_revision: Option<i64>,
+}
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = HealthBody)))]
+pub(crate) async fn healthz() -> HttpResponse {
+    Reply::ok(&HealthBody { status: "ok" }).into_response()
+}
+
+/// Are database, migrations and index ready?
+#[utoipa::path(get, path = "/readyz", tag = "operations",
+    responses((status = 200, body = ReadyBody), (status = 503, body = ReadyBody)))]
+pub(crate) async fn readyz(state: State) -> HttpResponse {
+    let looked = state
+        .read(|conn, _| {
+            let pending = store::pending_migrations(conn)?;
+            Ok::<_, Problem>((pending.0.is_empty(), revision::latest(conn, Counter::Postings)?))
+        })
+        .await;
+    let index_revision = state.index.cursor();
+    let is_ready = state.is_ready();
+    let (is_migrated, latest_revision) = match looked {
+        Ok((is_migrated, latest)) => (is_migrated, Some(latest)),
+        Err(_) => (false, None),
+    };
+    let is_ready = is_ready && is_migrated && latest_revision.is_some();
+    let body = ReadyBody {
+        status: if is_ready { "ready" } else { "not_ready" },
+        database: if latest_revision.is_some() {
+            "ok"
+        } else {
+            "unavailable"
+        },
+        migrations: if is_migrated { "ok" } else { "pending" },
+        index: if state.is_ready() { "ok" } else { "catching_up" },
+        index_revision,
+        latest_revision,
+    };
+    Reply::with(if is_ready { 200 } else { 503 }, &body).into_response()
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operations",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(state: State) -> Result<HttpResponse, Problem> {
+    state.rates.forget_idle();
+    let (queue, postings, alerts, latest) = state
+        .read(|conn, _| {
+            let queue = mail::queue_counts(conn)?;
+            let postings = postings::find::count_by_status(conn)?;
+            let alerts = alerts::subscription::count_by_status(conn)?;
+            Ok::<_, Problem>((
+                queue,
+                postings,
+                alerts,
+                revision::latest(conn, Counter::Postings)?,
+            ))
+        })
+        .await?;
+    let gauge = |name: &'static str, state: String, value: i64| {
+        ::metrics::gauge!(name, "status" => state).set(value as f64);
+    };
+    for (status, count) in [
+        ("queued", queue.queued),
+        ("sent", queue.sent),
+        ("failed", queue.failed),
+        ("expired", queue.expired),
+    ] {
+        gauge("backplane_mails", status.to_owned(), count);
+    }
+    postings
+        .into_iter()
+        .for_each(|(status, count)| gauge("backplane_postings", status.to_string(), count));
+    alerts
+        .into_iter()
+        .for_each(|(status, count)| gauge("backplane_alerts", status.to_string(), count));
+    let behind = (latest - state.index.cursor()).max(0);
+    ::metrics::gauge!("backplane_index_behind_revisions").set(behind as f64);
+    ::metrics::gauge!("backplane_index_documents").set(state.index.len() as f64);
+    let waiting_s = queue
+        .oldest_queued_at
+        .map_or(0, |at| state.now().seconds() - at.seconds());
+    ::metrics::gauge!("backplane_mail_oldest_queued_seconds").set(waiting_s as f64);
+    let text = state
+        .metrics
+        .as_ref()
+        .map(metrics_exporter_prometheus::PrometheusHandle::render)
+        .unwrap_or_default();
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(text))
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, body = Object)))]
+pub(crate) async fn openapi(Params(NoParams {}): Params<NoParams>) -> HttpResponse {
+    Reply::ok(&crate::openapi::openapi()).into_response()
+}
+
+/// The public keys of access tokens (RFC 7517).
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "operations", responses((status = 200, body = Object)))]
+pub(crate) async fn jwks(state: State) -> HttpResponse {
+    let mut response = Reply::ok(&state.jwt.jwks()).into_response();
+    let cache = actix_web::http::header::HeaderValue::from_static("public, max-age=300");
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::CACHE_CONTROL, cache);
+    response
+}

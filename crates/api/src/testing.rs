@@ -1,0 +1,394 @@
+//! The whole API in one process, for tests: a database of its own, a clock that stands still, seeded randomness, and a
+//! mailbox in memory. Tests speak to it in the product's verbs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use accounts::{JwtKeys, PasswordHasher};
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{App, test};
+use alerts::{Letterhead, MatchState, dispatch_pass, match_pass};
+use jiff::SignedDuration;
+use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, SentMail, Transport, delivery_pass};
+use search::Index;
+use serde_json::{Value, json};
+use store::testing::{TestDb, monday_morning};
+use store::{Backend, Clock, FixedClock, Random};
+use tempfile::TempDir;
+
+use crate::state::{Limits, Parts, State};
+
+/// An installation of its own.
+pub struct TestApp {
+    /// The database.
+    pub db: TestDb,
+    /// The clock; it begins on a Monday at 09:00 UTC.
+    pub clock: Arc<FixedClock>,
+    /// What was mailed.
+    pub mailbox: MemoryMailbox,
+    /// The state behind the routes.
+    pub state: State,
+    courier: Courier,
+    letterhead: Letterhead,
+    matching: Mutex<MatchState>,
+    _dir: TempDir,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers with lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// The body as JSON, or null when it is not JSON.
+    pub json: Value,
+    /// The body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// The answer, which must have this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// The header with this lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The text at a JSON pointer.
+    #[track_caller]
+    pub fn text_at(&self, pointer: &str) -> String {
+        let value = self.json.pointer(pointer).and_then(Value::as_str);
+        value
+            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
+            .to_owned()
+    }
+
+    /// The code of a problem.
+    #[track_caller]
+    pub fn code(&self) -> String {
+        self.text_at("/code")
+    }
+}
+
+/// A request in the making.
+pub struct Call<'a> {
+    app: &'a TestApp,
+    request: test::TestRequest,
+}
+
+impl Call<'_> {
+    /// With a token or API key.
+    pub fn by(mut self, token: &str) -> Self {
+        self.request = self
+            .request
+            .insert_header(("Authorization", format!("Bearer {token}")));
+        self
+    }
+
+    /// With a header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.request = self.request.insert_header((name, value));
+        self
+    }
+
+    /// With a JSON body.
+    pub fn json(mut self, body: &Value) -> Self {
+        self.request = self
+            .request
+            .insert_header(("Content-Type", "application/json"))
+            .set_payload(body.to_string());
+        self
+    }
+
+    /// With any body.
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.request = self
+            .request
+            .insert_header(("Content-Type", content_type))
+            .set_payload(body.into());
+        self
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> Answer {
+        let app = App::new()
+            .wrap(from_fn(crate::observe))
+            .configure(crate::configure(&self.app.state));
+        let service = test::init_service(app).await;
+        let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into()).to_request();
+        let response = test::call_service(&service, request).await;
+        let status = response.status().as_u16();
+        let header = |(name, value): (
+            &actix_web::http::header::HeaderName,
+            &actix_web::http::header::HeaderValue,
+        )| {
+            (
+                name.as_str().to_owned(),
+                value.to_str().unwrap_or_default().to_owned(),
+            )
+        };
+        let headers = response.headers().iter().map(header).collect();
+        let body = test::read_body(response).await;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Answer {
+            status,
+            headers,
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a test that cannot get its installation must fail loudly"
+)]
+impl TestApp {
+    /// A new installation on `backend` that counts no requests.
+    pub fn new(backend: Backend) -> Self {
+        Self::with_limits(
+            backend,
+            Limits {
+                enabled: false,
+                ..Limits::default()
+            },
+        )
+    }
+
+    /// A new installation with these limits.
+    ///
+    /// # Panics
+    /// When a part of it cannot be made.
+    pub fn with_limits(backend: Backend, limits: Limits) -> Self {
+        let dir = TempDir::with_prefix("backplane-app-").expect("a temporary directory");
+        let db = TestDb::new(backend);
+        let random = Arc::new(Random::seeded(7));
+        let clock = Arc::new(FixedClock::new(monday_morning()));
+        let mailbox = MemoryMailbox::default();
+        let mail_config = Arc::new(MailConfig {
+            from: "Board <board@board.example>".parse().expect("a mailbox"),
+            postal_address: "1 Main Street, Springfield".to_owned(),
+            public_url: "https://board.example".to_owned(),
+            dkim: Vec::new(),
+        });
+        let letterhead = Letterhead {
+            config: Arc::clone(&mail_config),
+            links: Arc::new(LinkKey::random(&random)),
+        };
+        let courier = Courier {
+            db: db.clone(),
+            transport: Transport::Memory(mailbox.clone()),
+            config: Arc::clone(&mail_config),
+            random: Arc::clone(&random),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            holder: random.id(monday_morning()),
+        };
+        let state = State::new(Parts {
+            db: db.clone(),
+            index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
+            mail_config,
+            letterhead: letterhead.clone(),
+            jwt: JwtKeys::random("https://board.example", &random).expect("keys"),
+            hasher: PasswordHasher::with_cost(64, 1, Arc::clone(&random)).expect("a hasher"),
+            random,
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            limits,
+            metrics: None,
+        });
+        state.set_ready(true);
+        Self {
+            db,
+            clock,
+            mailbox,
+            state,
+            courier,
+            letterhead,
+            matching: Mutex::new(MatchState::new()),
+            _dir: dir,
+        }
+    }
+
+    /// A request.
+    pub fn call(&self, method: &Method, path: &str) -> Call<'_> {
+        Call {
+            app: self,
+            request: test::TestRequest::with_uri(path).method(method.clone()),
+        }
+    }
+
+    /// A GET.
+    pub fn get(&self, path: &str) -> Call<'_> {
+        self.call(&Method::GET, path)
+    }
+
+    /// A POST.
+    pub fn post(&self, path: &str) -> Call<'_> {
+        self.call(&Method::POST, path)
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: SignedDuration) {
+        self.clock.advance(by);
+    }
+
+    /// Runs the background passes until none has anything to do.
+    ///
+    /// # Panics
+    /// When a pass fails or they never come to rest.
+    pub async fn settle(&self) {
+        for _ in 0..1000 {
+            let now = self.clock.now();
+            let index = self.state.index.pass(&self.db).expect("an index pass");
+            let matched = {
+                let mut matching = self.matching.lock().unwrap_or_else(PoisonError::into_inner);
+                match_pass(&self.db, &mut matching, now).expect("a match pass")
+            };
+            let written =
+                dispatch_pass(&self.db, &self.letterhead, &self.state.random, now).expect("a dispatch pass");
+            let delivered = delivery_pass(&self.courier).await.expect("a delivery pass");
+            let is_quiet =
+                index.applied == 0 && matched.changes == 0 && written.mails == 0 && delivered.done() == 0;
+            if is_quiet && index.is_caught_up && matched.is_caught_up && written.is_caught_up {
+                return;
+            }
+        }
+        panic!("the passes never came to rest");
+    }
+
+    /// The mails since the last time, with the passes settled.
+    pub async fn mails(&self) -> Vec<SentMail> {
+        self.settle().await;
+        self.mailbox.take()
+    }
+
+    /// The token in the link of the newest mail to `address`.
+    ///
+    /// # Panics
+    /// When there is no such mail, or no token in it.
+    pub async fn token_mailed_to(&self, address: &str) -> String {
+        let mails = self.mails().await;
+        let mail = mails
+            .iter()
+            .rev()
+            .find(|mail| mail.recipient.as_str() == address)
+            .expect("a mail");
+        link_token(&mail.as_text()).expect("a token in the mail")
+    }
+
+    /// Registers, verifies and signs in; returns an access token.
+    pub async fn sign_up(&self, email: &str) -> String {
+        let body = json!({"email": email, "password": "correct horse battery", "name": "Test Person"});
+        self.post("/v1/auth/register")
+            .json(&body)
+            .send()
+            .await
+            .expect(202);
+        let token = self.token_mailed_to(email).await;
+        let answer = self
+            .post("/v1/auth/verify-email")
+            .json(&json!({"token": token}))
+            .send()
+            .await
+            .expect(200);
+        answer.text_at("/access_token")
+    }
+
+    /// Makes an employer; returns its id.
+    pub async fn found_employer(&self, token: &str, name: &str) -> String {
+        let body = json!({"name": name, "website": "https://employer.example"});
+        self.post("/v1/employers")
+            .by(token)
+            .json(&body)
+            .send()
+            .await
+            .expect(201)
+            .text_at("/id")
+    }
+
+    /// Makes a draft; returns its id.
+    pub async fn draft(&self, token: &str, employer: &str, body: &Value) -> String {
+        let path = format!("/v1/employers/{employer}/postings");
+        self.post(&path)
+            .by(token)
+            .json(body)
+            .send()
+            .await
+            .expect(201)
+            .text_at("/id")
+    }
+
+    /// Makes and publishes a posting; returns its id.
+    pub async fn publish(&self, token: &str, employer: &str, body: &Value) -> String {
+        let id = self.draft(token, employer, body).await;
+        self.post(&format!("/v1/postings/{id}/publish"))
+            .by(token)
+            .send()
+            .await
+            .expect(200);
+        id
+    }
+
+    /// Asks for an instant alert and confirms it.
+    pub async fn subscribe(&self, email: &str, query: &Value) {
+        let body = json!({"email": email, "query": query, "frequency": "instant"});
+        self.post("/v1/alerts").json(&body).send().await.expect(202);
+        let token = self.token_mailed_to(email).await;
+        self.post("/v1/alerts/confirm")
+            .json(&json!({"token": token}))
+            .send()
+            .await
+            .expect(200);
+    }
+
+    /// Titles that a search finds, in order, with the passes settled.
+    pub async fn found(&self, query: &str) -> Vec<String> {
+        self.settle().await;
+        let answer = self.get(&format!("/v1/search?{query}")).send().await.expect(200);
+        let hits = answer.json["data"].as_array().cloned().unwrap_or_default();
+        hits.iter()
+            .map(|hit| hit["title"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+}
+
+/// The value of the first `token=` in a mail's bytes.
+pub fn link_token(mail: &str) -> Option<String> {
+    let text = decoded(mail);
+    let start = text.find("token=")? + 6;
+    let token: String = text[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
+    (!token.is_empty()).then_some(token)
+}
+
+/// A mail with its quoted-printable parts in plain.
+pub fn decoded(mail: &str) -> String {
+    mail.replace("=\r\n", "").replace("=3D", "=")
+}
+
+/// Writes one test for each database from one body: `on_both! { async fn a_fact(app) { … } }`.
+#[macro_export]
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports, clippy::allow_attributes)]
+            use super::*;
+            async fn check($app: &$crate::testing::TestApp) $body
+            #[actix_web::test]
+            async fn sqlite() { check(&$crate::testing::TestApp::new(store::Backend::Sqlite)).await; }
+            #[actix_web::test]
+            async fn postgres() { check(&$crate::testing::TestApp::new(store::Backend::Postgres)).await; }
+        }
+    )+};
+}
