@@ -96,7 +96,9 @@ impl Talk {
                 "{complaint} after {} s",
                 PATIENCE.as_secs()
             );
-            self.clock.block_on(tokio::time::sleep(LOOK_EVERY));
+            // The timer belongs to the runtime: it is made inside.
+            self.clock
+                .block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
     }
 
@@ -138,6 +140,16 @@ impl Answer {
             status: response.status().as_u16(),
             body,
         })
+    }
+
+    /// The texts at `pointer` in each item of the list at `list`.
+    pub(super) fn texts(&self, list: &str, pointer: &str) -> Vec<String> {
+        let items = self.body.pointer(list).and_then(Value::as_array);
+        let texts = items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.pointer(pointer)?.as_str());
+        texts.map(str::to_owned).collect()
     }
 
     /// Prints itself as what the search at `path` found.
