@@ -12,6 +12,8 @@ endif
 
 CARGO ?= cargo
 DATA ?= ./data
+# How `make run` builds: `make run PROFILE=dev` is ready sooner and runs slower.
+PROFILE ?= release
 
 .PHONY: help
 help: ## List the targets
@@ -19,7 +21,7 @@ help: ## List the targets
 
 .PHONY: run
 run: ## Build and serve on http://127.0.0.1:8080 with sample postings, everything in ./data
-	BACKPLANE_DATA_DIR=$(DATA) $(CARGO) run --release --package backplane -- serve --samples
+	BACKPLANE_DATA_DIR=$(DATA) $(CARGO) run --profile $(PROFILE) --package backplane -- serve --samples
 
 .PHONY: demo
 demo: ## Play the whole journey on sample data and print each step
