@@ -10,6 +10,7 @@
 //!
 //! No rule of the product lives here.
 
+mod backup;
 mod clock;
 mod column;
 mod connection;
@@ -25,6 +26,7 @@ pub mod schema;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use backup::{check_sqlite, copy_sqlite};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use column::{Id, Json, Timestamp, sql};
 pub use connection::{DbConn, MultiBackend, cols};

@@ -81,27 +81,6 @@ impl Talk {
         Answer::of(self.agent.get(format!("{}{path}", self.base)).call())
     }
 
-    /// Prints what a search found.
-    pub(super) fn show_search(&self, path: &str, answer: &Answer) {
-        println!("   → GET {path}");
-        println!("   ← {} total {}", answer.status, answer.body["total"]);
-        for hit in answer.body["data"].as_array().into_iter().flatten() {
-            let of = |pointer: &str| {
-                hit.pointer(pointer)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            println!(
-                "       {} · {} · {}",
-                of("/title"),
-                of("/employer/name"),
-                of("/workplace")
-            );
-        }
-        println!();
-    }
-
     /// Repeats `look` until it finds something.
     ///
     /// # Errors
@@ -117,7 +96,9 @@ impl Talk {
                 "{complaint} after {} s",
                 PATIENCE.as_secs()
             );
-            self.clock.block_on(tokio::time::sleep(LOOK_EVERY));
+            // The timer belongs to the runtime: it is made inside.
+            self.clock
+                .block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
     }
 
@@ -159,6 +140,37 @@ impl Answer {
             status: response.status().as_u16(),
             body,
         })
+    }
+
+    /// The texts at `pointer` in each item of the list at `list`.
+    pub(super) fn texts(&self, list: &str, pointer: &str) -> Vec<String> {
+        let items = self.body.pointer(list).and_then(Value::as_array);
+        let texts = items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.pointer(pointer)?.as_str());
+        texts.map(str::to_owned).collect()
+    }
+
+    /// Prints itself as what the search at `path` found.
+    pub(super) fn show_search(&self, path: &str) {
+        println!("   → GET {path}");
+        println!("   ← {} total {}", self.status, self.body["total"]);
+        for hit in self.body["data"].as_array().into_iter().flatten() {
+            let of = |pointer: &str| {
+                hit.pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            println!(
+                "       {} · {} · {}",
+                of("/title"),
+                of("/employer/name"),
+                of("/workplace")
+            );
+        }
+        println!();
     }
 
     /// Itself, when its status is `status`.

@@ -1,0 +1,279 @@
+"""Plays a board's users from outside and judges what comes back. Called by scripts/accept.
+
+    judge.py BINARY SHARED_DIRECTORY
+
+Each check is a function named check_*; it raises when something does not hold. All run, and the exit status is 1 when one failed.
+"""
+
+import gzip
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+BINARY, SHARED = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+TOOLS = SHARED / "tools"
+PASSWORD = "correct horse battery staple"
+
+
+def require(holds, complaint):
+    if not holds:
+        raise AssertionError(complaint)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(what, look, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: waited {seconds} s in vain")
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+
+
+class Board:
+    """A server with a data directory of its own."""
+
+    def __init__(self, directory, **settings):
+        self.directory, self.port, self.process = Path(directory), free_port(), None
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("BACKPLANE_")}
+        self.environment |= {"BACKPLANE_DATA_DIR": str(self.directory / "data"),
+                             "BACKPLANE_SERVER__BIND": f"127.0.0.1:{self.port}"} | settings
+
+    def start(self, *arguments):
+        log = open(self.directory / "server.log", "ab")
+        self.process = subprocess.Popen([BINARY, "serve", *arguments], env=self.environment, stdout=log, stderr=log)
+        wait_for("the server is not ready", self.is_ready, 60)
+
+    def is_ready(self):
+        require(self.process.poll() is None, "the server ended: " + self.log())
+        try:
+            return self.ask("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def log(self):
+        return (self.directory / "server.log").read_text(errors="replace")[-2000:]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            began = time.monotonic()
+            self.process.send_signal(signal.SIGTERM)
+            require(self.process.wait(15) == 0, "the server did not stop cleanly: " + self.log())
+            require(time.monotonic() - began < 10, "the server took more than 10 s to stop")
+
+    def ask(self, method, path, body=None, token=None):
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.status, decoded(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, decoded(error.read())
+
+    def must(self, status, method, path, body=None, token=None):
+        found, answer = self.ask(method, path, body, token)
+        require(found == status, f"{method} {path} answered {found} instead of {status}: {answer}")
+        return answer
+
+    def command(self, *arguments, **options):
+        return run(BINARY, *arguments, env=self.environment, **options)
+
+    def sign_up(self, email, mails):
+        self.must(202, "POST", "/v1/auth/register", {"email": email, "password": PASSWORD, "name": "Rita Recruiter"})
+        mail = wait_for("no verification mail", lambda: next(iter(mails(email)), None))
+        return self.must(200, "POST", "/v1/auth/verify-email", {"token": token_in(mail)}), mail
+
+    def publish(self, employer, title, token):
+        posting = {"title": title, "description": "Own it from microarchitecture to timing closure.", "discipline": "silicon",
+                   "locations": [{"city": "Austin", "region": "TX", "country": "US"}], "workplace": "hybrid",
+                   "pay": {"base": {"min": 200000, "max": 280000, "currency": "USD", "period": "year"}},
+                   "apply": {"url": "https://fernhollow.example/apply/1"}}
+        draft = self.must(201, "POST", f"/v1/employers/{employer}/postings", posting, token)
+        return self.must(200, "POST", f"/v1/postings/{draft['id']}/publish", {}, token)
+
+    def finds(self, words, posting):
+        answer = self.must(200, "GET", f"/v1/search?q={words}&limit=50")
+        return any(hit["id"] == posting for hit in answer["data"])
+
+
+def decoded(data):
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
+
+
+def text_of(path):
+    """The text part of a mail."""
+    import email
+    import email.policy
+    message = email.message_from_bytes(Path(path).read_bytes(), policy=email.policy.default)
+    return message.get_body(("plain",)).get_content()
+
+
+def token_in(path):
+    return re.search(r"token=([A-Za-z0-9_.-]+)", text_of(path)).group(1)
+
+
+def file_mails(directory):
+    """Finds mails written as files, oldest first."""
+    def mails(address):
+        found = sorted(Path(directory).glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
+        return [path for path in found if f"To: {address}".lower() in path.read_text(errors="replace").lower()]
+    return mails
+
+
+def check_demo(directory):
+    done = run(BINARY, "demo", cwd=directory)
+    require(done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:])
+
+
+def check_import_of_real_postings(directory):
+    """2,000 real rows: all of them or a reason, the second time nothing new, memory flat."""
+    board = Board(directory)
+    rows = directory / "rows.ndjson.gz"
+    with gzip.open(SHARED / "data" / "postings-real.ndjson.gz", "rb") as source, gzip.open(rows, "wb") as target:
+        for _ in range(2000):
+            target.write(source.readline())
+    counts = []
+    for _ in range(2):
+        done = board.command("import", "--employer-from-company", "--json", rows)
+        require(done.returncode == 0, done.stderr[-1500:])
+        counts.append(json.loads(done.stdout.splitlines()[-1]))
+    first, second = counts
+    require(sum(first.values()) == 2000 and first["created"] > 1900, f"the first import did {first}")
+    require(second["created"] == second["updated"] == 0, f"the second import did {second}")
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    require(megabytes < 600, f"an import took {megabytes} MB")
+    require(board.command("import", "--json", directory / "missing").returncode == 1, "a missing file is not an error")
+    require(board.command("import", "--format", "csv", rows).returncode == 2, "an unknown format is not refused")
+
+
+def check_mail_and_dkim(directory):
+    """The verification mail and an alert, over SMTP and signed, as a receiver judges them; each arrives once."""
+    key, public = directory / "dkim.pem", directory / "dkim.pub.pem"
+    run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key, check=True)
+    run("openssl", "pkey", "-in", key, "-pubout", "-out", public, check=True)
+    port, control, kept = free_port(), free_port(), directory / "kept"
+    relay = subprocess.Popen(
+        [sys.executable, TOOLS / "faulty_smtp.py", "serve", "--port", str(port), "--ctl", str(control),
+         "--log", directory / "mail.ndjson", "--keep", kept], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    board = Board(
+        directory, BACKPLANE_MAIL__URL=f"smtp://127.0.0.1:{port}", BACKPLANE_MAIL__FROM="Backplane <board@board.test>",
+        BACKPLANE_MAIL__POSTAL_ADDRESS="Backplane, 1 Rack Row, Austin, TX 78701, USA",
+        BACKPLANE_SERVER__PUBLIC_URL="https://board.test", BACKPLANE_MAIL__DKIM__SELECTOR="s1",
+        BACKPLANE_MAIL__DKIM__DOMAIN="board.test", BACKPLANE_MAIL__DKIM__KEY_FILE=str(key))
+    mails = file_mails(kept)
+    try:
+        wait_for("the relay does not listen", lambda: is_open(port))
+        board.start()
+        tokens, verification = board.sign_up("rita@fernhollow.test", mails)
+        token = tokens["access_token"]
+        employer = board.must(201, "POST", "/v1/employers",
+                              {"name": "Fernhollow Silicon", "website": "https://fernhollow.example"}, token)["id"]
+        carl = "carl@candidate.test"
+        board.must(202, "POST", "/v1/alerts", {"email": carl, "query": {"q": "chiplet"}, "frequency": "instant"})
+        confirmation = wait_for("no confirmation mail", lambda: next(iter(mails(carl)), None))
+        board.must(200, "POST", "/v1/alerts/confirm", {"token": token_in(confirmation)})
+        began = time.monotonic()
+        board.publish(employer, "Principal Chiplet Architect", token)
+        wait_for("no alert", lambda: len(mails(carl)) == 2)
+        require(time.monotonic() - began < 5, "the alert took more than 5 s")
+        alert = mails(carl)[1]
+        for kind, mail in (("transactional", verification), ("transactional", confirmation), ("alert", alert)):
+            done = run(sys.executable, TOOLS / "check_mail.py", "--quiet", "--kind", kind, "--dkim-key", public, mail)
+            require(done.returncode == 0, f"{kind}: {done.stdout[-1500:]}{done.stderr[-500:]}")
+        done = run(sys.executable, TOOLS / "jwt_probe.py", "--url", f"http://127.0.0.1:{board.port}/v1/me", "--token", token,
+                   "--other-token", tokens["refresh_token"])
+        require(done.returncode == 0, "forged tokens: " + done.stdout[-1500:] + done.stderr[-500:])
+        board.stop()
+        done = run(sys.executable, TOOLS / "faulty_smtp.py", "count", directory / "mail.ndjson")
+        require(done.returncode == 0, "a mail arrived twice: " + done.stdout[-1500:])
+    finally:
+        board.stop()
+        relay.terminate()
+        relay.wait()
+
+
+def is_open(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def check_kill_backup_and_restore(directory):
+    """What was acknowledged survives kill -9, and a backup gives the same answers elsewhere."""
+    board = Board(directory)
+    try:
+        board.start()
+        tokens, _ = board.sign_up("rita@fernhollow.test", file_mails(directory / "data" / "mail"))
+        token = tokens["access_token"]
+        employer = board.must(201, "POST", "/v1/employers", {"name": "Fernhollow", "website": "https://fernhollow.example"}, token)
+        acknowledged = []
+        for turn in range(5):
+            acknowledged.append(board.publish(employer["id"], f"Chiplet Architect {turn}", token)["id"])
+            board.kill()
+            board.start()
+        for posting in acknowledged:
+            wait_for("a posting is lost", lambda: board.finds("chiplet", posting), 10)
+        second = board.command("serve")
+        require(second.returncode == 1 and "in use" in second.stderr, "a second server is not refused")
+        done = board.command("backup", directory / "copy")
+        require(done.returncode == 0, done.stderr)
+    finally:
+        board.stop()
+    (directory / "other").mkdir()
+    other = Board(directory / "other")
+    try:
+        done = other.command("restore", directory / "copy")
+        require(done.returncode == 0, done.stderr)
+        other.start()
+        for posting in acknowledged:
+            wait_for("a posting is not in the restored board", lambda: other.finds("chiplet", posting), 10)
+        other.must(200, "POST", "/v1/auth/login", {"email": "rita@fernhollow.test", "password": PASSWORD})
+    finally:
+        other.stop()
+
+
+def main():
+    failed = 0
+    for name, check in sorted((n, c) for n, c in globals().items() if n.startswith("check_")):
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="backplane-accept-") as directory:
+            try:
+                check(Path(directory))
+                verdict = "holds"
+            except Exception as error:  # every check is judged, whatever happened to the one before
+                failed += 1
+                verdict = "DOES NOT HOLD: " + (str(error) or traceback.format_exc())
+        print(f"accept: {name.removeprefix('check_').replace('_', ' ')}: {verdict} ({time.monotonic() - began:.1f} s)", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
