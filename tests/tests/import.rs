@@ -1,5 +1,5 @@
 //! `backplane import`, as an operator runs it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::Write as _;
 use std::process::Stdio;

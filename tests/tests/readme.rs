@@ -1,5 +1,4 @@
 //! The README's first five minutes work as they stand.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
 

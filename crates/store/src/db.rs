@@ -70,10 +70,10 @@ struct OpenTransaction<'c> {
 
 impl Drop for OpenTransaction<'_> {
     fn drop(&mut self) {
-        if self.open {
-            if let Err(error) = <DbConn as Connection>::TransactionManager::rollback_transaction(self.conn) {
-                tracing::warn!(%error, "a transaction could not be rolled back");
-            }
+        if self.open
+            && let Err(error) = <DbConn as Connection>::TransactionManager::rollback_transaction(self.conn)
+        {
+            tracing::warn!(%error, "a transaction could not be rolled back");
         }
     }
 }

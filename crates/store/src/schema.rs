@@ -3,8 +3,7 @@
 #![expect(missing_docs, reason = "the migrations describe the tables and their columns")]
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{BigInt, Text};
 
     counters (name) {
         name -> Text,
@@ -13,8 +12,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{BigInt, Text};
 
     cursors (name) {
         name -> Text,
@@ -23,8 +21,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::Text;
+    use crate::column::sql::{Identifier, Moment};
 
     leases (name) {
         name -> Text,
@@ -34,8 +32,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Binary, Integer, Text};
+    use crate::column::sql::Moment;
 
     idempotency_keys (scope, key) {
         scope -> Text,
@@ -48,8 +46,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use crate::column::sql::{Document, Identifier, Moment};
 
     outbox (id) {
         id -> Identifier,
@@ -73,8 +71,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::Text;
+    use crate::column::sql::Moment;
 
     suppressions (address) {
         address -> Text,
@@ -85,8 +83,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Bool, Integer, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     users (id) {
         id -> Identifier,
@@ -102,8 +100,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Binary, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     one_time_tokens (token_hash) {
         token_hash -> Binary,
@@ -115,8 +113,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     sessions (id) {
         id -> Identifier,
@@ -130,8 +128,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Binary, Nullable};
+    use crate::column::sql::{Identifier, Moment};
 
     refresh_tokens (token_hash) {
         token_hash -> Binary,
@@ -143,8 +141,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     employers (id) {
         id -> Identifier,
@@ -161,8 +159,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::Text;
+    use crate::column::sql::{Identifier, Moment};
 
     members (employer_id, user_id) {
         employer_id -> Identifier,
@@ -173,8 +171,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Binary, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     invitations (id) {
         id -> Identifier,
@@ -188,8 +186,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     api_keys (id) {
         id -> Identifier,
@@ -204,8 +202,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use crate::column::sql::{Document, Identifier, Moment};
 
     postings (id) {
         id -> Identifier,
@@ -231,8 +229,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::Integer;
+    use crate::column::sql::{Document, Identifier, Moment};
 
     posting_versions (posting_id, version) {
         posting_id -> Identifier,
@@ -243,8 +241,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::column::sql::{Document, Identifier, Moment};
 
     import_runs (id) {
         id -> Identifier,
@@ -259,8 +257,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt, Text};
+    use crate::column::sql::{Document, Identifier, Moment};
 
     alerts (id) {
         id -> Identifier,
@@ -283,8 +281,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::sql::*;
+    use diesel::sql_types::{BigInt, Text};
+    use crate::column::sql::{Identifier, Moment};
 
     alert_matches (alert_id, posting_id) {
         alert_id -> Identifier,

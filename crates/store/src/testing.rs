@@ -78,11 +78,11 @@ impl Deref for TestDb {
 impl Drop for TestDb {
     fn drop(&mut self) {
         self.db = None;
-        if let Cleanup::Drop { server, name } = &self.cleanup {
-            if let Ok(mut conn) = PgConnection::establish(server) {
-                // The whole cluster is thrown away at the end of the run, so a failure here only costs space.
-                let _ = conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-            }
+        if let Cleanup::Drop { server, name } = &self.cleanup
+            && let Ok(mut conn) = PgConnection::establish(server)
+        {
+            // The whole cluster is thrown away at the end of the run, so a failure here only costs space.
+            let _ = conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
 }

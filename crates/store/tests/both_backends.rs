@@ -1,5 +1,5 @@
 //! What the rest of the house relies on, shown on both databases.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
