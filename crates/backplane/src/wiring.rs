@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use store::{Clock, Db, DbOptions, Id, Random, SystemClock};
+use store::{Clock, Db, DbOptions, Id, Random, SystemClock, Timestamp};
 
 use crate::config::Config;
 
@@ -24,8 +24,6 @@ pub(crate) struct Installation {
     pub(crate) clock: Arc<dyn Clock>,
     /// Makes ids and secrets.
     pub(crate) random: Arc<Random>,
-    /// This process, as the holder of leases.
-    pub(crate) holder: Id,
 }
 
 /// Opens database and data directory; takes missing migration steps.
@@ -49,14 +47,21 @@ pub(crate) fn open(config: Config) -> Result<Installation> {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = Arc::new(Random::system());
-    let holder = random.id(clock.now());
     Ok(Installation {
         config,
         db,
         clock,
         random,
-        holder,
     })
+}
+
+/// The name under which the server of this data directory holds leases; the same after a restart.
+pub(crate) fn node_id(data_dir: &Path, random: &Random, now: Timestamp) -> Result<Id> {
+    let path = data_dir.join("node.id");
+    let unusable = || format!("{} cannot be used", path.display());
+    let bytes = mail::keyfile::load_or_create(&path, || Ok(random.id(now).to_string().into_bytes()))
+        .with_context(unusable)?;
+    String::from_utf8_lossy(&bytes).trim().parse().with_context(unusable)
 }
 
 /// Makes the data directory for its owner only; warns when one that exists is open to others.

@@ -178,6 +178,20 @@ pub(crate) fn record(
     Ok(recorded == 1)
 }
 
+/// Makes every mail that `holder` had leased due again: a process that starts under the name of its dead predecessor
+/// need not wait until the leases run out. Returns how many.
+pub fn release_claims(tx: &mut DbConn, holder: Id, now: Timestamp) -> Result<usize, StoreError> {
+    Ok(diesel::update(outbox::table)
+        .filter(outbox::state.eq(MailState::Queued))
+        .filter(outbox::lease_holder.eq(holder))
+        .set((
+            outbox::next_attempt_at.eq(now),
+            outbox::lease_holder.eq(None::<Id>),
+            outbox::lease_expires_at.eq(None::<Timestamp>),
+        ))
+        .execute(tx)?)
+}
+
 /// When the next queued mail is due; `None` when none is queued.
 pub(crate) fn next_due(conn: &mut DbConn) -> Result<Option<Timestamp>, StoreError> {
     Ok(outbox::table

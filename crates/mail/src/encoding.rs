@@ -136,7 +136,8 @@ fn quote_line(line: &[u8], out: &mut String) {
         let literal = match byte {
             b'=' => false,
             b' ' | b'\t' => !is_last,
-            b'.' | b'F' => width != 0,
+            b'.' => width != 0,
+            b'F' => width != 0 || !line[index..].starts_with(b"From "),
             b'!'..=b'~' => true,
             _ => false,
         };

@@ -27,6 +27,7 @@ mod transport;
 
 pub use address::{AddressError, EmailAddress};
 pub use backoff::GIVE_UP_AFTER;
+pub use claim::release_claims;
 pub use config::{ConfigError, MailConfig, Mailbox, check};
 pub use delivery::{Courier, PassReport, delivery_pass};
 pub use dkim::{DkimError, DkimKey};

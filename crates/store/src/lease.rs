@@ -29,6 +29,11 @@ pub fn acquire(
     Ok(taken == 1)
 }
 
+/// Gives up everything that `holder` has: a process that starts under the name of its dead predecessor need not wait.
+pub fn release_all(tx: &mut DbConn, holder: Id) -> Result<usize, StoreError> {
+    Ok(diesel::delete(leases::table.filter(leases::holder.eq(holder))).execute(tx)?)
+}
+
 /// Gives the lease `name` up, when `holder` has it.
 pub fn release(tx: &mut DbConn, name: &str, holder: Id) -> Result<(), StoreError> {
     diesel::delete(leases::table.find(name).filter(leases::holder.eq(holder))).execute(tx)?;

@@ -12,7 +12,7 @@ use alerts::Letterhead;
 use anyhow::{Context as _, Result};
 use mail::{Courier, LinkKey, Transport};
 use search::Index;
-use store::Backend;
+use store::{Backend, lease};
 
 use crate::cli::ServeArgs;
 use crate::config::Config;
@@ -85,9 +85,15 @@ impl Board {
             db,
             clock,
             random,
-            holder,
+            ..
         } = wiring::open(config)?;
         let now = clock.now();
+        let holder = wiring::node_id(&config.data_dir, &random, now)?;
+        // The lock says that the process that had this name is gone, so what it held is free.
+        db.write_blocking(|tx| {
+            lease::release_all(tx, holder)?;
+            mail::release_claims(tx, holder, now)
+        })?;
         if db.backend() == Backend::Sqlite {
             // One server at a time: whatever ran has ended with it.
             db.write_blocking(|tx| postings::import::fail_interrupted_runs(tx, now, now))?;
