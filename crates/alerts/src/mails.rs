@@ -55,8 +55,11 @@ impl Letterhead {
     }
 
     fn manage_url(&self, alert: &Alert) -> String {
-        self.config
-            .url(&format!("/alerts/manage?token={}", self.manage_token(alert.id)))
+        self.config.url(&format!(
+            "/alerts/manage?alert={}&token={}",
+            alert.id,
+            self.manage_token(alert.id)
+        ))
     }
 }
 

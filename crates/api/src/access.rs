@@ -4,8 +4,8 @@ use accounts::{Role, role_of};
 use postings::Posting;
 use store::{DbConn, Id};
 
+use crate::caller::Caller;
 use crate::error::{Code, Problem};
-use crate::extract::Caller;
 
 /// What a caller is to an employer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! shapes the answer. No SQL and no rules here, but who may do what is decided in `access`.
 
 mod access;
+mod caller;
+mod code;
 mod error;
 mod extract;
 mod observe;

@@ -235,6 +235,16 @@ impl TestApp {
         self.call(&Method::POST, path)
     }
 
+    /// A PATCH.
+    pub fn patch(&self, path: &str) -> Call<'_> {
+        self.call(&Method::PATCH, path)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, path: &str) -> Call<'_> {
+        self.call(&Method::DELETE, path)
+    }
+
     /// Moves the clock.
     pub fn advance(&self, by: SignedDuration) {
         self.clock.advance(by);
@@ -369,6 +379,14 @@ pub fn link_token(mail: &str) -> Option<String> {
         .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
         .collect();
     (!token.is_empty()).then_some(token)
+}
+
+/// The path and query of the first link in a mail to this path.
+pub fn link_in(mail: &str, path: &str) -> Option<String> {
+    let text = decoded(mail);
+    let start = text.find(&format!("https://board.example{path}"))? + "https://board.example".len();
+    let is_end = |c: char| c.is_whitespace() || "<>\"".contains(c);
+    Some(text[start..].chars().take_while(|c| !is_end(*c)).collect())
 }
 
 /// A mail with its quoted-printable parts in plain.
