@@ -25,6 +25,8 @@ const SAMPLE: i64 = 500;
 #[derive(Debug, Default)]
 pub struct MatchState {
     matcher: Matcher,
+    /// Whether the matcher has seen what is frequent.
+    has_learned: bool,
     /// Place in the changes of alerts up to which the matcher is complete.
     sequence: i64,
 }
@@ -91,8 +93,9 @@ impl MatchState {
 pub fn match_pass(db: &Db, state: &mut MatchState, now: Timestamp) -> Result<MatchReport, StoreError> {
     // Most of the loading happens outside the transaction, so that a million alerts hold nobody up at the start.
     db.read_blocking(|conn| {
-        if state.sequence == 0 {
+        if !state.has_learned {
             state.learn(conn)?;
+            state.has_learned = true;
         }
         state.catch_up(conn)
     })?;

@@ -354,7 +354,8 @@ impl From<IndexError> for Problem {
 pub(crate) fn parameters_problem(errors: Vec<ParameterError>, in_body: bool) -> Problem {
     let unknown = errors.iter().find(|error| error.code == "unknown_parameter");
     let code = match (unknown.is_some(), in_body) {
-        (true, _) => Code::UnknownParameter,
+        (true, true) => Code::UnknownField,
+        (true, false) => Code::UnknownParameter,
         (false, true) => Code::ContentInvalid,
         (false, false) => Code::ParametersInvalid,
     };

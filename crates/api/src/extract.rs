@@ -65,6 +65,7 @@ pub(crate) fn content_type(request: &HttpRequest) -> Option<String> {
 
 /// `bytes` as a `T`, or the problem with the place of the mistake.
 pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    require_object(bytes)?;
     refuse_nul(bytes)?;
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
@@ -73,6 +74,15 @@ pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem>
     })?;
     parser.end().map_err(|error| json_problem("", &error))?;
     Ok(value)
+}
+
+/// Without this serde takes an array of values in the order of our fields for an object.
+fn require_object(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| json_problem("", &error))?;
+    Err(Problem::field("", "value_invalid", "the body is an object"))
 }
 
 /// U+0000 is text to JSON, but PostgreSQL keeps no such text. Unescaped it is no JSON anyway.

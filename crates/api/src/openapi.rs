@@ -1,5 +1,7 @@
 //! The OpenAPI document, generated from the handlers.
 
+use std::sync::OnceLock;
+
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
@@ -41,6 +43,12 @@ struct Api;
 /// The OpenAPI 3.1 document of everything that this version serves.
 pub fn openapi() -> Document {
     Api::openapi()
+}
+
+/// The document as it is served.
+pub(crate) fn openapi_json() -> &'static str {
+    static JSON: OnceLock<String> = OnceLock::new();
+    JSON.get_or_init(|| openapi().to_json().unwrap_or_default())
 }
 
 /// Every call can also answer with a problem.

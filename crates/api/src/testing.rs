@@ -1,9 +1,13 @@
 //! The whole API in one process, for tests: a database of its own, a clock that stands still, seeded randomness, and a
 //! mailbox in memory. Tests speak to it in the product's verbs.
 
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use accounts::{JwtKeys, PasswordHasher};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, test};
@@ -18,6 +22,9 @@ use tempfile::TempDir;
 
 use crate::state::{Limits, Parts, State};
 
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// An installation of its own.
 pub struct TestApp {
     /// The database.
@@ -31,8 +38,12 @@ pub struct TestApp {
     courier: Courier,
     letterhead: Letterhead,
     matching: Mutex<MatchState>,
+    service: RefCell<Option<Service>>,
     _dir: TempDir,
 }
+
+/// All routes, made once for an installation.
+type Service = Rc<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = ServiceResponse>>>>;
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -120,12 +131,9 @@ impl Call<'_> {
 
     /// Sends it.
     pub async fn send(self) -> Answer {
-        let app = App::new()
-            .wrap(from_fn(crate::observe))
-            .configure(crate::configure(&self.app.state));
-        let service = test::init_service(app).await;
-        let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into()).to_request();
-        let response = test::call_service(&service, request).await;
+        let service = self.app.service().await;
+        let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into());
+        let response = service(request).await;
         let status = response.status().as_u16();
         let header = |(name, value): (
             &actix_web::http::header::HeaderName,
@@ -213,8 +221,25 @@ impl TestApp {
             courier,
             letterhead,
             matching: Mutex::new(MatchState::new()),
+            service: RefCell::new(None),
             _dir: dir,
         }
+    }
+
+    async fn service(&self) -> Service {
+        if let Some(service) = self.service.borrow().clone() {
+            return service;
+        }
+        let app = App::new()
+            .wrap(from_fn(crate::observe))
+            .configure(crate::configure(&self.state));
+        let routes = Rc::new(test::init_service(app).await);
+        let service: Service = Rc::new(move |request| {
+            let routes = Rc::clone(&routes);
+            Box::pin(async move { test::call_service(&*routes, request.to_request()).await })
+        });
+        self.service.replace(Some(Rc::clone(&service)));
+        service
     }
 
     /// A request.
@@ -296,7 +321,7 @@ impl TestApp {
 
     /// Registers, verifies and signs in; returns an access token.
     pub async fn sign_up(&self, email: &str) -> String {
-        let body = json!({"email": email, "password": "correct horse battery", "name": "Test Person"});
+        let body = json!({"email": email, "password": PASSWORD, "name": "Test Person"});
         self.post("/v1/auth/register")
             .json(&body)
             .send()
@@ -310,6 +335,13 @@ impl TestApp {
             .await
             .expect(200);
         answer.text_at("/access_token")
+    }
+
+    /// Signs in who signed up; returns an access token.
+    pub async fn sign_in(&self, email: &str) -> String {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = self.post("/v1/auth/login").json(&body).send().await;
+        answer.expect(200).text_at("/access_token")
     }
 
     /// Makes an employer; returns its id.

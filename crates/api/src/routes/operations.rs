@@ -136,7 +136,9 @@ pub(crate) async fn metrics(state: State) -> Result<HttpResponse, Problem> {
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, body = Object)))]
 pub(crate) async fn openapi(Params(NoParams {}): Params<NoParams>) -> HttpResponse {
-    Reply::ok(&crate::openapi::openapi()).into_response()
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(crate::openapi::openapi_json())
 }
 
 /// The public keys of access tokens (RFC 7517).

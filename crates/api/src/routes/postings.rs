@@ -225,9 +225,6 @@ pub(crate) async fn update_posting(
     Params(NoParams {}): Params<NoParams>,
     Body(patch): Body<Value>,
 ) -> Result<HttpResponse, Problem> {
-    if !patch.is_object() {
-        return Err(Problem::field("", "value_invalid", "a patch is an object"));
-    }
     let asked = Asked::new(&request, &caller, &patch)?;
     change(
         state,

@@ -1,15 +1,14 @@
 //! Accounts: registration, sign-in, tokens, passwords, `/v1/me`.
 
 use api::on_both;
-use api::testing::link_token;
+use api::testing::{PASSWORD, link_token};
 use jiff::SignedDuration;
 use serde_json::json;
-
-const PASSWORD: &str = "correct horse battery";
 
 on_both! {
     async fn registering_answers_the_same_for_a_known_and_an_unknown_address(app) {
         app.sign_up("known@example.org").await;
+        app.advance(SignedDuration::from_mins(20));
         let ask = |email: &str| json!({"email": email, "password": PASSWORD, "name": "N"});
         let known = app.post("/v1/auth/register").json(&ask("known@example.org")).send().await.expect(202);
         let unknown = app.post("/v1/auth/register").json(&ask("new@example.org")).send().await.expect(202);
@@ -74,7 +73,9 @@ on_both! {
     }
 
     async fn a_forgotten_password_is_set_anew_and_every_session_ends(app) {
-        let access = app.sign_up("a@example.org").await;
+        app.sign_up("a@example.org").await;
+        app.advance(SignedDuration::from_mins(20));
+        let access = app.sign_in("a@example.org").await;
         let forgot = |email: &str| app.post("/v1/auth/password/forgot").json(&json!({"email": email})).send();
         let known = forgot("a@example.org").await.expect(202);
         assert_eq!(forgot("nobody@example.org").await.expect(202).text, known.text);

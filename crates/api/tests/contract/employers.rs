@@ -50,7 +50,7 @@ on_both! {
         assert_eq!(stale.code(), "version_conflict");
         let changed = app.patch(&path).by(&owner).header("If-Match", "\"1\"").json(&patch).send().await.expect(200);
         assert_eq!((changed.text_at("/name"), &changed.json["headquarters"]), ("Acme".to_owned(), &json!(null)));
-        assert_eq!(changed.text_at("/website"), "https://acme.example/".trim_end_matches('/'), "what is not named stays");
+        assert_eq!(changed.text_at("/website"), "https://acme.example/", "what is not named stays");
         let wrong = app.patch(&path).by(&owner).json(&json!({"website": "javascript:alert(1)"})).send().await.expect(422);
         assert_eq!(wrong.text_at("/errors/0/pointer"), "/website");
         let list = app.get("/v1/employers").send().await.expect(200);

@@ -10,7 +10,7 @@ fn ndjson(rows: &[Value]) -> String {
 }
 
 fn row(id: &str, title: &str) -> Value {
-    json!({"source": "ats", "source_id": id, "title": title, "company": "Acme Compute", "locations": "Austin, TX",
+    json!({"source": "ats", "source_id": id, "title": title, "company": "Acme Compute", "locations": ["Austin, TX"],
         "description_html": "<p>Own the RTL of our accelerator in SystemVerilog, from specification to tape-out.</p>",
         "url": "https://acme.example/apply"})
 }

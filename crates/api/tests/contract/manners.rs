@@ -308,8 +308,7 @@ on_both! {
             assert_eq!(post(&owner, bad, "Acme").await.expect(400).code(), "header_invalid");
         }
         app.advance(jiff::SignedDuration::from_hours(25));
-        let fresh = app.post("/v1/auth/login").json(&json!({"email": "owner@acme.example", "password": "correct horse battery"}))
-            .send().await.expect(200).text_at("/access_token");
+        let fresh = app.sign_in("owner@acme.example").await;
         assert_ne!(post(&fresh, "k", "Acme").await.expect(201).text, first.text, "a key is remembered for a day");
 
         let ask = |email: &str| {

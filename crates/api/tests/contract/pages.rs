@@ -38,6 +38,7 @@ on_both! {
         app.post("/verify-email").body(form, token.clone()).send().await.expect(200);
         app.post("/verify-email").body(form, token).send().await.expect(404);
 
+        app.advance(jiff::SignedDuration::from_mins(20));
         assert!(app.get("/forgot-password").send().await.expect(200).text.contains("<form"));
         app.post("/forgot-password").body(form, "email=a%40example.org").send().await.expect(200);
         let mail = app.mails().await.pop().unwrap().as_text();

@@ -117,7 +117,8 @@ on_both! {
         assert_eq!((closed.text_at("/status"), closed.text_at("/close_reason")), ("closed".to_owned(), "withdrawn".to_owned()));
         close("filled").await.expect(409);
         app.advance(jiff::SignedDuration::from_hours(24));
-        let renewed = step("renew").await.expect(200);
+        let owner = app.sign_in("owner@acme.example").await;
+        let renewed = app.post(&format!("{path}/renew")).by(&owner).send().await.expect(200);
         assert_eq!((renewed.text_at("/status"), &renewed.json["close_reason"]), ("published".to_owned(), &Value::Null));
         assert_eq!(renewed.text_at("/expires_at"), "2027-01-23T09:00:00Z", "60 days from the renewal");
     }
@@ -142,6 +143,7 @@ on_both! {
         let owner = app.sign_up("owner@acme.example").await;
         let employer = app.found_employer(&owner, "Acme Compute").await;
         app.publish(&owner, &employer, &titled("Public")).await;
+        app.advance(jiff::SignedDuration::from_secs(1));
         app.draft(&owner, &employer, &titled("Secret")).await;
         let path = format!("/v1/employers/{employer}/postings");
         let all = app.get(&path).by(&owner).send().await.expect(200);

@@ -47,7 +47,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/assets/backplane.css").route(web::get().to(style)))
         .service(web::resource("/docs/problems").route(web::get().to(problems)))
         .service(
-            utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", crate::openapi::openapi()),
+            utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}")
+                .config(utoipa_swagger_ui::Config::new(["/openapi.json"])),
         )
         .service(web::resource("/docs").route(web::get().to(docs)));
 }
