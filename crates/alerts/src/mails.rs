@@ -219,10 +219,10 @@ fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
         .map(postings::Location::label)
         .collect();
     let more_places = content.locations.len().saturating_sub(3);
-    let mut place = places.join("; ");
-    if more_places > 0 {
-        place.push_str(&format!(" and {more_places} more"));
-    }
+    let place = match more_places {
+        0 => places.join("; "),
+        more => format!("{} and {more} more", places.join("; ")),
+    };
     let workplace = content.workplace.map(|workplace| workplace.label().to_owned());
     let parts = [
         Some(posting.employer.name.clone()),
@@ -274,7 +274,7 @@ fn search_url(letterhead: &Letterhead, alert: &Alert) -> String {
 
 fn cadence(frequency: Frequency) -> &'static str {
     match frequency {
-        Frequency::Instant => "as soon as a role is published",
+        Frequency::Instant => "as soon as a matching role is published",
         Frequency::Daily => "at most once a day",
         Frequency::Weekly => "at most once a week",
     }

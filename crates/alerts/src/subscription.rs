@@ -13,6 +13,7 @@ use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols};
 pub use crate::alert::find;
 use crate::alert::{Alert, AlertStatus, Frequency};
 use crate::mails::{self, Letterhead};
+use crate::rows::{count_of, drop_pending, find_same, save, start_anew};
 use crate::schedule;
 
 /// How long a confirmation link is good.
@@ -166,12 +167,11 @@ pub fn create(
     check(&new)?;
     revision::lock(tx, Counter::Alerts)?;
     if let Some(same) = find_same(tx, &new.email, &new.query, new.frequency)? {
-        let existing = match same.user_id {
-            Some(_) => same,
-            None => {
-                let user_id = new.user_id;
-                save(tx, Alert { user_id, ..same }, now)?
-            }
+        let existing = if same.user_id.is_some() {
+            same
+        } else {
+            let user_id = new.user_id;
+            save(tx, Alert { user_id, ..same }, now)?
         };
         return Ok(Created::Existing(Box::new(existing)));
     }
@@ -384,83 +384,6 @@ fn unconfirmed(tx: &mut DbConn, new: NewAlert, random: &Random, now: Timestamp) 
         updated_at: now,
         confirmed_at: None,
     })
-}
-
-/// The confirmed alert of the address that looks for the same and writes as soon.
-fn find_same(
-    conn: &mut DbConn,
-    email: &EmailAddress,
-    query: &Query,
-    frequency: Frequency,
-) -> Result<Option<Alert>, StoreError> {
-    let of_address: Vec<Alert> = alerts::table
-        .filter(alerts::email.eq(email))
-        .filter(alerts::status.eq_any([AlertStatus::Active, AlertStatus::Paused]))
-        .order(alerts::id)
-        .limit(MAX_PER_ADDRESS)
-        .select(cols::<Alert>())
-        .load(conn)?;
-    Ok(of_address
-        .into_iter()
-        .find(|alert| alert.query.0 == *query && alert.frequency == frequency))
-}
-
-fn count_of(conn: &mut DbConn, email: &EmailAddress) -> Result<i64, StoreError> {
-    let open = [AlertStatus::Pending, AlertStatus::Active, AlertStatus::Paused];
-    Ok(alerts::table
-        .filter(alerts::email.eq(email).and(alerts::status.eq_any(open)))
-        .count()
-        .get_result(conn)?)
-}
-
-fn drop_pending(tx: &mut DbConn, id: Id) -> Result<(), StoreError> {
-    diesel::update(alert_matches::table)
-        .filter(
-            alert_matches::alert_id
-                .eq(id)
-                .and(alert_matches::outcome.eq("pending")),
-        )
-        .set(alert_matches::outcome.eq("dropped"))
-        .execute(tx)?;
-    Ok(())
-}
-
-/// Saves an alert that is owed only what is first published from now on.
-fn start_anew(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
-    // The sequence first: it keeps a match pass from running between the two numbers.
-    let sequence = revision::take(tx, Counter::Alerts, 1)?;
-    let start_revision = revision::latest(tx, Counter::Postings)?;
-    write(
-        tx,
-        Alert {
-            start_revision,
-            sequence,
-            ..alert
-        },
-        now,
-    )
-}
-
-fn save(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
-    let sequence = revision::take(tx, Counter::Alerts, 1)?;
-    write(tx, Alert { sequence, ..alert }, now)
-}
-
-fn write(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
-    let before = alert.version;
-    let after = Alert {
-        version: before + 1,
-        updated_at: now,
-        ..alert
-    };
-    let changed = diesel::update(alerts::table.find(after.id).filter(alerts::version.eq(before)))
-        .set(&after)
-        .execute(tx)?;
-    if changed == 1 {
-        Ok(after)
-    } else {
-        Err(AlertError::VersionConflict(before + 1))
-    }
 }
 
 fn hash(token: &str) -> Vec<u8> {

@@ -21,9 +21,8 @@ pub(crate) enum Standing {
 /// What `caller` is to the employer.
 pub(crate) fn standing(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<Standing, Problem> {
     Ok(match caller {
-        Caller::Anonymous => Standing::Stranger,
         Caller::Key(key) if key.employer_id == employer_id => Standing::Member(Role::Recruiter),
-        Caller::Key(_) => Standing::Stranger,
+        Caller::Anonymous | Caller::Key(_) => Standing::Stranger,
         Caller::User(user, _) if user.is_operator => Standing::Operator,
         Caller::User(user, _) => {
             role_of(conn, employer_id, user.id)?.map_or(Standing::Stranger, Standing::Member)

@@ -8,6 +8,7 @@ mod caller;
 mod code;
 mod error;
 mod extract;
+mod holder;
 mod observe;
 mod openapi;
 mod rate_limit;

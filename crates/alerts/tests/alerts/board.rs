@@ -68,17 +68,6 @@ impl<'a> Board<'a> {
         self.clock.advance(by);
     }
 
-    pub(crate) fn ask(&self, email: &str, query: Value, frequency: Frequency) -> NewAlert {
-        NewAlert {
-            email: email.parse().unwrap(),
-            user_id: None,
-            query: query_of(query),
-            frequency,
-            timezone: "UTC".to_owned(),
-            hour: 8,
-        }
-    }
-
     /// Asks by address; returns the token of the confirmation mail, if one was written.
     pub(crate) fn request(&self, new: NewAlert) -> Option<String> {
         self.try_request(new).unwrap();
@@ -100,7 +89,7 @@ impl<'a> Board<'a> {
 
     /// A confirmed alert of `reader@example.org`.
     pub(crate) fn subscribe(&self, query: Value, frequency: Frequency) -> Id {
-        self.subscribe_as(self.ask("reader@example.org", query, frequency))
+        self.subscribe_as(wish("reader@example.org", query, frequency))
     }
 
     pub(crate) fn subscribe_as(&self, new: NewAlert) -> Id {
@@ -253,6 +242,18 @@ impl<'a> Board<'a> {
         let mut titles: Vec<String> = self.mails().iter().flat_map(titles_in).collect();
         titles.sort();
         titles
+    }
+}
+
+/// An alert that somebody wants, at eight o'clock UTC.
+pub(crate) fn wish(email: &str, query: Value, frequency: Frequency) -> NewAlert {
+    NewAlert {
+        email: email.parse().unwrap(),
+        user_id: None,
+        query: query_of(query),
+        frequency,
+        timezone: "UTC".to_owned(),
+        hour: 8,
     }
 }
 

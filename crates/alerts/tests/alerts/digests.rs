@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::{Timestamp, on_both};
 
-use crate::board::{Board, titles_in};
+use crate::board::{Board, titles_in, wish};
 
 /// Publishes at `published` and returns when the digest leaves: none a second before, one then.
 fn leaves(board: &Board<'_>, new: NewAlert, published: &str) -> String {
@@ -33,7 +33,7 @@ on_both! {
     fn a_digest_leaves_at_the_subscribers_hour_in_summer_and_winter(db) {
         let board = Board::new(db);
         let daily = |email: &str, timezone: &str, hour: i16| NewAlert {
-            timezone: timezone.to_owned(), hour, ..board.ask(email, json!({"q": "rtl"}), Frequency::Daily)
+            timezone: timezone.to_owned(), hour, ..wish(email, json!({"q": "rtl"}), Frequency::Daily)
         };
         let weekly = |email: &str, timezone: &str, hour: i16| NewAlert {
             frequency: Frequency::Weekly, ..daily(email, timezone, hour)
@@ -58,6 +58,7 @@ on_both! {
         for n in 0..260 {
             board.publish(&format!("RTL Engineer {n}"));
         }
+        board.settle();
         let mut seen = Vec::new();
         for day in 0..11 {
             board.wait(SignedDuration::from_hours(24));

@@ -8,15 +8,15 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::on_both;
 
-use crate::board::Board;
+use crate::board::{Board, wish};
 
 on_both! {
     fn an_address_is_asked_five_times_a_day_at_most(db) {
         let board = Board::new(db);
-        let ask = |n: i64| board.request(board.ask("victim@example.org", json!({"q": format!("word{n}")}), Frequency::Daily));
+        let ask = |n: i64| board.request(wish("victim@example.org", json!({"q": format!("word{n}")}), Frequency::Daily));
         let asked = (0..20).filter(|n| ask(*n).is_some()).count() as i64;
         assert_eq!(asked, MAX_CONFIRMATIONS);
-        assert!(board.request(board.ask("other@example.org", json!({"q": "rtl"}), Frequency::Daily)).is_some());
+        assert!(board.request(wish("other@example.org", json!({"q": "rtl"}), Frequency::Daily)).is_some());
         board.wait(SignedDuration::from_hours(25));
         assert!(ask(30).is_some());
     }
@@ -27,16 +27,16 @@ on_both! {
             board.subscribe(json!({"q": format!("word{n}")}), Frequency::Daily);
             board.wait(SignedDuration::from_hours(24));
         }
-        assert_eq!(board.request(board.ask("reader@example.org", json!({"q": "more"}), Frequency::Daily)), None);
+        assert_eq!(board.request(wish("reader@example.org", json!({"q": "more"}), Frequency::Daily)), None);
         let now = board.now();
-        let new = board.ask("reader@example.org", json!({"q": "more"}), Frequency::Daily);
+        let new = wish("reader@example.org", json!({"q": "more"}), Frequency::Daily);
         let refused = board.db.write_blocking(|tx| subscription::create(tx, new, &board.random, now));
         assert!(matches!(refused, Err(AlertError::TooMany)));
     }
 
     fn who_has_an_alert_is_not_asked_again_and_two_links_confirm_one(db) {
         let board = Board::new(db);
-        let ask = || board.request(board.ask("reader@example.org", json!({"q": "rtl"}), Frequency::Instant));
+        let ask = || board.request(wish("reader@example.org", json!({"q": "rtl"}), Frequency::Instant));
         let (first, second) = (ask().unwrap(), ask().unwrap());
         let Confirmed::Now(alert) = board.confirm(&first).unwrap() else { unreachable!("it is new") };
         assert_eq!(board.confirm(&second).unwrap(), Confirmed::Already(alert));
@@ -48,7 +48,7 @@ on_both! {
 
     fn a_late_click_gets_a_true_answer_for_a_week_and_then_nothing_is_kept(db) {
         let board = Board::new(db);
-        let token = board.request(board.ask("late@example.org", json!({"q": "rtl"}), Frequency::Daily)).unwrap();
+        let token = board.request(wish("late@example.org", json!({"q": "rtl"}), Frequency::Daily)).unwrap();
         let kept = board.subscribe(json!({"q": "rtl"}), Frequency::Daily);
         let forget = || { let now = board.now(); board.db.write_blocking(|tx| forget_unconfirmed(tx, 100, now)).unwrap() };
         board.wait(SignedDuration::from_hours(48));
@@ -63,9 +63,9 @@ on_both! {
 
     fn what_makes_no_alert_is_refused(db) {
         let board = Board::new(db);
-        let good = || board.ask("reader@example.org", json!({"q": "rtl"}), Frequency::Daily);
+        let good = || wish("reader@example.org", json!({"q": "rtl"}), Frequency::Daily);
         let refused = |new| board.try_request(new).unwrap_err();
-        let unfiltered = board.ask("reader@example.org", json!({}), Frequency::Daily);
+        let unfiltered = wish("reader@example.org", json!({}), Frequency::Daily);
         assert!(matches!(refused(unfiltered), AlertError::QueryUnfiltered));
         let nowhere = subscription::NewAlert { timezone: "Mars/Olympus".to_owned(), ..good() };
         assert!(matches!(refused(nowhere), AlertError::TimezoneUnknown));

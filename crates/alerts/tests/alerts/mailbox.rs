@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::Backend;
 use store::testing::TestDb;
 
-use crate::board::Board;
+use crate::board::{Board, wish};
 
 /// Subject, list headers, text and HTML, with what differs between runs taken out.
 fn whole(mail: &Mail) -> String {
@@ -46,7 +46,7 @@ fn a_confirmation_says_what_was_asked_for() {
     let db = TestDb::new(Backend::Sqlite);
     let board = board(&db);
     board
-        .try_request(board.ask("reader@example.org", wide_query(), Frequency::Daily))
+        .try_request(wish("reader@example.org", wide_query(), Frequency::Daily))
         .unwrap();
     assert_mail("confirmation", &board.mails());
 }

@@ -6,18 +6,18 @@ use alerts::{AlertStatus, Frequency};
 use serde_json::json;
 use store::on_both;
 
-use crate::board::{Board, query_of};
+use crate::board::{Board, query_of, wish};
 
 on_both! {
     fn an_alert_tells_only_what_is_first_published_after_its_confirmation(db) {
         let board = Board::new(db);
         let old = board.publish("RTL Engineer, old");
-        let token = board.request(board.ask("reader@example.org", json!({"q": "rtl"}), Frequency::Instant)).unwrap();
+        let token = board.request(wish("reader@example.org", json!({"q": "rtl"}), Frequency::Instant)).unwrap();
         board.publish("RTL Engineer, before the confirmation");
         board.confirm(&token).unwrap();
         assert!(board.told().is_empty());
         board.publish("RTL Engineer, new");
-        board.publish_as(board.employer, json!({"title": "Data Center Technician"}));
+        board.publish_as(board.employer, json!({"title": "Data Center Technician", "discipline": "data_center", "description": "Racks and cables."}));
         board.edit(old, &json!({"openings": 3}));
         board.close(old);
         board.renew(old);

@@ -1,5 +1,6 @@
 //! Several processes, and several things at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use alerts::subscription::Confirmed;
@@ -8,7 +9,7 @@ use serde_json::json;
 use store::testing::TestDb;
 use store::{Backend, Db, DbOptions, StoreError, on_both};
 
-use crate::board::Board;
+use crate::board::{Board, wish};
 
 /// Runs both passes as one more process would, until `is_done` and nothing is left.
 fn work(board: &Board<'_>, db: &Db, is_done: &(dyn Fn() -> bool + Sync)) {
@@ -50,7 +51,7 @@ fn two_nodes_tell_everything_once() {
     let test_db = TestDb::new(Backend::Postgres);
     let board = Board::new(&test_db);
     for n in 0..5 {
-        board.subscribe_as(board.ask(
+        board.subscribe_as(wish(
             &format!("reader{n}@example.org"),
             json!({"q": "rtl"}),
             Frequency::Instant,
@@ -58,10 +59,15 @@ fn two_nodes_tell_everything_once() {
     }
     let other = Db::open(&DbOptions::new(test_db.url().to_owned())).unwrap();
     let count = 60;
+    let is_published = AtomicBool::new(false);
+    let is_done = || is_published.load(Ordering::Acquire);
     thread::scope(|scope| {
-        let publishing =
-            scope.spawn(|| (0..count).for_each(|n| drop(board.publish(&format!("RTL Engineer {n:02}")))));
-        let is_done = || publishing.is_finished();
+        scope.spawn(|| {
+            for n in 0..count {
+                board.publish(&format!("RTL Engineer {n:02}"));
+            }
+            is_published.store(true, Ordering::Release);
+        });
         scope.spawn(|| work(&board, &test_db, &is_done));
         work(&board, &other, &is_done);
     });
@@ -88,7 +94,7 @@ on_both! {
         let board = Board::new(db);
         for round in 0..12 {
             let email = format!("reader{round}@example.org");
-            let token = board.request(board.ask(&email, json!({"q": "rtl"}), Frequency::Instant)).unwrap();
+            let token = board.request(wish(&email, json!({"q": "rtl"}), Frequency::Instant)).unwrap();
             thread::scope(|scope| {
                 scope.spawn(|| board.publish(&format!("RTL Engineer {round}, beside")));
                 scope.spawn(|| board.match_all());
@@ -108,7 +114,7 @@ on_both! {
         let board = Board::new(db);
         for round in 0..8 {
             let email = format!("reader{round}@example.org");
-            let token = board.request(board.ask(&email, json!({"q": "rtl"}), Frequency::Instant)).unwrap();
+            let token = board.request(wish(&email, json!({"q": "rtl"}), Frequency::Instant)).unwrap();
             let outcomes = thread::scope(|scope| {
                 let clicks: Vec<_> = (0..2).map(|_| scope.spawn(|| board.confirm(&token).unwrap())).collect();
                 clicks.into_iter().map(|click| click.join().unwrap()).collect::<Vec<_>>()

@@ -1,9 +1,6 @@
 //! Alerts.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use alerts::subscription::{self, AlertPatch, Confirmed, Created, NewAlert};
 use alerts::{Alert, AlertStatus, Frequency};
 use jiff::SignedDuration;
@@ -12,16 +9,17 @@ use postings::PostingSummary;
 use search::{Query, SearchRequest, Sort, query_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use store::{DbConn, Id, Timestamp};
+use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::auth::{ACCEPTED, AcceptedBody};
 use super::employers::cursor_of;
 use super::search::run;
-use crate::caller::{Caller, Known, bearer_token};
+use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, parameters_problem};
-use crate::extract::{Body, Extracting, NoParams, PageParams, Params, pairs, path_id};
+use crate::extract::{Body, NoParams, PageParams, Params, path_id};
+use crate::holder::{Holder, LinkToken, TokenParams};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 
@@ -274,29 +272,6 @@ pub(crate) async fn confirm(state: &State, token: String) -> Result<Confirmed, P
         .await
 }
 
-/// The token in a link, for what nobody may be kept from: mail programs and others hang parameters of their own on links.
-#[derive(Debug)]
-pub(crate) struct LinkToken(pub(crate) String);
-
-impl FromRequest for LinkToken {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut pairs = pairs(request.query_string()).into_iter();
-        let token = pairs.find_map(|(name, value)| (name == "token").then_some(value));
-        ready(Ok(Self(token.unwrap_or_default())))
-    }
-}
-
-/// The manage token, which the holder takes.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenParams {
-    #[serde(rename = "token")]
-    _token: Option<String>,
-}
-
 /// End an alert with the link of any of its mails (RFC 8058). Works twice, and without an account.
 #[utoipa::path(post, path = "/v1/alerts/unsubscribe", tag = "alerts", params(("token" = String, Query)),
     responses((status = 200, body = UnsubscribedBody)))]
@@ -341,52 +316,6 @@ pub(crate) async fn list_alerts(
         next_cursor: cursor_of(page.next),
     })
     .into_response())
-}
-
-/// Who asks for an alert: its account, or whoever has the manage link of one of its mails.
-pub(crate) struct Holder {
-    user: Option<Id>,
-    managed: Option<Id>,
-}
-
-impl FromRequest for Holder {
-    type Error = Problem;
-    type Future = Extracting<Self>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let in_link = pairs(request.query_string())
-            .into_iter()
-            .find_map(|(name, value)| (name == "token").then_some(value));
-        let bearer = bearer_token(request);
-        let state = request.app_data::<State>().cloned();
-        let account = Known::from_request(request, payload);
-        Box::pin(async move {
-            let state = state.ok_or_else(|| Problem::new(Code::Internal))?;
-            let token = in_link.as_deref().or(bearer.as_deref());
-            let managed = token.and_then(|token| state.letterhead.verify_manage(token));
-            if managed.is_some() {
-                return Ok(Self { user: None, managed });
-            }
-            if in_link.is_some() {
-                return Err(Problem::new(Code::TokenRejected));
-            }
-            let user = Some(account.await?.0.user()?.id);
-            Ok(Self { user, managed: None })
-        })
-    }
-}
-
-impl Holder {
-    fn require(&self, conn: &mut DbConn, id: Id) -> Result<Alert, Problem> {
-        let alert = subscription::find(conn, id)?.filter(|alert| alert.status != AlertStatus::Ended);
-        let alert = alert.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
-        let is_owner = self.user.is_some() && self.user == alert.user_id;
-        if is_owner || self.managed == Some(id) {
-            Ok(alert)
-        } else {
-            Err(Problem::new(Code::AlertNotFound))
-        }
-    }
 }
 
 /// One alert, by account or by the manage token of one of its mails.

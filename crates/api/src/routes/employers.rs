@@ -52,6 +52,10 @@ pub(crate) struct EmployerBody {
 /// What changes about an employer; null takes a field away.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::option_option,
+    reason = "null and missing mean different things in a patch"
+)]
 pub(crate) struct EmployerPatch {
     name: Option<String>,
     #[serde(default, deserialize_with = "present")]

@@ -110,12 +110,12 @@ pub(crate) async fn metrics(state: State) -> Result<HttpResponse, Problem> {
     ] {
         gauge("backplane_mails", status.to_owned(), count);
     }
-    postings
-        .into_iter()
-        .for_each(|(status, count)| gauge("backplane_postings", status.to_string(), count));
-    alerts
-        .into_iter()
-        .for_each(|(status, count)| gauge("backplane_alerts", status.to_string(), count));
+    for (status, count) in postings {
+        gauge("backplane_postings", status.to_string(), count);
+    }
+    for (status, count) in alerts {
+        gauge("backplane_alerts", status.to_string(), count);
+    }
     let behind = (latest - state.index.cursor()).max(0);
     ::metrics::gauge!("backplane_index_behind_revisions").set(behind as f64);
     ::metrics::gauge!("backplane_index_documents").set(state.index.len() as f64);

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 /// Rows as NDJSON.
 fn ndjson(rows: &[Value]) -> String {
-    rows.iter().map(|row| format!("{row}\n")).collect()
+    let rows: Vec<String> = rows.iter().map(Value::to_string).collect();
+    rows.join("\n")
 }
 
 fn row(id: &str, title: &str) -> Value {

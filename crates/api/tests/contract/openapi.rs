@@ -146,6 +146,12 @@ async fn every_reference_leads_somewhere_and_every_operation_has_its_own_name() 
             responses.contains_key("default"),
             "{place}: problems are not documented"
         );
+        assert!(
+            responses
+                .values()
+                .all(|response| response["description"].is_string()),
+            "{place}"
+        );
         assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
     }
 }

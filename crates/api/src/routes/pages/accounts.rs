@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Field, Form, TokenForm, hidden, message, problem_page};
 use crate::error::Problem;
-use crate::routes::alerts::LinkToken;
+use crate::holder::LinkToken;
 use crate::routes::auth::reset;
 use crate::state::State;
 

@@ -7,7 +7,8 @@ use alerts::{Alert, AlertStatus};
 
 use super::{Form, TokenForm, hidden, message, problem_page};
 use crate::error::{Code, Problem};
-use crate::routes::alerts::{LinkToken, confirm};
+use crate::holder::LinkToken;
+use crate::routes::alerts::confirm;
 use crate::state::State;
 
 pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> Result<HttpResponse, Problem> {

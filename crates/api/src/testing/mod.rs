@@ -1,6 +1,8 @@
 //! The whole API in one process, for tests: a database of its own, a clock that stands still, seeded randomness, and a
 //! mailbox in memory. Tests speak to it in the product's verbs.
 
+mod call;
+
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,6 +21,8 @@ use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
 use store::{Backend, Clock, FixedClock, Random};
 use tempfile::TempDir;
+
+pub use call::{Answer, Call};
 
 use crate::state::{Limits, Parts, State};
 
@@ -45,119 +49,9 @@ pub struct TestApp {
 /// All routes, made once for an installation.
 type Service = Rc<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = ServiceResponse>>>>;
 
-/// An answer.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Headers with lower-case names.
-    pub headers: Vec<(String, String)>,
-    /// The body as JSON, or null when it is not JSON.
-    pub json: Value,
-    /// The body as text.
-    pub text: String,
-}
-
-impl Answer {
-    /// The answer, which must have this status.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        self
-    }
-
-    /// The header with this lower-case name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The text at a JSON pointer.
-    #[track_caller]
-    pub fn text_at(&self, pointer: &str) -> String {
-        let value = self.json.pointer(pointer).and_then(Value::as_str);
-        value
-            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
-            .to_owned()
-    }
-
-    /// The code of a problem.
-    #[track_caller]
-    pub fn code(&self) -> String {
-        self.text_at("/code")
-    }
-}
-
-/// A request in the making.
-pub struct Call<'a> {
-    app: &'a TestApp,
-    request: test::TestRequest,
-}
-
-impl Call<'_> {
-    /// With a token or API key.
-    pub fn by(mut self, token: &str) -> Self {
-        self.request = self
-            .request
-            .insert_header(("Authorization", format!("Bearer {token}")));
-        self
-    }
-
-    /// With a header.
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.request = self.request.insert_header((name, value));
-        self
-    }
-
-    /// With a JSON body.
-    pub fn json(mut self, body: &Value) -> Self {
-        self.request = self
-            .request
-            .insert_header(("Content-Type", "application/json"))
-            .set_payload(body.to_string());
-        self
-    }
-
-    /// With any body.
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.request = self
-            .request
-            .insert_header(("Content-Type", content_type))
-            .set_payload(body.into());
-        self
-    }
-
-    /// Sends it.
-    pub async fn send(self) -> Answer {
-        let service = self.app.service().await;
-        let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into());
-        let response = service(request).await;
-        let status = response.status().as_u16();
-        let header = |(name, value): (
-            &actix_web::http::header::HeaderName,
-            &actix_web::http::header::HeaderValue,
-        )| {
-            (
-                name.as_str().to_owned(),
-                value.to_str().unwrap_or_default().to_owned(),
-            )
-        };
-        let headers = response.headers().iter().map(header).collect();
-        let body = test::read_body(response).await;
-        let text = String::from_utf8_lossy(&body).into_owned();
-        Answer {
-            status,
-            headers,
-            json: serde_json::from_str(&text).unwrap_or(Value::Null),
-            text,
-        }
-    }
-}
-
 #[expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a test that cannot get its installation must fail loudly"
 )]
 impl TestApp {
