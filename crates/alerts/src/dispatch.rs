@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use postings::Posting;
 use search::{Matcher, SearchDocument};
+use store::revision::{self, Counter};
 use store::schema::alert_matches;
 use store::{Db, DbConn, Id, Random, StoreError, Timestamp};
 
@@ -12,7 +13,7 @@ use crate::schedule;
 
 /// Alerts served in one transaction.
 const ALERTS: i64 = 100;
-/// Due postings read for one alert; what is beyond waits for the next mail.
+/// Due postings looked at for one mail; what is beyond waits for the next.
 const MATCHES: i64 = 200;
 /// Postings in one mail.
 const IN_MAIL: usize = 25;
@@ -45,6 +46,8 @@ pub fn dispatch_pass(
         });
     }
     db.write_blocking(|tx| {
+        // One process at a time writes mails, and no alert ends while a mail of it is being written.
+        revision::lock(tx, Counter::Alerts)?;
         let due = due_alerts(tx, ALERTS, now)?;
         let mut report = DispatchReport {
             is_caught_up: (due.len() as i64) < ALERTS,
@@ -114,17 +117,11 @@ fn write_mail(
     if current.is_empty() {
         return Ok(None);
     }
-    let waiting = current.split_off(current.len().min(IN_MAIL));
+    current.truncate(IN_MAIL);
     let told: Vec<Id> = current.iter().map(|posting| posting.row.id).collect();
     report.postings += settle(tx, alert.id, &told, "mailed")?;
-    postpone(tx, alert, &waiting, now)?;
-    Ok(Some(mails::matches(
-        letterhead,
-        alert,
-        &current,
-        waiting.len(),
-        now,
-    )))
+    let waiting = postpone(tx, alert, now)?;
+    Ok(Some(mails::matches(letterhead, alert, &current, waiting, now)))
 }
 
 /// The query may have been changed, or the posting, since they met.
@@ -148,16 +145,15 @@ fn settle(tx: &mut DbConn, alert_id: Id, postings: &[Id], outcome: &str) -> Resu
         .execute(tx)?)
 }
 
-/// What did not fit waits for the next digest; an instant alert writes again at once.
-fn postpone(tx: &mut DbConn, alert: &Alert, waiting: &[Posting], now: Timestamp) -> Result<(), StoreError> {
-    let ids: Vec<Id> = waiting.iter().map(|posting| posting.row.id).collect();
-    diesel::update(alert_matches::table)
+/// What did not fit waits for the next digest; an instant alert writes again at once. Returns how many wait.
+fn postpone(tx: &mut DbConn, alert: &Alert, now: Timestamp) -> Result<usize, StoreError> {
+    Ok(diesel::update(alert_matches::table)
         .filter(
             alert_matches::alert_id
                 .eq(alert.id)
-                .and(alert_matches::posting_id.eq_any(ids)),
+                .and(alert_matches::outcome.eq("pending"))
+                .and(alert_matches::due_at.le(now)),
         )
         .set(alert_matches::due_at.eq(schedule::due_at(alert, now)))
-        .execute(tx)?;
-    Ok(())
+        .execute(tx)?)
 }

@@ -12,6 +12,7 @@ mod alert;
 mod dispatch;
 mod mails;
 mod matching;
+mod rows;
 pub mod schedule;
 pub mod subscription;
 

@@ -55,33 +55,35 @@ impl Letterhead {
     }
 
     fn manage_url(&self, alert: &Alert) -> String {
-        self.config
-            .url(&format!("/alerts/manage?token={}", self.manage_token(alert.id)))
+        self.config.url(&format!(
+            "/alerts/manage?alert={}&token={}",
+            alert.id,
+            self.manage_token(alert.id)
+        ))
     }
 }
 
 pub(crate) fn confirmation(letterhead: &Letterhead, alert: &Alert, token: &str) -> Draft {
     let url = letterhead.config.url(&format!("/alerts/confirm?token={token}"));
     let hours = CONFIRM_WITHIN.as_hours();
+    let search = alert.query.0.describe();
     let layout = Layout {
         title: "Confirm your alert".to_owned(),
-        preheader: format!("New roles for {}", alert.query.0.describe()),
+        preheader: format!("One click, and new roles for {search} come to you."),
         blocks: vec![
-            Block::Paragraph(format!(
-                "Somebody, hopefully you, asked us to write to this address {} for: {}.",
-                cadence(alert.frequency),
-                alert.query.0.describe()
-            )),
+            Block::Paragraph(format!("You asked us to tell you about new roles for: {search}.")),
+            Block::Paragraph(format!("We will write {}.", cadence(alert.frequency))),
             Block::Button {
                 label: "Confirm this alert".to_owned(),
                 url,
             },
             Block::Paragraph(format!(
-                "The link is good for {hours} hours. If it was not you, do nothing: without a confirmation we will not write about it again."
+                "The link works for {hours} hours. If it was not you who asked, do nothing: without this confirmation the alert stays silent."
             )),
         ],
         footer: Footer {
-            reason: "You get this mail because this address was entered for an alert.".to_owned(),
+            reason: "You get this mail because somebody, hopefully you, entered this address for an alert."
+                .to_owned(),
             links: Vec::new(),
         },
     };
@@ -108,10 +110,20 @@ pub(crate) fn matches(
 ) -> Draft {
     let count = postings.len();
     let subject = subject(postings);
+    let search = alert.query.0.describe();
     let more = if waiting == 0 {
         Vec::new()
     } else {
-        vec![Block::Paragraph(format!("{waiting} more will follow."))]
+        vec![
+            Block::Paragraph(match waiting {
+                1 => "One more role comes with the next mail.".to_owned(),
+                count => format!("{count} more roles come with the next mails."),
+            }),
+            Block::Button {
+                label: "See all roles of this search".to_owned(),
+                url: search_url(letterhead, alert),
+            },
+        ]
     };
     let entries = postings
         .iter()
@@ -123,9 +135,9 @@ pub(crate) fn matches(
         } else {
             format!("{count} new roles for you")
         },
-        preheader: alert.query.0.describe(),
+        preheader: preheader(postings, &search),
         blocks: [
-            Block::Paragraph(format!("Your alert: {}", alert.query.0.describe())),
+            Block::Paragraph(format!("Your alert: {search}")),
             Block::List(entries),
         ]
         .into_iter()
@@ -133,11 +145,14 @@ pub(crate) fn matches(
         .collect(),
         footer: Footer {
             reason: format!(
-                "You get this mail because you confirmed this alert; it writes {}.",
+                "You get this mail because you confirmed this alert. It writes {}.",
                 cadence(alert.frequency)
             ),
             links: vec![
-                ("Change or pause".to_owned(), letterhead.manage_url(alert)),
+                (
+                    "Change, pause or end this alert".to_owned(),
+                    letterhead.manage_url(alert),
+                ),
                 ("Unsubscribe".to_owned(), letterhead.unsubscribe_url(alert)),
             ],
         },
@@ -204,10 +219,10 @@ fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
         .map(postings::Location::label)
         .collect();
     let more_places = content.locations.len().saturating_sub(3);
-    let mut place = places.join("; ");
-    if more_places > 0 {
-        place.push_str(&format!(" and {more_places} more"));
-    }
+    let place = match more_places {
+        0 => places.join("; "),
+        more => format!("{} and {more} more", places.join("; ")),
+    };
     let workplace = content.workplace.map(|workplace| workplace.label().to_owned());
     let parts = [
         Some(posting.employer.name.clone()),
@@ -215,12 +230,16 @@ fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
         workplace,
     ];
     let mut lines = vec![parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")];
-    if let Some(band) = content
-        .pay
-        .as_ref()
-        .and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()))
-    {
-        lines.push(band.label());
+    let pay = content.pay.as_ref();
+    let band = pay.and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()));
+    let openings = (content.openings > 1).then(|| format!("{} openings", content.openings));
+    let facts: Vec<String> = band
+        .map(postings::PayBand::label)
+        .into_iter()
+        .chain(openings)
+        .collect();
+    if !facts.is_empty() {
+        lines.push(facts.join(" · "));
     }
     Entry {
         title: content.title.clone(),
@@ -229,10 +248,34 @@ fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
     }
 }
 
+/// What stands beside the subject: what the subject does not say yet.
+fn preheader(postings: &[Posting], search: &str) -> String {
+    let titles: Vec<&str> = postings
+        .iter()
+        .skip(1)
+        .take(3)
+        .map(|posting| posting.content().title.as_str())
+        .collect();
+    if titles.is_empty() {
+        format!("New for your alert {search}")
+    } else {
+        titles.join(", ")
+    }
+}
+
+/// The alert's search on the board.
+fn search_url(letterhead: &Letterhead, alert: &Alert) -> String {
+    let pairs = alert.query.0.to_pairs();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
+    letterhead.config.url(&format!("/?{query}"))
+}
+
 fn cadence(frequency: Frequency) -> &'static str {
     match frequency {
-        Frequency::Instant => "as soon as a role is published",
-        Frequency::Daily => "once a day",
-        Frequency::Weekly => "once a week",
+        Frequency::Instant => "as soon as a matching role is published",
+        Frequency::Daily => "at most once a day",
+        Frequency::Weekly => "at most once a week",
     }
 }

@@ -25,6 +25,8 @@ const SAMPLE: i64 = 500;
 #[derive(Debug, Default)]
 pub struct MatchState {
     matcher: Matcher,
+    /// Whether the matcher has seen what is frequent.
+    has_learned: bool,
     /// Place in the changes of alerts up to which the matcher is complete.
     sequence: i64,
 }
@@ -91,8 +93,9 @@ impl MatchState {
 pub fn match_pass(db: &Db, state: &mut MatchState, now: Timestamp) -> Result<MatchReport, StoreError> {
     // Most of the loading happens outside the transaction, so that a million alerts hold nobody up at the start.
     db.read_blocking(|conn| {
-        if state.sequence == 0 {
+        if !state.has_learned {
             state.learn(conn)?;
+            state.has_learned = true;
         }
         state.catch_up(conn)
     })?;
@@ -165,12 +168,38 @@ fn match_posting(
         if rows.is_empty() {
             continue;
         }
+        written += owe_again(tx, &rows, posting.row.id, now)?;
         written += on_each!(tx, c => diesel::insert_into(alert_matches::table)
             .values(&rows)
             .on_conflict_do_nothing()
             .execute(c))?;
     }
     Ok(written)
+}
+
+/// A posting that had left search when its mail was due, and is back, was never told: it is owed again.
+fn owe_again(tx: &mut DbConn, rows: &[Match], posting_id: Id, now: Timestamp) -> Result<usize, StoreError> {
+    let alert_ids: Vec<Id> = rows.iter().map(|row| row.alert_id).collect();
+    let dropped: Vec<Id> = alert_matches::table
+        .filter(alert_matches::posting_id.eq(posting_id))
+        .filter(alert_matches::alert_id.eq_any(alert_ids))
+        .filter(alert_matches::outcome.eq("dropped"))
+        .order(alert_matches::alert_id)
+        .limit(rows.len() as i64)
+        .select(alert_matches::alert_id)
+        .load(tx)?;
+    let mut revived = 0;
+    for row in rows.iter().filter(|row| dropped.contains(&row.alert_id)) {
+        revived += diesel::update(alert_matches::table.find((row.alert_id, posting_id)))
+            .set((
+                alert_matches::outcome.eq(row.outcome),
+                alert_matches::revision.eq(row.revision),
+                alert_matches::due_at.eq(row.due_at),
+                alert_matches::matched_at.eq(now),
+            ))
+            .execute(tx)?;
+    }
+    Ok(revived)
 }
 
 /// Those of the alerts that began before the posting was first published.

@@ -27,12 +27,11 @@ pub fn due_at(alert: &Alert, now: Timestamp) -> Timestamp {
     // Today's hour may be past, so that the next Monday is up to eight days away.
     for _ in 0..9 {
         let is_day = alert.frequency == Frequency::Daily || day.weekday() == Weekday::Monday;
-        if is_day {
-            if let Ok(at) = zone.to_timestamp(day.at(hour, 0, 0, 0)) {
-                if at > now.as_jiff() {
-                    return at.into();
-                }
-            }
+        if is_day
+            && let Ok(at) = zone.to_timestamp(day.at(hour, 0, 0, 0))
+            && at > now.as_jiff()
+        {
+            return at.into();
         }
         day = day.saturating_add(1.day());
     }

@@ -13,6 +13,7 @@ use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols};
 pub use crate::alert::find;
 use crate::alert::{Alert, AlertStatus, Frequency};
 use crate::mails::{self, Letterhead};
+use crate::rows::{count_of, drop_pending, find_same, save, start_anew};
 use crate::schedule;
 
 /// How long a confirmation link is good.
@@ -121,7 +122,7 @@ pub fn request(
     check(&new)?;
     let since = now.minus(CONFIRMATIONS_WINDOW);
     let recent = mail::count_recent(tx, &new.email, &[mails::CONFIRM], since)?;
-    let same = find_same(tx, &new)?;
+    let same = find_same(tx, &new.email, &new.query, new.frequency)?;
     if recent >= MAX_CONFIRMATIONS || same.is_some() || count_of(tx, &new.email)? >= MAX_PER_ADDRESS {
         tracing::info!(
             is_repeated = same.is_some(),
@@ -146,9 +147,34 @@ pub fn request(
     Ok(())
 }
 
-/// Makes an alert for a person who is signed in with a verified address: active at once.
-pub fn create(tx: &mut DbConn, new: NewAlert, random: &Random, now: Timestamp) -> Result<Alert, AlertError> {
+/// What [`create`] did.
+#[derive(Debug, Clone)]
+pub enum Created {
+    /// The alert is new.
+    New(Box<Alert>),
+    /// The address has this alert already.
+    Existing(Box<Alert>),
+}
+
+/// Makes an alert for a person who is signed in with a verified address: active at once. Nobody is told twice: an
+/// address that has this alert keeps the one it has, and it belongs to the account from now on.
+pub fn create(
+    tx: &mut DbConn,
+    new: NewAlert,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Created, AlertError> {
     check(&new)?;
+    revision::lock(tx, Counter::Alerts)?;
+    if let Some(same) = find_same(tx, &new.email, &new.query, new.frequency)? {
+        let existing = if same.user_id.is_some() {
+            same
+        } else {
+            let user_id = new.user_id;
+            save(tx, Alert { user_id, ..same }, now)?
+        };
+        return Ok(Created::Existing(Box::new(existing)));
+    }
     if count_of(tx, &new.email)? >= MAX_PER_ADDRESS {
         return Err(AlertError::TooMany);
     }
@@ -158,11 +184,14 @@ pub fn create(tx: &mut DbConn, new: NewAlert, random: &Random, now: Timestamp) -
         ..unconfirmed(tx, new, random, now)?
     };
     diesel::insert_into(alerts::table).values(&alert).execute(tx)?;
-    Ok(alert)
+    Ok(Created::New(Box::new(alert)))
 }
 
-/// Confirms the alert whose mail carried `token`. From here on it is owed what is first published.
+/// Confirms the alert whose mail carried `token`. From here on it is owed what is first published. Where the address has
+/// confirmed the same alert with another mail, that one goes on alone.
 pub fn confirm(tx: &mut DbConn, token: &str, now: Timestamp) -> Result<Confirmed, AlertError> {
+    // Two clicks at once come one after the other.
+    revision::lock(tx, Counter::Alerts)?;
     let alert = find_by_token(tx, token)?.ok_or(AlertError::TokenInvalid)?;
     match alert.status {
         AlertStatus::Active | AlertStatus::Paused => return Ok(Confirmed::Already(alert.id)),
@@ -171,6 +200,9 @@ pub fn confirm(tx: &mut DbConn, token: &str, now: Timestamp) -> Result<Confirmed
     }
     if alert.confirm_expires_at.is_none_or(|at| at <= now) {
         return Err(AlertError::TokenExpired);
+    }
+    if let Some(same) = find_same(tx, &alert.email, &alert.query.0, alert.frequency)? {
+        return Ok(Confirmed::Already(same.id));
     }
     let id = alert.id;
     let changed = Alert {
@@ -193,6 +225,8 @@ pub fn find_by_token(conn: &mut DbConn, token: &str) -> Result<Option<Alert>, St
 
 /// Ends an alert for good. Doing it twice, or for one that is gone, is fine.
 pub fn unsubscribe(tx: &mut DbConn, id: Id, now: Timestamp) -> Result<(), AlertError> {
+    // No pass writes matches or mails in the meantime, and two clicks at once come one after the other.
+    revision::lock(tx, Counter::Alerts)?;
     let Some(alert) = find(tx, id)? else { return Ok(()) };
     if alert.status == AlertStatus::Ended {
         return Ok(());
@@ -218,6 +252,7 @@ pub fn update(
     if_match: Option<i32>,
     now: Timestamp,
 ) -> Result<Alert, AlertError> {
+    revision::lock(tx, Counter::Alerts)?;
     let before = find(tx, id)?.ok_or(AlertError::NotFound)?;
     if if_match.is_some_and(|version| version != before.version) {
         return Err(AlertError::VersionConflict(before.version));
@@ -235,9 +270,11 @@ pub fn update(
         timezone: patch.timezone.unwrap_or_else(|| before.timezone.clone()),
         hour: patch.hour.unwrap_or(before.hour),
         status,
-        ..before
+        ..before.clone()
     };
     check_parts(&after.query.0, &after.timezone, after.hour)?;
+    let is_rescheduled =
+        (after.frequency, after.hour) != (before.frequency, before.hour) || after.timezone != before.timezone;
     if is_new_search || status == AlertStatus::Paused {
         drop_pending(tx, id)?;
     }
@@ -246,14 +283,16 @@ pub fn update(
     } else {
         save(tx, after, now)?
     };
-    diesel::update(alert_matches::table)
-        .filter(
-            alert_matches::alert_id
-                .eq(id)
-                .and(alert_matches::outcome.eq("pending")),
-        )
-        .set(alert_matches::due_at.eq(schedule::due_at(&saved, now)))
-        .execute(tx)?;
+    if is_rescheduled {
+        diesel::update(alert_matches::table)
+            .filter(
+                alert_matches::alert_id
+                    .eq(id)
+                    .and(alert_matches::outcome.eq("pending")),
+            )
+            .set(alert_matches::due_at.eq(schedule::due_at(&saved, now)))
+            .execute(tx)?;
+    }
     Ok(saved)
 }
 
@@ -345,77 +384,6 @@ fn unconfirmed(tx: &mut DbConn, new: NewAlert, random: &Random, now: Timestamp) 
         updated_at: now,
         confirmed_at: None,
     })
-}
-
-fn find_same(conn: &mut DbConn, new: &NewAlert) -> Result<Option<Alert>, StoreError> {
-    let of_address: Vec<Alert> = alerts::table
-        .filter(alerts::email.eq(&new.email))
-        .filter(alerts::status.eq_any([AlertStatus::Active, AlertStatus::Paused]))
-        .order(alerts::id)
-        .limit(MAX_PER_ADDRESS)
-        .select(cols::<Alert>())
-        .load(conn)?;
-    Ok(of_address
-        .into_iter()
-        .find(|alert| alert.query.0 == new.query && alert.frequency == new.frequency))
-}
-
-fn count_of(conn: &mut DbConn, email: &EmailAddress) -> Result<i64, StoreError> {
-    let open = [AlertStatus::Pending, AlertStatus::Active, AlertStatus::Paused];
-    Ok(alerts::table
-        .filter(alerts::email.eq(email).and(alerts::status.eq_any(open)))
-        .count()
-        .get_result(conn)?)
-}
-
-fn drop_pending(tx: &mut DbConn, id: Id) -> Result<(), StoreError> {
-    diesel::update(alert_matches::table)
-        .filter(
-            alert_matches::alert_id
-                .eq(id)
-                .and(alert_matches::outcome.eq("pending")),
-        )
-        .set(alert_matches::outcome.eq("dropped"))
-        .execute(tx)?;
-    Ok(())
-}
-
-/// Saves an alert that is owed only what is first published from now on.
-fn start_anew(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
-    // The sequence first: it keeps a match pass from running between the two numbers.
-    let sequence = revision::take(tx, Counter::Alerts, 1)?;
-    let start_revision = revision::latest(tx, Counter::Postings)?;
-    write(
-        tx,
-        Alert {
-            start_revision,
-            sequence,
-            ..alert
-        },
-        now,
-    )
-}
-
-fn save(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
-    let sequence = revision::take(tx, Counter::Alerts, 1)?;
-    write(tx, Alert { sequence, ..alert }, now)
-}
-
-fn write(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Alert, AlertError> {
-    let before = alert.version;
-    let after = Alert {
-        version: before + 1,
-        updated_at: now,
-        ..alert
-    };
-    let changed = diesel::update(alerts::table.find(after.id).filter(alerts::version.eq(before)))
-        .set(&after)
-        .execute(tx)?;
-    if changed == 1 {
-        Ok(after)
-    } else {
-        Err(AlertError::VersionConflict(before + 1))
-    }
 }
 
 fn hash(token: &str) -> Vec<u8> {

@@ -4,8 +4,8 @@ use accounts::{Role, role_of};
 use postings::Posting;
 use store::{DbConn, Id};
 
+use crate::caller::Caller;
 use crate::error::{Code, Problem};
-use crate::extract::Caller;
 
 /// What a caller is to an employer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,8 @@ pub(crate) enum Standing {
 /// What `caller` is to the employer.
 pub(crate) fn standing(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<Standing, Problem> {
     Ok(match caller {
-        Caller::Anonymous => Standing::Stranger,
         Caller::Key(key) if key.employer_id == employer_id => Standing::Member(Role::Recruiter),
-        Caller::Key(_) => Standing::Stranger,
+        Caller::Anonymous | Caller::Key(_) => Standing::Stranger,
         Caller::User(user, _) if user.is_operator => Standing::Operator,
         Caller::User(user, _) => {
             role_of(conn, employer_id, user.id)?.map_or(Standing::Stranger, Standing::Member)

@@ -1,4 +1,4 @@
-//! The one table of problems: every way in which the API says no, with its status and its stable code.
+//! Problems: every way in which the API says no.
 //!
 //! Answers are `application/problem+json` (RFC 9457). The crates to the left know no HTTP; their errors are mapped here
 //! and nowhere else.
@@ -19,114 +19,7 @@ use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $status:literal, $title:literal;)+) => {
-        /// Every code that a problem can carry.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code { $($(#[doc = $doc])+ $variant),+ }
-
-        impl Code {
-            /// Every code, in the order of the table.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The stable word that clients compare.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code),+ }
-            }
-
-            /// The HTTP status.
-            pub fn status(self) -> u16 {
-                match self { $(Self::$variant => $status),+ }
-            }
-
-            /// The short summary for people, the same for every occurrence.
-            pub fn title(self) -> &'static str {
-                match self { $(Self::$variant => $title),+ }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The body is not JSON.
-    JsonMalformed = "json_malformed", 400, "The body is not well-formed JSON";
-    /// A parameter in the address is wrong.
-    ParametersInvalid = "parameters_invalid", 400, "The parameters are not valid";
-    /// A parameter is not one of this call's.
-    UnknownParameter = "unknown_parameter", 400, "There is no such parameter";
-    /// The cursor was not made by this call.
-    CursorInvalid = "cursor_invalid", 400, "The cursor is not valid";
-    /// A header is wrong.
-    HeaderInvalid = "header_invalid", 400, "A header is not valid";
-    /// No credentials, or bad ones.
-    CredentialsMissing = "credentials_missing", 401, "This call needs an access token or an API key";
-    /// The access token or API key is not valid.
-    TokenRejected = "token_rejected", 401, "The access token or API key is not valid";
-    /// Address or password are wrong.
-    CredentialsInvalid = "credentials_invalid", 401, "The address or the password is wrong";
-    /// The refresh token is not valid.
-    RefreshTokenInvalid = "refresh_token_invalid", 401, "The refresh token is not valid";
-    /// The address was never verified.
-    EmailUnverified = "email_unverified", 403, "The e-mail address is not verified";
-    /// The caller may not do this.
-    NotAllowed = "not_allowed", 403, "You may not do this";
-    /// There is no such path.
-    RouteNotFound = "route_not_found", 404, "There is nothing at this address";
-    /// There is no such posting.
-    PostingNotFound = "posting_not_found", 404, "Posting not found";
-    /// There is no such employer.
-    EmployerNotFound = "employer_not_found", 404, "Employer not found";
-    /// There is no such member.
-    MemberNotFound = "member_not_found", 404, "Member not found";
-    /// There is no such invitation.
-    InvitationNotFound = "invitation_not_found", 404, "Invitation not found";
-    /// There is no such API key.
-    ApiKeyNotFound = "api_key_not_found", 404, "API key not found";
-    /// There is no such session.
-    SessionNotFound = "session_not_found", 404, "Session not found";
-    /// There is no such import run.
-    ImportNotFound = "import_not_found", 404, "Import run not found";
-    /// There is no such alert.
-    AlertNotFound = "alert_not_found", 404, "Alert not found";
-    /// A mailed token is unknown or used up.
-    TokenInvalid = "token_invalid", 404, "The token is not valid";
-    /// The path exists, the method does not.
-    MethodNotAllowed = "method_not_allowed", 405, "This method is not possible here";
-    /// The step is not possible from this state.
-    StateConflict = "state_conflict", 409, "This is not possible in the present state";
-    /// The `external_id` is taken.
-    ExternalIdTaken = "external_id_taken", 409, "Another posting has this external_id";
-    /// The person is a member already.
-    MemberExists = "member_exists", 409, "The person is a member already";
-    /// An employer needs an owner.
-    LastOwner = "last_owner", 409, "An employer needs an owner";
-    /// There are as many as there can be.
-    LimitReached = "limit_reached", 409, "There are as many of these as there can be";
-    /// The mailed token is too old.
-    TokenExpired = "token_expired", 410, "The token has expired";
-    /// `If-Match` names another version.
-    VersionConflict = "version_conflict", 412, "It was changed meanwhile";
-    /// The body is too large.
-    BodyTooLarge = "body_too_large", 413, "The body is too large";
-    /// The body has the wrong type.
-    MediaTypeUnsupported = "media_type_unsupported", 415, "The body has an unsupported media type";
-    /// The body is well-formed with wrong content.
-    ContentInvalid = "content_invalid", 422, "The body is not valid";
-    /// A field is not one of this call's.
-    UnknownField = "unknown_field", 422, "There is no such field";
-    /// The alert's query restricts nothing.
-    QueryUnfiltered = "query_unfiltered", 422, "The query would match every posting";
-    /// The same key came with another request.
-    IdempotencyKeyReused = "idempotency_key_reused", 422, "The Idempotency-Key was used for another request";
-    /// Too many requests.
-    RateLimited = "rate_limited", 429, "Too many requests";
-    /// A bug or damage.
-    Internal = "internal_error", 500, "Something went wrong here";
-    /// The database or a worker is not available.
-    Unavailable = "service_unavailable", 503, "Not available at the moment";
-    /// The disk is full.
-    StorageFull = "storage_full", 507, "Nothing can be stored at the moment";
-}
+pub use crate::code::Code;
 
 /// A refusal or a failure, on its way to the client.
 #[derive(Debug, Clone)]
@@ -461,7 +354,8 @@ impl From<IndexError> for Problem {
 pub(crate) fn parameters_problem(errors: Vec<ParameterError>, in_body: bool) -> Problem {
     let unknown = errors.iter().find(|error| error.code == "unknown_parameter");
     let code = match (unknown.is_some(), in_body) {
-        (true, _) => Code::UnknownParameter,
+        (true, true) => Code::UnknownField,
+        (true, false) => Code::UnknownParameter,
         (false, true) => Code::ContentInvalid,
         (false, false) => Code::ParametersInvalid,
     };

@@ -1,11 +1,10 @@
-//! What handlers take from a request: bodies, parameters and the caller.
+//! What handlers take from a request: bodies, parameters and the state.
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
 
-use accounts::{ApiKey, User, find_api_key, require_active_session, touch_api_key};
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use postings::FieldError;
 use serde::de::DeserializeOwned;
@@ -18,7 +17,7 @@ use crate::state::State;
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+pub(crate) type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = Problem;
@@ -66,6 +65,8 @@ pub(crate) fn content_type(request: &HttpRequest) -> Option<String> {
 
 /// `bytes` as a `T`, or the problem with the place of the mistake.
 pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    require_object(bytes)?;
+    refuse_nul(bytes)?;
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
         let pointer = postings::import::pointer_of(error.path());
@@ -73,6 +74,52 @@ pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem>
     })?;
     parser.end().map_err(|error| json_problem("", &error))?;
     Ok(value)
+}
+
+/// Without this serde takes an array of values in the order of our fields for an object.
+fn require_object(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| json_problem("", &error))?;
+    Err(Problem::field("", "value_invalid", "the body is an object"))
+}
+
+/// U+0000 is text to JSON, but PostgreSQL keeps no such text. Unescaped it is no JSON anyway.
+fn refuse_nul(bytes: &[u8]) -> Result<(), Problem> {
+    const ESCAPED: &[u8] = br"\u0000";
+    if !bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
+        return Ok(());
+    }
+    let value = serde_json::from_slice(bytes).map_err(|error| json_problem("", &error))?;
+    match nul_in(&value) {
+        None => Ok(()),
+        Some(pointer) => Err(Problem::field(
+            &pointer,
+            "character_forbidden",
+            "the character U+0000 cannot be kept",
+        )),
+    }
+}
+
+/// The JSON pointer of the first text or name with U+0000 in it.
+fn nul_in(value: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => {
+            let mut places = items.iter().enumerate();
+            places.find_map(|(n, item)| Some(format!("/{n}{}", nul_in(item)?)))
+        }
+        Value::Object(fields) => fields.iter().find_map(|(name, item)| {
+            if name.contains('\0') {
+                return Some(String::new());
+            }
+            let name = name.replace('~', "~0").replace('/', "~1");
+            Some(format!("/{name}{}", nul_in(item)?))
+        }),
+        _ => None,
+    }
 }
 
 fn json_problem(pointer: &str, error: &serde_json::Error) -> Problem {
@@ -227,90 +274,4 @@ impl FromRequest for State {
                 .ok_or_else(|| Problem::new(Code::Internal)),
         )
     }
-}
-
-/// Who is asking.
-#[derive(Debug, Clone)]
-pub(crate) enum Caller {
-    /// Nobody in particular.
-    Anonymous,
-    /// A person who is signed in.
-    User(Box<User>, Id),
-    /// A program with an employer's key.
-    Key(Box<ApiKey>),
-}
-
-impl Caller {
-    /// The person, or 401; a key gets 403.
-    pub(crate) fn user(&self) -> Result<&User, Problem> {
-        match self {
-            Self::User(user, _) => Ok(user),
-            Self::Anonymous => Err(Problem::new(Code::CredentialsMissing)),
-            Self::Key(_) => Err(Problem::new(Code::NotAllowed).detail("an API key cannot do this; sign in")),
-        }
-    }
-
-    /// In whose name answers are remembered.
-    pub(crate) fn scope(&self) -> String {
-        match self {
-            Self::Anonymous => "anonymous".to_owned(),
-            Self::User(user, _) => user.id.to_string(),
-            Self::Key(key) => key.id.to_string(),
-        }
-    }
-
-    pub(crate) fn is_operator(&self) -> bool {
-        matches!(self, Self::User(user, _) if user.is_operator)
-    }
-}
-
-impl FromRequest for Caller {
-    type Error = Problem;
-    type Future = Extracting<Self>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request
-            .headers()
-            .get(AUTHORIZATION)
-            .map(|value| value.to_str().unwrap_or_default().to_owned());
-        let state = request.app_data::<State>().cloned();
-        Box::pin(async move {
-            let Some(header) = header else {
-                return Ok(Self::Anonymous);
-            };
-            let state = state.ok_or_else(|| Problem::new(Code::Internal))?;
-            let scheme = header
-                .get(..7)
-                .filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
-            let rejected = || Problem::new(Code::TokenRejected);
-            let token = scheme
-                .map(|_| header[7..].trim().to_owned())
-                .ok_or_else(rejected)?;
-            if token.starts_with("bp_") {
-                key_caller(&state, token).await
-            } else {
-                user_caller(&state, &token).await
-            }
-        })
-    }
-}
-
-async fn user_caller(state: &State, token: &str) -> Result<Caller, Problem> {
-    let now = state.now();
-    let claims = state.jwt.verify(token, now)?;
-    let identity = state
-        .read(move |conn, _| require_active_session(conn, claims.sid, now))
-        .await?;
-    Ok(Caller::User(Box::new(identity.user), identity.session_id))
-}
-
-async fn key_caller(state: &State, secret: String) -> Result<Caller, Problem> {
-    let now = state.now();
-    let key = state.read(move |conn, _| find_api_key(conn, &secret)).await?;
-    let key = key.ok_or_else(|| Problem::new(Code::TokenRejected))?;
-    if key.is_use_unnoted(now) {
-        let id = key.id;
-        state.write(move |tx, _| touch_api_key(tx, id, now)).await?;
-    }
-    Ok(Caller::Key(Box::new(key)))
 }

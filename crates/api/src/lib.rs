@@ -4,8 +4,11 @@
 //! shapes the answer. No SQL and no rules here, but who may do what is decided in `access`.
 
 mod access;
+mod caller;
+mod code;
 mod error;
 mod extract;
+mod holder;
 mod observe;
 mod openapi;
 mod rate_limit;

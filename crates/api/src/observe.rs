@@ -5,6 +5,7 @@ use std::time::Instant;
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
@@ -31,7 +32,7 @@ fn request_id(request: &ServiceRequest, state: &State) -> String {
 /// # Errors
 /// Never: what goes wrong inside has become an answer.
 pub async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(state) = request.app_data::<State>().cloned() else {
@@ -43,12 +44,22 @@ pub async fn observe(
     let client = request.peer_addr().map(|address| address.ip());
     let cost = cost_of(&method, request.path());
     let verdict = cost.and_then(|cost| state.rates.count(client, cost));
-    let refused = verdict.and_then(|verdict| verdict.retry_after_s);
+    let refused = match verdict.and_then(|verdict| verdict.retry_after_s) {
+        Some(wait) => Some(Problem::new(Code::RateLimited).retry_after(wait)),
+        // U+0000 names nothing, and PostgreSQL does not even compare it.
+        None if request.uri().to_string().contains("%00") => {
+            Some(Problem::new(Code::RequestInvalid).detail("%00 cannot be part of an address"))
+        }
+        None => None,
+    };
+    if request.method() == Method::HEAD {
+        // Answered like GET (RFC 9110, 9.3.2); the server leaves the body out.
+        request.head_mut().method = Method::GET;
+    }
     let mut response = match refused {
-        Some(wait) => {
-            let response = Problem::new(Code::RateLimited)
-                .retry_after(wait)
-                .response(Some(id.clone()));
+        Some(problem) => {
+            let mut response = problem.response(Some(id.clone()));
+            response.extensions_mut().insert(problem);
             request.into_response(response)
         }
         None => match next.call(request).await {
@@ -72,20 +83,33 @@ pub async fn observe(
 
 /// What the framework refuses by itself, in our words.
 fn framework_problem(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
-    if response.headers().contains_key("content-type") && response.status().as_u16() != 405 {
+    let status = response.status().as_u16();
+    let kind = response.headers().get("content-type");
+    let is_ours = kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
+    if status < 400 || (is_ours && status != 405) {
         return None;
     }
-    Some(Problem::new(match response.status().as_u16() {
-        400 => Code::HeaderInvalid,
+    Some(Problem::new(match status {
         404 => Code::RouteNotFound,
         405 => Code::MethodNotAllowed,
         413 => Code::BodyTooLarge,
-        500 => Code::Internal,
-        _ => return None,
+        415 => Code::MediaTypeUnsupported,
+        400..500 => Code::RequestInvalid,
+        _ => Code::Internal,
     }))
 }
 
+/// The browser of the API runs its own scripts, everything else none.
+fn content_security_policy(path: &str) -> &'static str {
+    if path.starts_with("/docs/") {
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    }
+}
+
 fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict>) {
+    let policy = content_security_policy(response.request().path());
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -99,10 +123,7 @@ fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict
     set("x-content-type-options", "nosniff");
     set("referrer-policy", "no-referrer");
     set("x-frame-options", "DENY");
-    set(
-        "content-security-policy",
-        "default-src 'none'; frame-ancestors 'none'",
-    );
+    set("content-security-policy", policy);
     set("cache-control", "no-store");
     if let Some(Verdict {
         policy,
@@ -121,7 +142,7 @@ fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict
 /// The path's pattern stands for the path: ids and tokens belong neither into logs nor into metrics.
 fn record(
     response: &ServiceResponse,
-    method: &actix_web::http::Method,
+    method: &Method,
     id: &str,
     started: Instant,
     problem: Option<&Problem>,

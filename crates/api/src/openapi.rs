@@ -1,7 +1,9 @@
 //! The OpenAPI document, generated from the handlers.
 
+use std::sync::OnceLock;
+
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
@@ -43,6 +45,12 @@ pub fn openapi() -> Document {
     Api::openapi()
 }
 
+/// The document as it is served.
+pub(crate) fn openapi_json() -> &'static str {
+    static JSON: OnceLock<String> = OnceLock::new();
+    JSON.get_or_init(|| openapi().to_json().unwrap_or_default())
+}
+
 /// Every call can also answer with a problem.
 struct Problems;
 
@@ -66,12 +74,30 @@ impl Modify for Problems {
             .into_iter()
             .flatten();
             for operation in operations {
+                for (status, response) in &mut operation.responses.responses {
+                    if let RefOr::T(response) = response
+                        && response.description.is_empty()
+                    {
+                        words(status).clone_into(&mut response.description);
+                    }
+                }
                 operation
                     .responses
                     .responses
                     .insert("default".to_owned(), problem.clone().into());
             }
         }
+    }
+}
+
+/// What a success means; OpenAPI requires that every answer is described.
+fn words(status: &str) -> &'static str {
+    match status {
+        "201" => "Made.",
+        "202" => "Accepted; it goes on after the answer.",
+        "204" => "Done; there is nothing to say.",
+        "503" => "Not ready.",
+        _ => "Done.",
     }
 }
 

@@ -138,12 +138,13 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
         return None;
     }
     let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let is_account = path.starts_with("/v1/auth/") && path != "/v1/auth/logout" && path != "/v1/auth/refresh";
-    // Unsubscribing must always work; mail programs ask on behalf of many from one address.
-    if path == "/v1/alerts/unsubscribe" {
+    // Unsubscribing must always work: mail programs ask on behalf of many from one address. A preview only searches.
+    if matches!(path, "/v1/alerts/unsubscribe" | "/v1/alerts/preview") {
         return Some(Cost::Read);
     }
-    Some(match (is_read, is_account || path == "/v1/alerts") {
+    let is_auth = path.starts_with("/v1/auth/") && path != "/v1/auth/logout" && path != "/v1/auth/refresh";
+    let is_form = matches!(path, "/verify-email" | "/forgot-password" | "/reset-password");
+    Some(match (is_read, is_auth || is_form || path == "/v1/alerts") {
         (true, _) => Cost::Read,
         (false, true) => Cost::Account,
         (false, false) => Cost::Write,

@@ -1,14 +1,17 @@
 //! Answers to writes: their status, body and headers, and that a repeated write is answered the same way.
 
+use std::fmt::Write as _;
+
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 use store::idempotency::{self, Remembered};
 use store::{DbConn, StoreError, is_unique_violation};
 
+use crate::caller::Caller;
 use crate::error::{Code, Problem};
-use crate::extract::Caller;
 use crate::state::State;
 
 /// A successful answer.
@@ -77,6 +80,11 @@ impl Asked {
         caller: &Caller,
         body: &impl Serialize,
     ) -> Result<Self, Problem> {
+        Self::of_bytes(request, caller, &serde_json::to_vec(body).unwrap_or_default())
+    }
+
+    /// The same with a body as it came.
+    pub(crate) fn of_bytes(request: &HttpRequest, caller: &Caller, body: &[u8]) -> Result<Self, Problem> {
         let key = match request.headers().get("idempotency-key") {
             None => None,
             Some(value) => {
@@ -96,12 +104,13 @@ impl Asked {
             hash.update(part.as_bytes());
             hash.update(&[0]);
         }
-        hash.update(&serde_json::to_vec(body).unwrap_or_default());
-        Ok(Self {
-            key,
-            scope: caller.scope(),
-            hash: hash.finish().as_ref().to_vec(),
-        })
+        hash.update(body);
+        let hash = hash.finish().as_ref().to_vec();
+        // Those without an account share no memory: another request is not somebody else's repetition.
+        let scope = caller
+            .scope()
+            .unwrap_or_else(|| format!("anonymous/{}", hex(&hash)));
+        Ok(Self { key, scope, hash })
     }
 }
 
@@ -117,7 +126,7 @@ impl State {
             return Ok(self.write(change).await?.into_response());
         };
         if let Some(reply) = self.remembered(&asked, &key).await? {
-            return Ok(reply.into_response());
+            return Ok(replayed(reply));
         }
         let (now, repeated) = (self.now(), asked.clone());
         let outcome = self
@@ -138,9 +147,8 @@ impl State {
             // The same request was faster; ours was rolled back.
             Err(Failed::Memory(error)) if is_unique_violation(&error, "key") => {
                 let reply = self.remembered(&repeated, &key).await?;
-                Ok(reply
-                    .ok_or_else(|| Problem::new(Code::Unavailable).retry_after(1))?
-                    .into_response())
+                let reply = reply.ok_or_else(|| Problem::new(Code::Unavailable).retry_after(1))?;
+                Ok(replayed(reply))
             }
             Err(Failed::Memory(error)) => Err(StoreError::from(error).into()),
             Err(Failed::Change(problem)) => Err(problem),
@@ -161,6 +169,26 @@ impl State {
             None => Ok(None),
         }
     }
+}
+
+/// Tells a remembered answer from a new one.
+pub(crate) const REPLAYED: &str = "idempotency-replayed";
+
+fn replayed(reply: Reply) -> HttpResponse {
+    let mut response = reply.into_response();
+    let (name, value) = (
+        HeaderName::from_static(REPLAYED),
+        HeaderValue::from_static("true"),
+    );
+    response.headers_mut().insert(name, value);
+    response
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 enum Failed {

@@ -1,7 +1,7 @@
 //! Alerts.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use alerts::subscription::{self, AlertPatch, Confirmed, NewAlert};
+use alerts::subscription::{self, AlertPatch, Confirmed, Created, NewAlert};
 use alerts::{Alert, AlertStatus, Frequency};
 use jiff::SignedDuration;
 use mail::EmailAddress;
@@ -9,15 +9,17 @@ use postings::PostingSummary;
 use search::{Query, SearchRequest, Sort, query_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use store::{DbConn, Id, Timestamp};
+use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::auth::{ACCEPTED, AcceptedBody};
 use super::employers::cursor_of;
 use super::search::run;
+use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, parameters_problem};
-use crate::extract::{Body, Caller, NoParams, PageParams, Params, path_id};
+use crate::extract::{Body, NoParams, PageParams, Params, path_id};
+use crate::holder::{Holder, LinkToken, TokenParams};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 
@@ -166,9 +168,10 @@ fn query_of(value: &Value) -> Result<Query, Problem> {
 }
 
 /// Ask for an alert. Without an account the answer is always the same, and a confirmation mail leaves; for a person
-/// who is signed in with this address the alert is active at once.
+/// who is signed in with this address the alert is active at once (201; 200 when it existed).
 #[utoipa::path(post, path = "/v1/alerts", tag = "alerts", request_body = AlertBody,
-    responses((status = 202, body = AcceptedBody), (status = 201, body = AlertView)))]
+    responses((status = 202, body = AcceptedBody), (status = 201, body = AlertView), (status = 200, body = AlertView)),
+    security((), ("bearer" = [])))]
 pub(crate) async fn create_alert(
     state: State,
     caller: Caller,
@@ -196,8 +199,10 @@ pub(crate) async fn create_alert(
     let response = state
         .write_once(asked, move |tx, state| {
             if owner.is_some() {
-                let alert = subscription::create(tx, new, &state.random, now)?;
-                return Ok(Reply::with(201, &AlertView::from(alert)));
+                return Ok(match subscription::create(tx, new, &state.random, now)? {
+                    Created::New(alert) => Reply::with(201, &AlertView::from(*alert)),
+                    Created::Existing(alert) => Reply::ok(&AlertView::from(*alert)),
+                });
             }
             subscription::request(tx, new, &state.letterhead, &state.random, now)?;
             Ok(Reply::with(202, &ACCEPTED))
@@ -267,22 +272,14 @@ pub(crate) async fn confirm(state: &State, token: String) -> Result<Confirmed, P
         .await
 }
 
-/// A link's token.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenParams {
-    pub(crate) token: Option<String>,
-}
-
 /// End an alert with the link of any of its mails (RFC 8058). Works twice, and without an account.
 #[utoipa::path(post, path = "/v1/alerts/unsubscribe", tag = "alerts", params(("token" = String, Query)),
     responses((status = 200, body = UnsubscribedBody)))]
 pub(crate) async fn unsubscribe(
     state: State,
     request: HttpRequest,
-    Params(params): Params<TokenParams>,
+    LinkToken(token): LinkToken,
 ) -> Result<HttpResponse, Problem> {
-    let token = params.token.unwrap_or_default();
     let alert = state
         .letterhead
         .verify_unsubscribe(&token)
@@ -306,7 +303,7 @@ pub(crate) async fn unsubscribe(
     responses((status = 200, body = ListBody<AlertView>)), security(("bearer" = [])))]
 pub(crate) async fn list_alerts(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     Params(page): Params<PageParams>,
 ) -> Result<HttpResponse, Problem> {
     let (user_id, before, limit) = (caller.user()?.id, page.after()?, page.limit()?);
@@ -321,60 +318,15 @@ pub(crate) async fn list_alerts(
     .into_response())
 }
 
-/// Who asks for an alert: its account, or whoever has the manage link of one of its mails.
-pub(crate) struct Holder {
-    user: Option<Id>,
-    managed: Option<Id>,
-}
-
-impl Holder {
-    pub(crate) async fn of(
-        state: &State,
-        request: &HttpRequest,
-        token: Option<&str>,
-    ) -> Result<Self, Problem> {
-        let bearer = request
-            .headers()
-            .get("authorization")
-            .and_then(|value| value.to_str().ok()?.get(7..));
-        let managed = token
-            .or(bearer)
-            .and_then(|token| state.letterhead.verify_manage(token.trim()));
-        if managed.is_some() {
-            return Ok(Self { user: None, managed });
-        }
-        if token.is_some() {
-            return Err(Problem::new(Code::TokenRejected));
-        }
-        let caller = <Caller as actix_web::FromRequest>::extract(request).await?;
-        Ok(Self {
-            user: Some(caller.user()?.id),
-            managed: None,
-        })
-    }
-
-    fn require(&self, conn: &mut DbConn, id: Id) -> Result<Alert, Problem> {
-        let alert = subscription::find(conn, id)?.filter(|alert| alert.status != AlertStatus::Ended);
-        let alert = alert.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
-        let is_owner = self.user.is_some() && self.user == alert.user_id;
-        if is_owner || self.managed == Some(id) {
-            Ok(alert)
-        } else {
-            Err(Problem::new(Code::AlertNotFound))
-        }
-    }
-}
-
 /// One alert, by account or by the manage token of one of its mails.
 #[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path), ("token" = Option<String>, Query)),
     responses((status = 200, body = AlertView)), security(("bearer" = [])))]
 pub(crate) async fn get_alert(
     state: State,
-    request: HttpRequest,
+    holder: Holder,
     path: web::Path<String>,
-    Params(params): Params<TokenParams>,
+    _token: Params<TokenParams>,
 ) -> Result<HttpResponse, Problem> {
-    let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
     let id = path_id(&path, Code::AlertNotFound)?;
     let alert = state.read(move |conn, _| holder.require(conn, id)).await?;
     Ok(Reply::ok(&AlertView::from(alert)).into_response())
@@ -386,12 +338,12 @@ pub(crate) async fn get_alert(
     responses((status = 200, body = AlertView)), security(("bearer" = [])))]
 pub(crate) async fn update_alert(
     state: State,
+    holder: Holder,
     request: HttpRequest,
     path: web::Path<String>,
-    Params(params): Params<TokenParams>,
+    _token: Params<TokenParams>,
     Body(body): Body<AlertPatchBody>,
 ) -> Result<HttpResponse, Problem> {
-    let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
     let (id, version, now) = (
         path_id(&path, Code::AlertNotFound)?,
         if_match(&request)?,
@@ -418,11 +370,11 @@ pub(crate) async fn update_alert(
     params(("id" = String, Path), ("token" = Option<String>, Query)), responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn delete_alert(
     state: State,
+    holder: Holder,
     request: HttpRequest,
     path: web::Path<String>,
-    Params(params): Params<TokenParams>,
+    _token: Params<TokenParams>,
 ) -> Result<HttpResponse, Problem> {
-    let holder = Holder::of(&state, &request, params.token.as_deref()).await?;
     let (id, version) = (path_id(&path, Code::AlertNotFound)?, if_match(&request)?);
     state
         .write(move |tx, _| {

@@ -6,8 +6,9 @@ use mail::EmailAddress;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
-use crate::extract::{Body, Caller, NoParams, Params};
+use crate::extract::{Body, NoParams, Params};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -229,7 +230,7 @@ pub(crate) async fn refresh(
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "accounts", responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn logout(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let user_id = caller.user()?.id;

@@ -53,7 +53,7 @@ pub(crate) struct ChangesBody {
 
 /// What changed in public after a cursor. A posting stands in the feed once, at its last change.
 #[utoipa::path(get, path = "/v1/changes", tag = "feeds",
-    params(("after" = Option<String>, Query, description = "a next_cursor, or 0 for the beginning"),
+    params(("after" = Option<String>, Query, description = "a next_cursor, the revision of the last change you saw, or 0 for the beginning"),
         ("limit" = Option<u32>, Query)),
     responses((status = 200, body = ChangesBody)))]
 pub(crate) async fn list_changes(
@@ -62,8 +62,13 @@ pub(crate) async fn list_changes(
 ) -> Result<HttpResponse, Problem> {
     let limit = parse_limit(params.limit.as_deref())?;
     let after = match params.after.as_deref() {
-        None | Some("" | "0") => 0,
-        Some(cursor) => decode_cursor::<i64>(cursor).ok_or_else(|| Problem::new(Code::CursorInvalid))?,
+        None | Some("") => 0,
+        // A cursor never consists of digits alone: base64 of a digit begins with a letter.
+        Some(text) => text
+            .parse()
+            .ok()
+            .or_else(|| decode_cursor::<i64>(text))
+            .ok_or_else(|| Problem::new(Code::CursorInvalid))?,
     };
     let body = state
         .read(move |conn, state| {

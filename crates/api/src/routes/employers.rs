@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 
 use super::ListBody;
 use crate::access::require_manager;
+use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
-use crate::extract::{Body, Caller, NoParams, PageParams, Params};
+use crate::extract::{Body, NoParams, PageParams, Params};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 
@@ -51,6 +52,10 @@ pub(crate) struct EmployerBody {
 /// What changes about an employer; null takes a field away.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::option_option,
+    reason = "null and missing mean different things in a patch"
+)]
 pub(crate) struct EmployerPatch {
     name: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -83,7 +88,7 @@ pub(crate) fn require_employer(conn: &mut DbConn, id_or_slug: &str) -> Result<Em
     responses((status = 201, body = Employer)), security(("bearer" = [])))]
 pub(crate) async fn create_employer(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<EmployerBody>,
@@ -145,7 +150,7 @@ pub(crate) async fn get_employer(
     request_body = EmployerPatch, responses((status = 200, body = Employer)), security(("bearer" = [])))]
 pub(crate) async fn update_employer(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
@@ -183,7 +188,7 @@ pub(crate) async fn update_employer(
     responses((status = 200, body = Employer)), security(("bearer" = [])))]
 pub(crate) async fn pause_employer(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
@@ -196,7 +201,7 @@ pub(crate) async fn pause_employer(
     responses((status = 200, body = Employer)), security(("bearer" = [])))]
 pub(crate) async fn resume_employer(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,

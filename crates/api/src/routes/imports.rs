@@ -1,6 +1,7 @@
 //! Imports of an employer's postings.
 
 use std::io::Cursor;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
@@ -11,9 +12,10 @@ use utoipa::ToSchema;
 
 use super::employers::require_employer;
 use crate::access::{require_editor, require_member};
+use crate::caller::Known;
 use crate::error::{Code, Problem};
-use crate::extract::{Caller, NoParams, Params, content_type, path_id, read_body};
-use crate::reply::Reply;
+use crate::extract::{NoParams, Params, content_type, path_id, read_body};
+use crate::reply::{Asked, REPLAYED, Reply};
 use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
@@ -92,7 +94,8 @@ impl FromRequest for Rows {
     responses((status = 202, body = ImportBody)), security(("bearer" = [])))]
 pub(crate) async fn start_import(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
+    request: HttpRequest,
     path: web::Path<String>,
     Params(params): Params<ImportParams>,
     rows: Rows,
@@ -110,24 +113,31 @@ pub(crate) async fn start_import(
         }
     };
     let now = state.now();
-    let (slug, run) = state
-        .write(move |tx, state| {
+    let asked = Asked::of_bytes(&request, &caller, &rows.0)?;
+    let started = Arc::new(OnceLock::new());
+    let starting = Arc::clone(&started);
+    let response = state
+        .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
             let run = import::start_run(tx, Some(employer.id), "ndjson", dry_run, &state.random, now)?;
-            Ok::<_, Problem>((employer.slug, run))
+            let _ = starting.set((employer.slug, run.id));
+            Ok(Reply::with(202, &ImportBody::from(run)))
         })
         .await?;
-    let options = ImportOptions {
-        employer: EmployerChoice::Slug(slug),
-        dry_run,
-    };
-    let (working, id) = (state.clone(), run.id);
-    // The ledger says how it went; a run that the process did not survive is marked failed at the next start.
-    drop(tokio::task::spawn_blocking(move || {
-        work(&working, id, rows, &options)
-    }));
-    Ok(Reply::with(202, &ImportBody::from(run)).into_response())
+    // A repetition is told of the first run and starts none.
+    let is_new = !response.headers().contains_key(REPLAYED);
+    if let Some((slug, id)) = started.get().cloned().filter(|_| is_new) {
+        let options = ImportOptions {
+            employer: EmployerChoice::Slug(slug),
+            dry_run,
+        };
+        // The ledger says how it went; a run that the process did not survive is marked failed at the next start.
+        drop(tokio::task::spawn_blocking(move || {
+            work(&state, id, rows, &options);
+        }));
+    }
+    Ok(response)
 }
 
 fn work(state: &State, id: Id, rows: Rows, options: &ImportOptions) {
@@ -161,13 +171,10 @@ fn work(state: &State, id: Id, rows: Rows, options: &ImportOptions) {
     responses((status = 200, body = ImportBody)), security(("bearer" = [])))]
 pub(crate) async fn get_import(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    if matches!(caller, Caller::Anonymous) {
-        return Err(Problem::new(Code::CredentialsMissing));
-    }
     let id = path_id(&path, Code::ImportNotFound)?;
     let run = state
         .read(move |conn, _| {

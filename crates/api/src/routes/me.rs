@@ -1,13 +1,16 @@
 //! The caller's own account.
 
+use ::alerts::subscription;
 use accounts::{Session, User, UserChange, UserExport};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ListBody;
+use super::alerts::AlertView;
+use crate::caller::Known;
 use crate::error::{Code, Problem};
-use crate::extract::{Body, Caller, NoParams, Params, path_id};
+use crate::extract::{Body, NoParams, Params, path_id};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 
@@ -34,7 +37,7 @@ pub(crate) struct MePatch {
 /// The account.
 #[utoipa::path(get, path = "/v1/me", tag = "accounts", responses((status = 200, body = User)), security(("bearer" = [])))]
 pub(crate) async fn get_me(
-    caller: Caller,
+    Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     Ok(Reply::ok(caller.user()?).into_response())
@@ -45,7 +48,7 @@ pub(crate) async fn get_me(
     security(("bearer" = [])))]
 pub(crate) async fn update_me(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
     Body(patch): Body<MePatch>,
@@ -64,7 +67,7 @@ pub(crate) async fn update_me(
 #[utoipa::path(delete, path = "/v1/me", tag = "accounts", responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn delete_me(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = caller.user()?.id;
@@ -75,18 +78,34 @@ pub(crate) async fn delete_me(
 }
 
 /// Everything that is kept about the account.
-#[utoipa::path(get, path = "/v1/me/export", tag = "accounts", responses((status = 200, body = UserExport)),
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExportBody {
+    #[serde(flatten)]
+    account: UserExport,
+    /// Alerts that have not ended.
+    alerts: Vec<AlertView>,
+}
+
+/// Everything that is kept about the account.
+#[utoipa::path(get, path = "/v1/me/export", tag = "accounts", responses((status = 200, body = ExportBody)),
     security(("bearer" = [])))]
 pub(crate) async fn export_me(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = caller.user()?.id;
     let export = state
-        .read(move |conn, _| Ok::<_, Problem>(accounts::export_user(conn, id)?))
+        .read(move |conn, _| {
+            let account =
+                accounts::export_user(conn, id)?.ok_or_else(|| Problem::new(Code::TokenRejected))?;
+            let most = usize::try_from(subscription::MAX_PER_ADDRESS).unwrap_or(usize::MAX);
+            let alerts = subscription::list_of_user(conn, id, None, most)?.data;
+            let alerts = alerts.into_iter().map(AlertView::from).collect();
+            Ok::<_, Problem>(ExportBody { account, alerts })
+        })
         .await?;
-    Ok(Reply::ok(&export.ok_or_else(|| Problem::new(Code::TokenRejected))?).into_response())
+    Ok(Reply::ok(&export).into_response())
 }
 
 /// Where the account is signed in.
@@ -94,7 +113,7 @@ pub(crate) async fn export_me(
     security(("bearer" = [])))]
 pub(crate) async fn list_sessions(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let (id, now) = (caller.user()?.id, state.now());
@@ -113,7 +132,7 @@ pub(crate) async fn list_sessions(
     responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn end_session(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {

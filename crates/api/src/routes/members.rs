@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use super::ListBody;
 use super::employers::require_employer;
 use crate::access::{require_manager, require_member};
+use crate::caller::Known;
 use crate::error::{Code, Problem};
-use crate::extract::{Body, Caller, NoParams, Params, path_id};
+use crate::extract::{Body, NoParams, Params, path_id};
 use crate::reply::{Asked, Reply};
 use crate::state::State;
 
@@ -93,7 +94,7 @@ pub(crate) struct NewApiKeyBody {
     responses((status = 200, body = ListBody<Member>)), security(("bearer" = [])))]
 pub(crate) async fn list_members(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
@@ -117,7 +118,7 @@ pub(crate) async fn list_members(
     security(("bearer" = [])))]
 pub(crate) async fn change_role(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<RoleBody>,
@@ -138,7 +139,7 @@ pub(crate) async fn change_role(
     params(("employer" = String, Path), ("user" = String, Path)), responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn remove_member(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
@@ -160,7 +161,7 @@ pub(crate) async fn remove_member(
     responses((status = 200, body = ListBody<Invitation>)), security(("bearer" = [])))]
 pub(crate) async fn list_invitations(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
@@ -185,7 +186,7 @@ pub(crate) async fn list_invitations(
     security(("bearer" = [])))]
 pub(crate) async fn invite(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
@@ -216,7 +217,7 @@ pub(crate) async fn invite(
     params(("employer" = String, Path), ("id" = String, Path)), responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn revoke_invitation(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
@@ -240,7 +241,7 @@ pub(crate) async fn revoke_invitation(
     responses((status = 200, body = MembershipBody)), security(("bearer" = [])))]
 pub(crate) async fn accept_invitation(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<AcceptBody>,
 ) -> Result<HttpResponse, Problem> {
@@ -256,7 +257,7 @@ pub(crate) async fn accept_invitation(
     responses((status = 200, body = ListBody<ApiKey>)), security(("bearer" = [])))]
 pub(crate) async fn list_api_keys(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
@@ -279,7 +280,7 @@ pub(crate) async fn list_api_keys(
     request_body = ApiKeyBody, responses((status = 201, body = NewApiKeyBody)), security(("bearer" = [])))]
 pub(crate) async fn create_api_key(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<ApiKeyBody>,
@@ -314,7 +315,7 @@ pub(crate) async fn create_api_key(
     params(("employer" = String, Path), ("id" = String, Path)), responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn revoke_api_key(
     state: State,
-    caller: Caller,
+    Known(caller): Known,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {

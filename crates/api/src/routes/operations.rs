@@ -110,12 +110,12 @@ pub(crate) async fn metrics(state: State) -> Result<HttpResponse, Problem> {
     ] {
         gauge("backplane_mails", status.to_owned(), count);
     }
-    postings
-        .into_iter()
-        .for_each(|(status, count)| gauge("backplane_postings", status.to_string(), count));
-    alerts
-        .into_iter()
-        .for_each(|(status, count)| gauge("backplane_alerts", status.to_string(), count));
+    for (status, count) in postings {
+        gauge("backplane_postings", status.to_string(), count);
+    }
+    for (status, count) in alerts {
+        gauge("backplane_alerts", status.to_string(), count);
+    }
     let behind = (latest - state.index.cursor()).max(0);
     ::metrics::gauge!("backplane_index_behind_revisions").set(behind as f64);
     ::metrics::gauge!("backplane_index_documents").set(state.index.len() as f64);
@@ -136,7 +136,9 @@ pub(crate) async fn metrics(state: State) -> Result<HttpResponse, Problem> {
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, body = Object)))]
 pub(crate) async fn openapi(Params(NoParams {}): Params<NoParams>) -> HttpResponse {
-    Reply::ok(&crate::openapi::openapi()).into_response()
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(crate::openapi::openapi_json())
 }
 
 /// The public keys of access tokens (RFC 7517).

@@ -13,8 +13,9 @@ use taxonomy::{Discipline, EmploymentType, Environment, Seniority, SpanKind, Tax
 use utoipa::ToSchema;
 
 use crate::access::require_visible;
+use crate::caller::Caller;
 use crate::error::{Code, Problem, parameters_problem};
-use crate::extract::{Caller, NoParams, Params, pairs, parse_limit, path_id};
+use crate::extract::{NoParams, Params, pairs, parse_limit, path_id};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -274,7 +275,8 @@ pub(crate) struct SimilarParams {
 
 /// Postings like this one, best first.
 #[utoipa::path(get, path = "/v1/postings/{id}/similar", tag = "search",
-    params(("id" = String, Path), ("limit" = Option<u32>, Query)), responses((status = 200, body = SimilarBody)))]
+    params(("id" = String, Path), ("limit" = Option<u32>, Query)), responses((status = 200, body = SimilarBody)),
+    security((), ("bearer" = [])))]
 pub(crate) async fn similar_postings(
     state: State,
     caller: Caller,

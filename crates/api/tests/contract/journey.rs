@@ -1,22 +1,10 @@
 //! The main journey: an employer posts, a candidate finds, a subscriber is told.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use api::on_both;
 use api::testing::{TestApp, decoded};
 use serde_json::{Value, json};
 
-pub(crate) fn rtl_role() -> Value {
-    json!({
-        "title": "Staff RTL Design Engineer",
-        "description": "Own the **memory subsystem** RTL of our next accelerator in SystemVerilog.",
-        "discipline": "silicon", "specialties": ["rtl_design"], "skills": ["systemverilog", "uvm"],
-        "seniority": "staff", "employment_type": "full_time", "workplace": "hybrid",
-        "locations": [{"city": "Austin", "region": "TX", "country": "US"}],
-        "openings": 4,
-        "pay": {"base": {"min": 210_000, "max": 290_000, "currency": "USD", "period": "year"}, "equity": {"kind": "rsu"}},
-        "apply": {"url": "https://acme.example/apply/1"}
-    })
-}
+use crate::rtl_role;
 
 on_both! {
     async fn a_confirmed_subscriber_is_told_once_about_a_matching_posting(app) {

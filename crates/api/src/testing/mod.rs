@@ -1,9 +1,15 @@
 //! The whole API in one process, for tests: a database of its own, a clock that stands still, seeded randomness, and a
 //! mailbox in memory. Tests speak to it in the product's verbs.
 
+mod call;
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use accounts::{JwtKeys, PasswordHasher};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, test};
@@ -16,7 +22,12 @@ use store::testing::{TestDb, monday_morning};
 use store::{Backend, Clock, FixedClock, Random};
 use tempfile::TempDir;
 
+pub use call::{Answer, Call};
+
 use crate::state::{Limits, Parts, State};
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// An installation of its own.
 pub struct TestApp {
@@ -31,125 +42,16 @@ pub struct TestApp {
     courier: Courier,
     letterhead: Letterhead,
     matching: Mutex<MatchState>,
+    service: RefCell<Option<Service>>,
     _dir: TempDir,
 }
 
-/// An answer.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Headers with lower-case names.
-    pub headers: Vec<(String, String)>,
-    /// The body as JSON, or null when it is not JSON.
-    pub json: Value,
-    /// The body as text.
-    pub text: String,
-}
-
-impl Answer {
-    /// The answer, which must have this status.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        self
-    }
-
-    /// The header with this lower-case name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The text at a JSON pointer.
-    #[track_caller]
-    pub fn text_at(&self, pointer: &str) -> String {
-        let value = self.json.pointer(pointer).and_then(Value::as_str);
-        value
-            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
-            .to_owned()
-    }
-
-    /// The code of a problem.
-    #[track_caller]
-    pub fn code(&self) -> String {
-        self.text_at("/code")
-    }
-}
-
-/// A request in the making.
-pub struct Call<'a> {
-    app: &'a TestApp,
-    request: test::TestRequest,
-}
-
-impl Call<'_> {
-    /// With a token or API key.
-    pub fn by(mut self, token: &str) -> Self {
-        self.request = self
-            .request
-            .insert_header(("Authorization", format!("Bearer {token}")));
-        self
-    }
-
-    /// With a header.
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.request = self.request.insert_header((name, value));
-        self
-    }
-
-    /// With a JSON body.
-    pub fn json(mut self, body: &Value) -> Self {
-        self.request = self
-            .request
-            .insert_header(("Content-Type", "application/json"))
-            .set_payload(body.to_string());
-        self
-    }
-
-    /// With any body.
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.request = self
-            .request
-            .insert_header(("Content-Type", content_type))
-            .set_payload(body.into());
-        self
-    }
-
-    /// Sends it.
-    pub async fn send(self) -> Answer {
-        let app = App::new()
-            .wrap(from_fn(crate::observe))
-            .configure(crate::configure(&self.app.state));
-        let service = test::init_service(app).await;
-        let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into()).to_request();
-        let response = test::call_service(&service, request).await;
-        let status = response.status().as_u16();
-        let header = |(name, value): (
-            &actix_web::http::header::HeaderName,
-            &actix_web::http::header::HeaderValue,
-        )| {
-            (
-                name.as_str().to_owned(),
-                value.to_str().unwrap_or_default().to_owned(),
-            )
-        };
-        let headers = response.headers().iter().map(header).collect();
-        let body = test::read_body(response).await;
-        let text = String::from_utf8_lossy(&body).into_owned();
-        Answer {
-            status,
-            headers,
-            json: serde_json::from_str(&text).unwrap_or(Value::Null),
-            text,
-        }
-    }
-}
+/// All routes, made once for an installation.
+type Service = Rc<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = ServiceResponse>>>>;
 
 #[expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a test that cannot get its installation must fail loudly"
 )]
 impl TestApp {
@@ -213,8 +115,25 @@ impl TestApp {
             courier,
             letterhead,
             matching: Mutex::new(MatchState::new()),
+            service: RefCell::new(None),
             _dir: dir,
         }
+    }
+
+    async fn service(&self) -> Service {
+        if let Some(service) = self.service.borrow().clone() {
+            return service;
+        }
+        let app = App::new()
+            .wrap(from_fn(crate::observe))
+            .configure(crate::configure(&self.state));
+        let routes = Rc::new(test::init_service(app).await);
+        let service: Service = Rc::new(move |request| {
+            let routes = Rc::clone(&routes);
+            Box::pin(async move { test::call_service(&*routes, request.to_request()).await })
+        });
+        self.service.replace(Some(Rc::clone(&service)));
+        service
     }
 
     /// A request.
@@ -233,6 +152,16 @@ impl TestApp {
     /// A POST.
     pub fn post(&self, path: &str) -> Call<'_> {
         self.call(&Method::POST, path)
+    }
+
+    /// A PATCH.
+    pub fn patch(&self, path: &str) -> Call<'_> {
+        self.call(&Method::PATCH, path)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, path: &str) -> Call<'_> {
+        self.call(&Method::DELETE, path)
     }
 
     /// Moves the clock.
@@ -286,7 +215,7 @@ impl TestApp {
 
     /// Registers, verifies and signs in; returns an access token.
     pub async fn sign_up(&self, email: &str) -> String {
-        let body = json!({"email": email, "password": "correct horse battery", "name": "Test Person"});
+        let body = json!({"email": email, "password": PASSWORD, "name": "Test Person"});
         self.post("/v1/auth/register")
             .json(&body)
             .send()
@@ -300,6 +229,13 @@ impl TestApp {
             .await
             .expect(200);
         answer.text_at("/access_token")
+    }
+
+    /// Signs in who signed up; returns an access token.
+    pub async fn sign_in(&self, email: &str) -> String {
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = self.post("/v1/auth/login").json(&body).send().await;
+        answer.expect(200).text_at("/access_token")
     }
 
     /// Makes an employer; returns its id.
@@ -369,6 +305,14 @@ pub fn link_token(mail: &str) -> Option<String> {
         .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
         .collect();
     (!token.is_empty()).then_some(token)
+}
+
+/// The path and query of the first link in a mail to this path.
+pub fn link_in(mail: &str, path: &str) -> Option<String> {
+    let text = decoded(mail);
+    let start = text.find(&format!("https://board.example{path}"))? + "https://board.example".len();
+    let is_end = |c: char| c.is_whitespace() || "<>\"".contains(c);
+    Some(text[start..].chars().take_while(|c| !is_end(*c)).collect())
 }
 
 /// A mail with its quoted-printable parts in plain.

@@ -1,0 +1,9 @@
+//! What an alert promises its subscriber, on both databases.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod board;
+mod digests;
+mod limits;
+mod mailbox;
+mod matching;
+mod races;

@@ -1,0 +1,118 @@
+//! Who is asking.
+
+use accounts::{ApiKey, User, find_api_key, require_active_session, touch_api_key};
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest};
+use store::Id;
+
+use crate::error::{Code, Problem};
+use crate::extract::Extracting;
+use crate::state::State;
+
+/// Who is asking.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Nobody in particular.
+    Anonymous,
+    /// A person who is signed in.
+    User(Box<User>, Id),
+    /// A program with an employer's key.
+    Key(Box<ApiKey>),
+}
+
+impl Caller {
+    /// The person, or 401; a key gets 403.
+    pub(crate) fn user(&self) -> Result<&User, Problem> {
+        match self {
+            Self::User(user, _) => Ok(user),
+            Self::Anonymous => Err(Problem::new(Code::CredentialsMissing)),
+            Self::Key(_) => Err(Problem::new(Code::NotAllowed).detail("an API key cannot do this; sign in")),
+        }
+    }
+
+    /// In whose name answers are remembered; `None` when nobody in particular asks.
+    pub(crate) fn scope(&self) -> Option<String> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(user, _) => Some(user.id.to_string()),
+            Self::Key(key) => Some(key.id.to_string()),
+        }
+    }
+
+    pub(crate) fn is_operator(&self) -> bool {
+        matches!(self, Self::User(user, _) if user.is_operator)
+    }
+}
+
+/// What stands in `Authorization: Bearer …`.
+pub(crate) fn bearer_token(request: &HttpRequest) -> Option<String> {
+    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_at_checked(7)?;
+    scheme
+        .eq_ignore_ascii_case("bearer ")
+        .then(|| token.trim().to_owned())
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let is_given = request.headers().contains_key(AUTHORIZATION);
+        let token = bearer_token(request);
+        let state = request.app_data::<State>().cloned();
+        Box::pin(async move {
+            if !is_given {
+                return Ok(Self::Anonymous);
+            }
+            let state = state.ok_or_else(|| Problem::new(Code::Internal))?;
+            let token = token.ok_or_else(|| Problem::new(Code::TokenRejected))?;
+            if token.starts_with("bp_") {
+                key_caller(&state, token).await
+            } else {
+                user_caller(&state, &token).await
+            }
+        })
+    }
+}
+
+async fn user_caller(state: &State, token: &str) -> Result<Caller, Problem> {
+    let now = state.now();
+    let claims = state.jwt.verify(token, now)?;
+    let identity = state
+        .read(move |conn, _| require_active_session(conn, claims.sid, now))
+        .await?;
+    Ok(Caller::User(Box::new(identity.user), identity.session_id))
+}
+
+async fn key_caller(state: &State, secret: String) -> Result<Caller, Problem> {
+    let now = state.now();
+    let key = state.read(move |conn, _| find_api_key(conn, &secret)).await?;
+    let key = key.ok_or_else(|| Problem::new(Code::TokenRejected))?;
+    if key.is_use_unnoted(now) {
+        let id = key.id;
+        state.write(move |tx, _| touch_api_key(tx, id, now)).await?;
+    }
+    Ok(Caller::Key(Box::new(key)))
+}
+
+/// A caller who is somebody. Stands before the body in a handler, so that strangers are refused before anything that
+/// they sent is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Known(pub(crate) Caller);
+
+impl FromRequest for Known {
+    type Error = Problem;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload);
+        Box::pin(async move {
+            match caller.await? {
+                Caller::Anonymous => Err(Problem::new(Code::CredentialsMissing)),
+                caller => Ok(Self(caller)),
+            }
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The front page and the pages of postings.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use postings::{Posting, PostingContent, PostingStatus, PostingSummary};
+use taxonomy::Taxonomy;
+
+use super::{message, page};
+use crate::error::Problem;
+use crate::routes::search::run;
+use crate::state::State;
+
+#[derive(Template)]
+#[template(path = "front.html")]
+struct FrontPage<'a> {
+    site: &'a str,
+    q: &'a str,
+    problem: Option<String>,
+    total: u64,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    path: String,
+    title: String,
+    line: String,
+    pay: String,
+}
+
+pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut pairs = crate::extract::pairs(request.query_string());
+    let q = pairs
+        .iter()
+        .find(|(name, _)| name == "q")
+        .map(|(_, q)| q.clone())
+        .unwrap_or_default();
+    let parsed = search::parse_pairs(&pairs).or_else(|errors| {
+        // Others hang parameters of their own on links to pages; here they mean nothing.
+        let foreign = |name: &str| {
+            errors
+                .iter()
+                .any(|error| error.code == "unknown_parameter" && error.parameter == name)
+        };
+        pairs.retain(|(name, _)| !foreign(name));
+        search::parse_pairs(&pairs)
+    });
+    let asked = match parsed {
+        Ok(asked) => asked,
+        Err(errors) => {
+            let problem = errors.first().map(|error| error.detail.clone());
+            let page_of = FrontPage {
+                site: "Backplane",
+                q: &q,
+                problem,
+                total: 0,
+                rows: Vec::new(),
+                next: None,
+            };
+            return Ok(page(StatusCode::BAD_REQUEST, &page_of));
+        }
+    };
+    let results = run(&state, asked.clone()).await?;
+    let rows = results
+        .hits
+        .iter()
+        .filter_map(|hit| serde_json::from_str(&hit.summary).ok())
+        .map(row)
+        .collect();
+    let next = results.next_cursor.map(|cursor| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in asked.query.to_pairs() {
+            query.append_pair(&name, &value);
+        }
+        format!("/?{}", query.append_pair("cursor", &cursor).finish())
+    });
+    Ok(page(
+        StatusCode::OK,
+        &FrontPage {
+            site: "Backplane",
+            q: &q,
+            problem: None,
+            total: results.total,
+            rows,
+            next,
+        },
+    ))
+}
+
+fn row(summary: PostingSummary) -> Row {
+    let places = summary
+        .locations
+        .iter()
+        .take(2)
+        .map(postings::Location::label)
+        .collect::<Vec<_>>()
+        .join("; ");
+    let workplace = summary.workplace.map(|workplace| workplace.label().to_owned());
+    let parts = [
+        Some(summary.employer.name),
+        Some(places).filter(|p| !p.is_empty()),
+        workplace,
+    ];
+    let band = summary
+        .pay
+        .as_ref()
+        .and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()));
+    Row {
+        path: format!("/postings/{}", summary.slug),
+        title: summary.title,
+        line: parts.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+        pay: band.map(postings::PayBand::label).unwrap_or_default(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "posting.html")]
+struct PostingPage<'a> {
+    site: &'a str,
+    posting: &'a PostingContent,
+    employer: &'a str,
+    line: String,
+    status: String,
+    is_open: bool,
+    facts: Vec<(&'a str, String)>,
+    apply: Option<&'a str>,
+}
+
+pub(super) async fn posting_page(state: State, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let slug = path.into_inner();
+    let posting = state
+        .read(move |conn, _| Ok::<_, Problem>(postings::find::find_by_slug(conn, &slug)?))
+        .await?;
+    let is_public =
+        |posting: &Posting| posting.row.status.is_public() && posting.row.first_revision.is_some();
+    let Some(posting) = posting.filter(is_public) else {
+        return Ok(message(
+            StatusCode::NOT_FOUND,
+            "Nothing here",
+            "There is no such role.",
+            Vec::new(),
+        ));
+    };
+    let content = posting.content();
+    let line = row(posting.summary()).line;
+    let template = PostingPage {
+        site: "Backplane",
+        posting: content,
+        employer: &posting.employer.name,
+        line,
+        status: posting.row.status.to_string(),
+        is_open: posting.row.status == PostingStatus::Published && posting.is_searchable(),
+        facts: facts(content),
+        apply: posting.apply_url(),
+    };
+    Ok(page(StatusCode::OK, &template))
+}
+
+fn facts(content: &PostingContent) -> Vec<(&'static str, String)> {
+    let taxonomy = Taxonomy::bundled();
+    let labels = |ids: &[String], label: &dyn Fn(&str) -> Option<String>| {
+        ids.iter()
+            .filter_map(|id| label(id))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let pay = content.pay.as_ref().map(|pay| {
+        let bands = [("", &pay.base), ("total ", &pay.total), ("bonus ", &pay.bonus)];
+        let bands = bands
+            .into_iter()
+            .filter_map(|(what, band)| Some(format!("{what}{}", band.as_ref()?.label())));
+        bands.collect::<Vec<_>>().join("; ")
+    });
+    let facts = [
+        ("Pay", pay.unwrap_or_default()),
+        (
+            "Discipline",
+            content
+                .discipline
+                .map(|d| d.label().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "Specialties",
+            labels(&content.specialties, &|id| {
+                Some(taxonomy.specialty(id)?.label.clone())
+            }),
+        ),
+        (
+            "Skills",
+            labels(&content.skills, &|id| Some(taxonomy.skill(id)?.label.clone())),
+        ),
+        (
+            "Level",
+            content
+                .seniority
+                .map(|s| s.label().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "Employment",
+            content
+                .employment_type
+                .map(|e| e.label().to_owned())
+                .unwrap_or_default(),
+        ),
+        (
+            "Places",
+            content
+                .locations
+                .iter()
+                .map(postings::Location::label)
+                .collect::<Vec<_>>()
+                .join("; "),
+        ),
+        ("Remote from", content.remote_from.join(", ")),
+        (
+            "Openings",
+            if content.openings > 1 {
+                content.openings.to_string()
+            } else {
+                String::new()
+            },
+        ),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}

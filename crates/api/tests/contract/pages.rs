@@ -1,0 +1,54 @@
+//! Pages for people.
+
+use api::on_both;
+use api::testing::link_in;
+use serde_json::json;
+
+use crate::rtl_role;
+
+on_both! {
+    async fn a_reader_searches_and_opens_a_role(app) {
+        let owner = app.sign_up("owner@acme.example").await;
+        let employer = app.found_employer(&owner, "Acme <Compute>").await;
+        let id = app.publish(&owner, &employer, &rtl_role()).await;
+        app.settle().await;
+        let front = app.get("/?q=rtl&utm_source=news").send().await.expect(200);
+        assert!(front.text.contains("Staff RTL Design Engineer") && front.text.contains("Acme &#60;Compute&#62;"), "{}", front.text);
+        app.get("/?limit=9000").send().await.expect(400);
+        let slug = app.get(&format!("/v1/postings/{id}")).send().await.expect(200).text_at("/slug");
+        let page = app.get(&format!("/postings/{slug}?fbclid=1")).send().await.expect(200);
+        assert!(page.text.contains("<strong>memory subsystem</strong>") && page.text.contains("https://acme.example/apply/1"));
+        assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+        app.post(&format!("/v1/postings/{id}/close")).by(&owner).json(&json!({"reason": "filled"})).send().await.expect(200);
+        let closed = app.get(&format!("/postings/{slug}")).send().await.expect(200);
+        assert!(closed.text.contains("closed") && !closed.text.contains("https://acme.example/apply/1"), "{}", closed.text);
+        app.get("/postings/nothing").send().await.expect(404);
+        let lost = app.get("/nothing").header("Accept", "text/html").send().await.expect(404);
+        assert!(lost.header("content-type").unwrap().starts_with("text/html"));
+    }
+
+    async fn the_links_of_account_mails_lead_to_forms(app) {
+        let form = "application/x-www-form-urlencoded";
+        let body = json!({"email": "a@example.org", "password": "correct horse battery", "name": "A"});
+        app.post("/v1/auth/register").json(&body).send().await.expect(202);
+        let mail = app.mails().await.pop().unwrap().as_text();
+        let link = link_in(&mail, "/verify-email").unwrap();
+        assert!(app.get(&link).send().await.expect(200).text.contains("<form"));
+        let token = format!("token={}", link.split_once("token=").unwrap().1);
+        app.post("/verify-email").body(form, token.clone()).send().await.expect(200);
+        app.post("/verify-email").body(form, token).send().await.expect(404);
+
+        app.advance(jiff::SignedDuration::from_mins(20));
+        assert!(app.get("/forgot-password").send().await.expect(200).text.contains("<form"));
+        app.post("/forgot-password").body(form, "email=a%40example.org").send().await.expect(200);
+        let mail = app.mails().await.pop().unwrap().as_text();
+        let link = link_in(&mail, "/reset-password").unwrap();
+        assert!(app.get(&link).send().await.expect(200).text.contains("<form"));
+        let token = link.split_once("token=").unwrap().1;
+        app.post("/reset-password").body(form, format!("token={token}&password=short")).send().await.expect(422);
+        app.post("/reset-password").body(form, format!("token={token}&password=another+fine+phrase")).send().await.expect(200);
+        let login = json!({"email": "a@example.org", "password": "another fine phrase"});
+        app.post("/v1/auth/login").json(&login).send().await.expect(200);
+        app.post("/reset-password").body(form, "password=x").send().await.expect(400);
+    }
+}
