@@ -61,7 +61,10 @@ pub(crate) fn node_id(data_dir: &Path, random: &Random, now: Timestamp) -> Resul
     let unusable = || format!("{} cannot be used", path.display());
     let bytes = mail::keyfile::load_or_create(&path, || Ok(random.id(now).to_string().into_bytes()))
         .with_context(unusable)?;
-    String::from_utf8_lossy(&bytes).trim().parse().with_context(unusable)
+    String::from_utf8_lossy(&bytes)
+        .trim()
+        .parse()
+        .with_context(unusable)
 }
 
 /// Makes the data directory for its owner only; warns when one that exists is open to others.
