@@ -2,7 +2,7 @@
 //!
 //! - [`register`], [`verify_email`], [`request_password_reset`], [`reset_password`]: an account and its mailed secrets.
 //!   The answer never says whether an address is known; the mail does.
-//! - [`sign_in`] checks a password off the database's threads and starts a session; [`rotate_refresh`] keeps it alive with
+//! - [`sign_in()`] checks a password off the database's threads and starts a session; [`rotate_refresh`] keeps it alive with
 //!   refresh tokens of which each works once; [`JwtKeys`] makes access tokens; [`require_active_session`] says whose
 //!   session it is, as long as it is one.
 //! - [`create_employer`] and everything about members, invitations and API keys: who may do what for whom.

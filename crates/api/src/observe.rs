@@ -163,7 +163,8 @@ fn record(
         .record(elapsed.as_secs_f64());
     let code = problem.map(|problem| problem.code().as_str());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    if status >= 500 {
+    // Not being ready is an answer; only what nobody meant to say is an error.
+    if status >= 500 && status != 503 {
         tracing::error!(%method, route, status, duration_us, request_id = id, code, "answered");
     } else {
         tracing::debug!(%method, route, status, duration_us, request_id = id, code, "answered");

@@ -99,7 +99,7 @@ impl Loops {
             passes::upkeep
         );
         start!(
-            rhythm("figures", 5000, |shop| &shop.inner.nobody),
+            rhythm("figures", 15_000, |shop| &shop.inner.nobody),
             passes::figures
         );
         Self { shop, tasks, stop }

@@ -7,6 +7,7 @@ use alerts::{MatchState, dispatch_pass, match_pass, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
 use postings::{import, lifecycle};
+use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
 use super::Workshop;
@@ -194,7 +195,23 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
         metrics.run_upkeep();
     }
     metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
-    let counts = shop.db.read(mail::queue_counts).await?;
+    let cursor = shop.index.cursor();
+    let (counts, postings, alerts, latest) = shop
+        .db
+        .read(|conn| {
+            let postings = postings::find::count_by_status(conn)?;
+            let alerts = subscription::count_by_status(conn)?;
+            let latest = revision::latest(conn, Counter::Postings)?;
+            Ok::<_, StoreError>((mail::queue_counts(conn)?, postings, alerts, latest))
+        })
+        .await?;
+    metrics::gauge!("backplane_index_behind_revisions").set(latest.saturating_sub(cursor).max(0) as f64);
+    for (status, count) in postings {
+        metrics::gauge!("backplane_postings", "status" => status.as_str()).set(count as f64);
+    }
+    for (status, count) in alerts {
+        metrics::gauge!("backplane_alerts", "status" => status.as_str()).set(count as f64);
+    }
     let states = [
         ("queued", counts.queued),
         ("sent", counts.sent),
