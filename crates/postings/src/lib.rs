@@ -29,5 +29,5 @@ pub use content::{
 };
 pub use description::{render, sanitise, text_of};
 pub use input::PostingInput;
-pub use posting::{CloseReason, EmployerRef, Posting, PostingStatus, PostingSummary};
+pub use posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus, PostingSummary};
 pub use validate::{FieldError, validate};
