@@ -6,7 +6,13 @@ use postings::{EmployerRef, Posting, PostingContent, PostingInput, PostingRow, P
 use search::{Matcher, Query, SearchDocument, parse_pairs};
 use store::{Id, Json, Random, Timestamp};
 
-const DISCIPLINES: [&str; 5] = ["silicon", "data_center", "distributed_systems", "ml_platform", "ai_operations"];
+const DISCIPLINES: [&str; 5] = [
+    "silicon",
+    "data_center",
+    "distributed_systems",
+    "ml_platform",
+    "ai_operations",
+];
 const COUNTRIES: [&str; 8] = ["US", "DE", "IE", "IN", "SG", "CA", "GB", "JP"];
 
 struct Draw<'a>(&'a Random);
@@ -31,7 +37,10 @@ impl Draw<'_> {
             pairs.push(("country".to_owned(), COUNTRIES[self.below(8)].to_owned()));
         }
         if self.below(4) == 0 {
-            pairs.push(("pay_min".to_owned(), (100_000 + self.below(20) * 10_000).to_string()));
+            pairs.push((
+                "pay_min".to_owned(),
+                (100_000 + self.below(20) * 10_000).to_string(),
+            ));
         }
         parse_pairs(&pairs).unwrap().query
     }
