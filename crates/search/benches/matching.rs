@@ -96,7 +96,9 @@ fn matching(criterion: &mut Criterion) {
     group.sample_size(20);
     for count in [10_000, 100_000, 1_000_000] {
         let mut matcher = Matcher::new();
-        documents.iter().for_each(|document| matcher.observe(document));
+        for document in &documents {
+            matcher.observe(document);
+        }
         for _ in 0..count {
             matcher.insert(random.id(now), &draw.query());
         }
