@@ -31,6 +31,7 @@ fn the_first_five_minutes_work_when_pasted() {
         "\"status\":\"confirmed\"",
         "\n200\n",
         "\"total\":1",
+        "\"slug\":\"acme-compute\"",
         "Subject: Staff RTL Design Engineer at Acme Compute",
     ] {
         assert!(text.contains(part), "{part:?} in {text}\n{words}");
