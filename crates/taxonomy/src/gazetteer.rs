@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use crate::normalise::fold;
 use crate::place_table::{NamedPlace, Place, Table, letters, two_letters};
+use crate::typed_places::TypedPlace;
 use crate::{place_grammar, places_text};
 
 /// Cities, regions and countries of the world: 52,000 places, most of 15,000 inhabitants or more.
@@ -68,6 +69,13 @@ impl Gazetteer {
             let (head, last) = typed.split_at(typed.len() - tail);
             place_grammar::city_within(&self.table, &head.join(" "), &last.join(" "))
         })
+    }
+
+    /// The places among the words of a typed query, left to right, as ranges of `words`: cities, areas such as the Bay Area,
+    /// states, countries and groups of countries. Names that are first of all words ("reading", "enterprise") are left
+    /// alone unless their region or country follows.
+    pub fn typed_places(&self, words: &[&str]) -> Vec<(std::ops::Range<usize>, TypedPlace)> {
+        crate::typed_places::typed_places(&self.table, words)
     }
 
     /// The English name of a country by its two-letter code, upper case.

@@ -26,6 +26,7 @@ mod seniority;
 mod spans;
 mod taxonomy;
 mod terms;
+mod typed_places;
 mod vocabulary;
 mod work_terms;
 
@@ -35,10 +36,11 @@ pub use gazetteer::{Gazetteer, Resolved};
 pub use money::{Amount, InvalidAmount, PayRange, yearly};
 pub use pay_text::{find_pay_in_text, parse_pay};
 pub use place_table::{NamedPlace, Place};
-pub use regions::{distance_km, is_region, region_covers};
+pub use regions::{distance_km, groups_with, is_region, members_of, region_covers};
 pub use seniority::recognise_seniority;
 pub use spans::{Span, SpanKind};
 pub use taxonomy::{Skill, Specialty, Taxonomy, TaxonomyError};
+pub use typed_places::TypedPlace;
 pub use vocabulary::{
     Discipline, EmploymentType, Environment, EquityKind, PayPeriod, Provenance, Requirement, Seniority,
     UnknownWord, Workplace,

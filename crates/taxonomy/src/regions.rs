@@ -149,6 +149,30 @@ pub fn region_covers(region_or_country: &str, country: &str) -> bool {
     found.is_some_and(|group| holds(group, country, 0))
 }
 
+/// The groups of countries that cover `country` (two-letter code), such as `EU` and `WORLDWIDE` for `DE`.
+pub fn groups_with(country: &str) -> impl Iterator<Item = &'static str> + '_ {
+    let covers = |group: &&Group| holds(group, country, 0);
+    GROUPS.iter().filter(covers).map(|group| group.id)
+}
+
+/// The countries of a group by two-letter code; empty for an unknown group and for `WORLDWIDE`, which has no list.
+pub fn members_of(id: &str) -> Vec<&'static str> {
+    fn add(of: &Group, to: &mut Vec<&'static str>, depth: u8) {
+        for member in of.members.split(' ').filter(|member| *member != "*") {
+            match group(member).filter(|_| member.len() > 2 || member == "EU") {
+                Some(inner) if depth < 5 => add(inner, to, depth + 1),
+                _ if !to.contains(&member) => to.push(member),
+                _ => {}
+            }
+        }
+    }
+    let mut members = Vec::new();
+    if let Some(found) = group(id) {
+        add(found, &mut members, 0);
+    }
+    members
+}
+
 fn holds(outer: &Group, country: &str, depth: u8) -> bool {
     // The table nests three deep; the bound keeps a slip in it from becoming a loop.
     depth < 5

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::Taxonomy;
-use crate::normalise::spaced_with_offsets;
+use crate::normalise::{key, spaced_into, spaced_with_offsets};
 use crate::terms::{Meaning, query_word};
 
 /// What a recognised part of a query is about.
@@ -22,6 +22,31 @@ pub enum SpanKind {
     Workplace,
     /// A [`crate::EmploymentType`].
     EmploymentType,
+    /// A shift: `day`, `evening`, `night`, `weekend` or `rotating`.
+    Shift,
+    /// Being on call: `true`.
+    OnCall,
+}
+
+impl SpanKind {
+    /// Its name in answers, the same as the filter of that name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seniority => "seniority",
+            Self::Specialty => "specialty",
+            Self::Skill => "skill",
+            Self::Discipline => "discipline",
+            Self::Workplace => "workplace",
+            Self::EmploymentType => "employment_type",
+            Self::Shift => "shift",
+            Self::OnCall => "on_call",
+        }
+    }
+
+    /// Whether a posting says it by its title only: a description that speaks of senior colleagues is not senior.
+    pub fn is_of_title(self) -> bool {
+        matches!(self, Self::Seniority | Self::Workplace | Self::EmploymentType)
+    }
 }
 
 /// A recognised part of a query.
@@ -33,8 +58,8 @@ pub struct Span {
     pub end: usize,
     /// What it is about.
     pub kind: SpanKind,
-    /// The identifier of that kind.
-    pub id: Cow<'static, str>,
+    /// The identifiers of that kind, at least one; several where the words may mean either.
+    pub ids: Vec<Cow<'static, str>>,
 }
 
 /// Words of typed queries beside the taxonomy's own: text, kind, identifier.
@@ -82,6 +107,29 @@ pub(crate) const QUERY_WORDS: &[(&str, SpanKind, &str)] = &[
     ("temporary", SpanKind::EmploymentType, "temporary"),
     ("apprentice", SpanKind::EmploymentType, "apprenticeship"),
     ("apprenticeship", SpanKind::EmploymentType, "apprenticeship"),
+    ("night shift", SpanKind::Shift, "night"),
+    ("nights", SpanKind::Shift, "night"),
+    ("overnight", SpanKind::Shift, "night"),
+    ("overnight shift", SpanKind::Shift, "night"),
+    ("graveyard shift", SpanKind::Shift, "night"),
+    ("third shift", SpanKind::Shift, "night"),
+    ("3rd shift", SpanKind::Shift, "night"),
+    ("evening shift", SpanKind::Shift, "evening"),
+    ("swing shift", SpanKind::Shift, "evening"),
+    ("second shift", SpanKind::Shift, "evening"),
+    ("2nd shift", SpanKind::Shift, "evening"),
+    ("day shift", SpanKind::Shift, "day"),
+    ("first shift", SpanKind::Shift, "day"),
+    ("1st shift", SpanKind::Shift, "day"),
+    ("weekend shift", SpanKind::Shift, "weekend"),
+    ("weekends", SpanKind::Shift, "weekend"),
+    ("rotating shift", SpanKind::Shift, "rotating"),
+    ("rotational shift", SpanKind::Shift, "rotating"),
+    ("shift rotation", SpanKind::Shift, "rotating"),
+    ("on call", SpanKind::OnCall, "true"),
+    ("oncall", SpanKind::OnCall, "true"),
+    ("on call rotation", SpanKind::OnCall, "true"),
+    ("pager duty rotation", SpanKind::OnCall, "true"),
 ];
 
 impl Taxonomy {
@@ -97,54 +145,101 @@ impl Taxonomy {
         let spans = hits.filter_map(|hit| {
             let phrase = &self.terms.phrases[hit.phrase];
             let exact = phrase.exact.iter().map(|(_, meaning)| meaning);
-            let (kind, id) = phrase
-                .meanings
-                .iter()
-                .chain(exact)
-                .filter_map(|meaning| self.span_of(*meaning))
-                .min_by_key(|(kind, _)| {
-                    RANK.iter()
-                        .position(|ranked| ranked == kind)
-                        .unwrap_or(RANK.len())
-                })?;
+            let (kind, ids) = self.reading(&phrase.text, phrase.meanings.iter().chain(exact).copied())?;
             Some(Span {
                 start: offsets[hit.start],
                 end: offsets[hit.end - 1] + 1,
                 kind,
-                id,
+                ids,
             })
         });
         spans.collect()
     }
 
-    fn span_of(&self, meaning: Meaning) -> Option<(SpanKind, Cow<'static, str>)> {
-        match meaning {
-            Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
-                let specialty = self.specialties().get(usize::from(index))?;
-                Some((SpanKind::Specialty, Cow::Owned(specialty.id.clone())))
+    /// Of what a phrase may mean, the kind that wins and everything of it.
+    fn reading(
+        &self,
+        phrase: &[u8],
+        meanings: impl Iterator<Item = Meaning>,
+    ) -> Option<(SpanKind, Vec<Cow<'static, str>>)> {
+        let written = key(&String::from_utf8_lossy(phrase));
+        let mut best: Option<(u8, SpanKind, Vec<Cow<'static, str>>)> = None;
+        for meaning in meanings {
+            if meaning == Meaning::Lookalike {
+                return None;
             }
+            let Some((rank, kind, id)) = self.ranked(meaning, &written) else {
+                continue;
+            };
+            match &mut best {
+                Some((known, _, ids)) if *known == rank => {
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
+                }
+                Some((known, ..)) if *known < rank => {}
+                _ => best = Some((rank, kind, vec![id])),
+            }
+        }
+        best.map(|(_, kind, ids)| (kind, ids))
+    }
+
+    /// The vocabulary that a posting's text names: `each` is called for every kind and identifier, repeated as the text
+    /// repeats them. What stands for something only by its capitals ("PD") counts only so written.
+    pub fn mentions(&self, text: &str, mut each: impl FnMut(SpanKind, &str)) {
+        let mut prepared = Vec::with_capacity(text.len() + 16);
+        spaced_into(text, &mut prepared);
+        for hit in self.terms.hits(&prepared) {
+            for (meaning, _) in self.terms.meanings_of(hit, &prepared) {
+                match meaning {
+                    Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
+                        let specialty = self.specialties().get(usize::from(index));
+                        specialty.into_iter().for_each(|s| each(SpanKind::Specialty, &s.id));
+                    }
+                    Meaning::Skill(index) => {
+                        let skill = self.skills().get(usize::from(index));
+                        skill.into_iter().for_each(|s| each(SpanKind::Skill, &s.id));
+                    }
+                    Meaning::Discipline(discipline) => each(SpanKind::Discipline, discipline.as_str()),
+                    Meaning::Query(index) => {
+                        query_word(index)
+                            .into_iter()
+                            .for_each(|(kind, id)| each(kind, id));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The identifier of a meaning with its kind; the least rank wins where one phrase has several. What is called exactly
+    /// as it was typed comes before what the words also stand for.
+    fn ranked(&self, meaning: Meaning, written: &str) -> Option<(u8, SpanKind, Cow<'static, str>)> {
+        let specialty = |index: u16, rank| {
+            let specialty = self.specialties().get(usize::from(index))?;
+            let rank = if key(&specialty.label) == written { 1 } else { rank };
+            Some((rank, SpanKind::Specialty, Cow::Owned(specialty.id.clone())))
+        };
+        match meaning {
+            Meaning::Query(index) => {
+                let (kind, id) = query_word(index)?;
+                Some((0, kind, Cow::Borrowed(id)))
+            }
+            Meaning::Specialty(index) => specialty(index, 3),
+            Meaning::WeakSpecialty(index) => specialty(index, 5),
             Meaning::Skill(index) => {
                 let skill = self.skills().get(usize::from(index))?;
-                Some((SpanKind::Skill, Cow::Owned(skill.id.clone())))
+                let is_called = key(&skill.label) == written || key(&skill.id) == written;
+                let rank = if is_called { 2 } else { 4 };
+                Some((rank, SpanKind::Skill, Cow::Owned(skill.id.clone())))
             }
             Meaning::Discipline(discipline) => {
-                Some((SpanKind::Discipline, Cow::Borrowed(discipline.as_str())))
+                Some((6, SpanKind::Discipline, Cow::Borrowed(discipline.as_str())))
             }
-            Meaning::Query(index) => query_word(index).map(|(kind, id)| (kind, Cow::Borrowed(id))),
             _ => None,
         }
     }
 }
-
-/// Which reading wins where one phrase has several.
-const RANK: &[SpanKind] = &[
-    SpanKind::Seniority,
-    SpanKind::Workplace,
-    SpanKind::EmploymentType,
-    SpanKind::Specialty,
-    SpanKind::Skill,
-    SpanKind::Discipline,
-];
 
 #[cfg(test)]
 #[path = "spans_tests.rs"]

@@ -11,7 +11,7 @@ fn spans(query: &str) -> Vec<String> {
     };
     found
         .iter()
-        .map(|span| format!("{}={}:{}", &query[span.start..span.end], kind(span), span.id))
+        .map(|span| format!("{}={}:{}", &query[span.start..span.end], kind(span), span.ids[0]))
         .collect()
 }
 
@@ -30,7 +30,7 @@ fn a_typed_query_is_taken_apart() {
         [
             "Staff=seniority:staff",
             "SRE=specialty:sre",
-            "kubernetes=specialty:scheduling_orchestration"
+            "kubernetes=skill:kubernetes"
         ]
     );
     assert_eq!(spans("dc tech"), ["dc tech=specialty:technicians"]);
@@ -38,7 +38,7 @@ fn a_typed_query_is_taken_apart() {
         spans("part-time pytorch"),
         [
             "part-time=employment_type:part_time",
-            "pytorch=specialty:ml_frameworks"
+            "pytorch=skill:pytorch"
         ]
     );
     assert_eq!(spans("data centre"), ["data centre=discipline:data_center"]);
@@ -66,7 +66,7 @@ fn an_abbreviation_and_its_full_form_are_one() {
             Taxonomy::bundled()
                 .spans(query)
                 .first()
-                .map(|span| span.id.clone())
+                .map(|span| span.ids[0].clone())
         };
         assert!(id(one).is_some(), "{one}");
         assert_eq!(id(one), id(other), "{one} / {other}");
