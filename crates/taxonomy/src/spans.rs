@@ -229,8 +229,12 @@ impl Taxonomy {
             Meaning::WeakSpecialty(index) => specialty(index, 5),
             Meaning::Skill(index) => {
                 let skill = self.skills().get(usize::from(index))?;
-                let is_called = key(&skill.label) == written || key(&skill.id) == written;
-                let rank = if is_called { 2 } else { 4 };
+                // Kubernetes is a sign of orchestration but not all of it: a specialty that claims a skill's own name means
+                // less by it than the skill does.
+                let claiming = self.specialty_id(&skill.label).and_then(|id| self.specialty(id));
+                let is_claimed = claiming.is_some_and(|claiming| key(&claiming.label) != key(&skill.label))
+                    || claiming.is_none() && key(&skill.label) == written;
+                let rank = if is_claimed { 2 } else { 4 };
                 Some((rank, SpanKind::Skill, Cow::Owned(skill.id.clone())))
             }
             Meaning::Discipline(discipline) => {
