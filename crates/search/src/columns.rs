@@ -9,8 +9,9 @@ use std::sync::Arc;
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
 
+use crate::analyzer;
 use crate::facet::Facet;
-use crate::schema::column;
+use crate::schema::{LABEL_MARK, column};
 
 /// Number of a facet's value.
 pub(crate) type ValueId = u32;
@@ -20,7 +21,27 @@ pub(crate) type ValueId = u32;
 pub(crate) struct Dictionary {
     ids: [HashMap<Arc<str>, ValueId>; Facet::ALL.len()],
     names: [Vec<Arc<str>>; Facet::ALL.len()],
+    /// What values are called that are not words of the vocabulary: employers and cities.
+    labels: HashMap<(Facet, ValueId), Arc<str>>,
+    /// Employers by their name in plain words, without the form of the company.
+    employers: HashMap<String, Vec<ValueId>>,
 }
+
+/// Forms of companies, which people leave out.
+const COMPANY_FORMS: [&str; 12] = [
+    "inc",
+    "llc",
+    "ltd",
+    "limited",
+    "gmbh",
+    "corp",
+    "corporation",
+    "co",
+    "ag",
+    "sa",
+    "bv",
+    "plc",
+];
 
 impl Dictionary {
     pub(crate) fn id(&self, facet: Facet, value: &str) -> Option<ValueId> {
@@ -31,7 +52,45 @@ impl Dictionary {
         &self.names[facet.index()]
     }
 
-    fn intern(&mut self, facet: Facet, value: &str) -> ValueId {
+    /// What a value is called.
+    pub(crate) fn label(&self, facet: Facet, id: ValueId) -> Option<Arc<str>> {
+        self.labels.get(&(facet, id)).cloned()
+    }
+
+    /// The employers of a name in plain words.
+    pub(crate) fn employers_named(&self, words: &str) -> Option<&[ValueId]> {
+        self.employers.get(words).map(Vec::as_slice)
+    }
+
+    /// Takes in a value with its label behind a mark.
+    fn intern(&mut self, facet: Facet, kept: &str) -> ValueId {
+        let (value, label) = kept
+            .split_once(LABEL_MARK)
+            .map_or((kept, None), |(v, l)| (v, Some(l)));
+        let id = self.intern_value(facet, value);
+        if let Some(label) =
+            label.filter(|label| self.labels.get(&(facet, id)).is_none_or(|l| **l != **label))
+        {
+            self.labels.insert((facet, id), label.into());
+            if facet == Facet::Employer {
+                let mut words = analyzer::tokens_by(analyzer::whole_words(), label);
+                while words.len() > 1
+                    && words
+                        .last()
+                        .is_some_and(|last| COMPANY_FORMS.contains(&last.as_str()))
+                {
+                    words.pop();
+                }
+                let named = self.employers.entry(words.join(" ")).or_default();
+                if !named.contains(&id) {
+                    named.push(id);
+                }
+            }
+        }
+        id
+    }
+
+    fn intern_value(&mut self, facet: Facet, value: &str) -> ValueId {
         if let Some(id) = self.id(facet, value) {
             return id;
         }
@@ -43,18 +102,31 @@ impl Dictionary {
     }
 }
 
-/// Values of a facet for each document: `values[starts[doc]..starts[doc + 1]]`.
+/// Values of a facet for each document.
 #[derive(Debug)]
-pub(crate) struct FacetColumn {
-    starts: Vec<u32>,
-    values: Vec<ValueId>,
+pub(crate) enum FacetColumn {
+    /// No document has any.
+    Empty,
+    /// At most one each; [`NO_VALUE`] for none.
+    One(Vec<ValueId>),
+    /// Any number: `values[starts[doc]..starts[doc + 1]]`.
+    Many { starts: Vec<u32>, values: Vec<ValueId> },
 }
+
+const NO_VALUE: ValueId = ValueId::MAX;
 
 impl FacetColumn {
     #[inline]
     pub(crate) fn of(&self, doc: DocId) -> &[ValueId] {
         let doc = doc as usize;
-        &self.values[self.starts[doc] as usize..self.starts[doc + 1] as usize]
+        match self {
+            Self::Empty => &[],
+            Self::One(values) => match &values[doc..=doc] {
+                [NO_VALUE] => &[],
+                one => one,
+            },
+            Self::Many { starts, values } => &values[starts[doc] as usize..starts[doc + 1] as usize],
+        }
     }
 }
 
@@ -66,6 +138,9 @@ pub(crate) struct SegmentColumns {
     pub(crate) published_at: Vec<i64>,
     pub(crate) expires_at: Vec<i64>,
     pub(crate) yearly_usd: Vec<i64>,
+    pub(crate) role: Vec<u64>,
+    /// 0-100.
+    pub(crate) completeness: Vec<u8>,
     point_starts: Vec<u32>,
     points: Vec<(f64, f64)>,
 }
@@ -87,7 +162,8 @@ impl SegmentColumns {
             let column = fast.i64(name)?;
             Ok((0..docs).map(|doc| column.first(doc).unwrap_or(0)).collect())
         };
-        let tie = fast.u64(column::TIE)?;
+        let (tie, role) = (fast.u64(column::TIE)?, fast.u64(column::ROLE)?);
+        let completeness = fast.i64(column::COMPLETENESS)?;
         let (latitude, longitude) = (fast.f64(column::LATITUDE)?, fast.f64(column::LONGITUDE)?);
         let (mut point_starts, mut points) = (vec![0], Vec::new());
         for doc in 0..docs {
@@ -103,6 +179,14 @@ impl SegmentColumns {
             published_at: numbers(column::PUBLISHED_AT)?,
             expires_at: numbers(column::EXPIRES_AT)?,
             yearly_usd: numbers(column::YEARLY_USD)?,
+            role: (0..docs).map(|doc| role.first(doc).unwrap_or(0)).collect(),
+            completeness: (0..docs)
+                .map(|doc| {
+                    completeness
+                        .first(doc)
+                        .map_or(0, |points| points.clamp(0, 100) as u8)
+                })
+                .collect(),
             point_starts,
             points,
         })
@@ -116,11 +200,12 @@ fn load_facet(
 ) -> tantivy::Result<FacetColumn> {
     let docs = reader.max_doc();
     let name = format!("facet_{}", facet.as_str());
-    let Some(column) = reader.fast_fields().str(&name)? else {
-        return Ok(FacetColumn {
-            starts: vec![0; docs as usize + 1],
-            values: Vec::new(),
-        });
+    let Some(column) = reader
+        .fast_fields()
+        .str(&name)?
+        .filter(|column| column.num_terms() > 0)
+    else {
+        return Ok(FacetColumn::Empty);
     };
     let mut ids = Vec::with_capacity(column.num_terms());
     let mut value = String::new();
@@ -129,17 +214,18 @@ fn load_facet(
         column.ord_to_str(ordinal, &mut value)?;
         ids.push(dictionary.intern(facet, &value));
     }
+    let ords = column.ords();
+    if !ords.get_cardinality().is_multivalue() {
+        let one = |doc| ords.first(doc).map_or(NO_VALUE, |ordinal| ids[ordinal as usize]);
+        return Ok(FacetColumn::One((0..docs).map(one).collect()));
+    }
     let (mut starts, mut values) = (vec![0], Vec::new());
     for doc in 0..docs {
-        values.extend(
-            column
-                .ords()
-                .values_for_doc(doc)
-                .map(|ordinal| ids[ordinal as usize]),
-        );
+        let of_doc = ords.values_for_doc(doc).map(|ordinal| ids[ordinal as usize]);
+        values.extend(of_doc);
         starts.push(values.len() as u32);
     }
-    Ok(FacetColumn { starts, values })
+    Ok(FacetColumn::Many { starts, values })
 }
 
 /// The columns of everything a searcher sees.
@@ -152,6 +238,12 @@ pub(crate) struct Columns {
 impl Columns {
     pub(crate) fn segment(&self, id: SegmentId) -> Option<Arc<SegmentColumns>> {
         self.by_segment.get(&id).cloned()
+    }
+
+    /// When the next posting ends after `now`; both in microseconds since 1970.
+    pub(crate) fn next_end(&self, now: i64) -> i64 {
+        let ends = self.by_segment.values().flat_map(|columns| &columns.expires_at);
+        ends.copied().filter(|end| *end > now).min().unwrap_or(i64::MAX)
     }
 
     /// The columns for `searcher`, taking over what is loaded already.

@@ -3,11 +3,8 @@
 use store::Timestamp;
 use tantivy::tokenizer::TextAnalyzer;
 
-use crate::collect::within;
 use crate::document::SearchDocument;
-use crate::facet::Facet;
-use crate::query::Near;
-use crate::searching::reaches;
+use crate::meaning::Circle;
 
 pub(crate) type TokenId = u32;
 
@@ -23,12 +20,22 @@ pub(crate) struct Compiled {
 /// What cannot be decided by the presence of tokens.
 #[derive(Default)]
 pub(crate) struct Rest {
-    /// Groups with a phrase among their leaves.
-    pub(crate) groups: Vec<Vec<Vec<TokenId>>>,
-    pub(crate) excluded: Vec<Vec<TokenId>>,
-    pub(crate) remote_from: Option<Vec<String>>,
-    pub(crate) near: Option<Near>,
+    /// Of each group one must hold.
+    pub(crate) groups: Vec<Vec<Way>>,
+    /// None may hold.
+    pub(crate) excluded: Vec<Way>,
     pub(crate) posted_within_hours: Option<u32>,
+}
+
+/// One way to satisfy a group.
+pub(crate) enum Way {
+    /// These tokens next to each other; one token is there or not.
+    Tokens(Vec<TokenId>),
+    Within(Circle),
+    PayAtLeast {
+        usd: i64,
+        or_unstated: bool,
+    },
 }
 
 /// What one posting has, noted by token.
@@ -68,33 +75,28 @@ impl Scratch {
     }
 }
 
+impl Way {
+    fn holds(&self, document: &SearchDocument, scratch: &Scratch) -> bool {
+        match self {
+            Self::Tokens(tokens) => scratch.has_leaf(tokens),
+            Self::Within(circle) => document.points.iter().any(|point| circle.holds(*point)),
+            Self::PayAtLeast { usd, or_unstated } => {
+                document.yearly_usd >= *usd || *or_unstated && document.yearly_usd == 0
+            }
+        }
+    }
+}
+
 impl Rest {
     pub(crate) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
-            && self.excluded.is_empty()
-            && self.remote_from.is_none()
-            && self.near.is_none()
-            && self.posted_within_hours.is_none()
+        self.groups.is_empty() && self.excluded.is_empty() && self.posted_within_hours.is_none()
     }
 
     pub(crate) fn matches(&self, document: &SearchDocument, scratch: &Scratch, now: Timestamp) -> bool {
-        let reach = || {
-            document
-                .facets
-                .iter()
-                .filter(|(facet, _)| *facet == Facet::RemoteFrom)
-        };
         self.groups
             .iter()
-            .all(|group| group.iter().any(|leaf| scratch.has_leaf(leaf)))
-            && !self.excluded.iter().any(|leaf| scratch.has_leaf(leaf))
-            && self.remote_from.as_ref().is_none_or(|wanted| {
-                reach().any(|(_, open_to)| wanted.iter().any(|place| reaches(open_to, place)))
-            })
-            && self
-                .near
-                .as_ref()
-                .is_none_or(|near| document.points.iter().any(|point| within(near, *point)))
+            .all(|group| group.iter().any(|way| way.holds(document, scratch)))
+            && !self.excluded.iter().any(|way| way.holds(document, scratch))
             && self.posted_within_hours.is_none_or(|hours| {
                 let since = now.minus(jiff::SignedDuration::from_hours(i64::from(hours)));
                 document.published_at >= since.micros()

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use tantivy::tokenizer::{TextAnalyzer, TokenStream};
 
-use crate::text::TextQuery;
+use crate::meaning::Meaning;
 
 /// Length of a snippet of the description, in bytes.
 const SNIPPET_BYTES: usize = 240;
@@ -18,8 +18,8 @@ pub(crate) struct Highlighter {
 
 impl Highlighter {
     /// `None` when the query has no words.
-    pub(crate) fn new(query: &TextQuery) -> Option<Self> {
-        let words: HashSet<String> = query.required.iter().flatten().flatten().cloned().collect();
+    pub(crate) fn new(meaning: &Meaning) -> Option<Self> {
+        let words: HashSet<String> = meaning.words().collect();
         (!words.is_empty()).then(|| Self {
             words,
             analyzer: crate::analyzer::analyzer(),
@@ -126,9 +126,18 @@ fn word_end(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Query;
 
     fn highlighter(q: &str) -> Highlighter {
-        Highlighter::new(&TextQuery::parse(q).unwrap()).unwrap()
+        Highlighter::new(
+            &Query {
+                q: q.to_owned(),
+                ..Query::default()
+            }
+            .interpretation()
+            .meaning,
+        )
+        .unwrap()
     }
 
     #[test]

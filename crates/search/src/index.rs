@@ -18,6 +18,7 @@ use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument,
 
 use crate::analyzer;
 use crate::columns::Columns;
+use crate::counts::Counts;
 use crate::document::SearchDocument;
 use crate::schema::{self, Fields};
 
@@ -81,6 +82,8 @@ pub struct Index {
 pub(crate) struct View {
     pub(crate) searcher: Searcher,
     pub(crate) columns: Arc<Columns>,
+    /// Counts over everything in this state.
+    pub(crate) counts: Counts,
     /// Revision up to which this state is complete.
     pub(crate) cursor: i64,
 }
@@ -166,6 +169,7 @@ impl Index {
         let view = View {
             searcher: reader.searcher(),
             columns: Arc::default(),
+            counts: Counts::default(),
             cursor,
         };
         let opened = Self {
@@ -276,6 +280,7 @@ impl Index {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View {
             searcher,
             columns,
+            counts: Counts::default(),
             cursor,
         });
         self.cursor.store(cursor, Ordering::Release);

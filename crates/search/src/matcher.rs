@@ -2,7 +2,7 @@
 //!
 //! Equal queries share one entry. Each entry hangs on an *anchor*, its rarest required token; a posting looks up its own
 //! tokens and verifies only what hangs there, so the cost follows the matches and not the number of queries. Tokens are
-//! the analyzer's words and, for facets, field and value.
+//! the analyzer's words, the values of facets, concepts, and cells of the map.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,9 +10,9 @@ use std::hash::{BuildHasher, RandomState};
 use store::{Id, Timestamp};
 
 use crate::analyzer::{self, each_token};
-use crate::compiled::{Compiled, Rest, Scratch, TokenId};
+use crate::compiled::{Compiled, Rest, Scratch, TokenId, Way};
 use crate::document::SearchDocument;
-use crate::facet::Facet;
+use crate::meaning::{Alternative, Meaning};
 use crate::query::Query;
 use crate::text::Leaf;
 
@@ -95,11 +95,14 @@ impl Matcher {
 
     /// Learns from a posting which tokens are frequent. A few hundred before the queries are inserted are enough.
     pub fn observe(&mut self, document: &SearchDocument) {
-        for (facet, value) in &document.facets {
-            let token = self.intern(&facet_token(*facet, value));
-            self.frequency[token as usize] += 1;
-        }
         let mut words: Vec<String> = Vec::new();
+        document.each_term(|term| words.push(term.to_owned()));
+        words.extend(
+            document
+                .concepts
+                .iter()
+                .map(|(_, concept)| concept_token(concept)),
+        );
         for text in document.texts() {
             each_token(&mut self.scratch.analyzer, text, |word, _| {
                 words.push(word.to_owned());
@@ -116,10 +119,11 @@ impl Matcher {
     /// Stores `query` for `id`; an earlier query of this id is replaced.
     pub fn insert(&mut self, id: Id, query: &Query) {
         self.remove(id);
-        let key = self.key_of(query);
+        let meaning = query.interpretation().meaning;
+        let key = self.key_of(query, &meaning);
         let slot = match self.by_query.get(&key) {
             Some(slot) => *slot,
-            None => self.add_entry(key, query),
+            None => self.add_entry(key, query, &meaning),
         };
         if let Some(entry) = &mut self.slots[slot as usize] {
             entry.ids.push(id);
@@ -186,13 +190,19 @@ impl Matcher {
         }
     }
 
-    fn key_of(&self, query: &Query) -> u128 {
-        let text = serde_json::to_string(query).unwrap_or_default();
+    /// Queries that ask for the same have the same key, whatever words they were typed in.
+    fn key_of(&self, query: &Query, meaning: &Meaning) -> u128 {
+        let filters = Query {
+            q: String::new(),
+            is_literal: false,
+            ..query.clone()
+        };
+        let text = serde_json::to_string(&(meaning.key(), filters)).unwrap_or_default();
         (u128::from(self.hashers.0.hash_one(&text)) << 64) | u128::from(self.hashers.1.hash_one(&text))
     }
 
-    fn add_entry(&mut self, key: u128, query: &Query) -> Slot {
-        let compiled = self.compile(query);
+    fn add_entry(&mut self, key: u128, query: &Query, meaning: &Meaning) -> Slot {
+        let compiled = self.compile(query, meaning);
         let anchors = self.choose_anchors(&compiled);
         let slot = self.free.pop().unwrap_or(self.slots.len() as Slot);
         if anchors.is_empty() {
@@ -215,46 +225,95 @@ impl Matcher {
         slot
     }
 
-    fn compile(&mut self, query: &Query) -> Compiled {
-        let text = query.text();
+    fn compile(&mut self, query: &Query, meaning: &Meaning) -> Compiled {
         let mut all = Vec::new();
         let mut any: Vec<Box<[TokenId]>> = Vec::new();
         let mut rest = Rest::default();
-        for group in &text.required {
-            let leaves: Vec<Vec<TokenId>> = group.iter().map(|leaf| self.intern_leaf(leaf)).collect();
-            match leaves.as_slice() {
-                [leaf] => all.extend_from_slice(leaf),
-                _ => any.push(leaves.iter().filter_map(|leaf| self.rarest(leaf)).collect()),
-            }
-            // A phrase needs the places of its words; a leaf without words, from a text that no longer parses, is never found.
-            if leaves.iter().any(|leaf| leaf.len() != 1) {
-                rest.groups.push(leaves);
-            }
+        for clause in &meaning.required {
+            let ways: Vec<Way> = clause.any.iter().map(|way| self.way(way)).collect();
+            self.require(ways, &mut all, &mut any, &mut rest);
         }
-        rest.excluded = text.excluded.iter().map(|leaf| self.intern_leaf(leaf)).collect();
-        for (facet, values) in &query.filters {
-            if *facet == Facet::RemoteFrom {
-                rest.remote_from = Some(values.clone());
-                continue;
-            }
-            let tokens: Vec<TokenId> = values
+        let excluded = meaning.excluded.iter().flat_map(|clause| &clause.any);
+        rest.excluded = excluded.map(|way| self.way(way)).collect();
+        for facet in query.filters.keys() {
+            let values = query.accepted(*facet).unwrap_or_default();
+            let ways = values
                 .iter()
-                .map(|value| self.intern(&facet_token(*facet, value)))
-                .collect();
-            match tokens.as_slice() {
-                [token] => all.push(*token),
-                _ => any.push(tokens.into()),
-            }
+                .map(|value| Way::Tokens(vec![self.intern(&facet.term(value))]));
+            let ways = ways.collect();
+            self.require(ways, &mut all, &mut any, &mut rest);
         }
-        rest.near.clone_from(&query.near);
+        if let Some(near) = &query.near {
+            self.require(vec![Way::Within(near.circle())], &mut all, &mut any, &mut rest);
+        }
+        if let Some(role) = &query.role {
+            all.push(self.intern(&format!("role:{role}")));
+        }
+        let mut pay_min_usd = query.pay_min_usd().map_or(0, |usd| usd.max(1));
+        if pay_min_usd > 0 && query.pay_unstated {
+            rest.groups.push(vec![Way::PayAtLeast {
+                usd: pay_min_usd,
+                or_unstated: true,
+            }]);
+            pay_min_usd = 0;
+        }
         rest.posted_within_hours = query.posted_within_hours;
         all.sort_unstable_by_key(|token| self.frequency[*token as usize]);
         all.dedup();
         Compiled {
             all: all.into(),
             any: any.into(),
-            pay_min_usd: query.pay_min_usd().map_or(0, |usd| usd.max(1)),
+            pay_min_usd,
             rest: (!rest.is_empty()).then(|| Box::new(rest)),
+        }
+    }
+
+    fn way(&mut self, alternative: &Alternative) -> Way {
+        match alternative {
+            Alternative::Words(leaf) => Way::Tokens(self.intern_leaf(leaf)),
+            Alternative::Concept(concept) => Way::Tokens(vec![self.intern(&concept_token(concept))]),
+            Alternative::Value(facet, value) => Way::Tokens(vec![self.intern(&facet.term(value))]),
+            Alternative::Within(circle) => Way::Within(*circle),
+            Alternative::PayAtLeast(usd) => Way::PayAtLeast {
+                usd: *usd,
+                or_unstated: false,
+            },
+        }
+    }
+
+    /// Requires one of `ways`: by tokens where they decide, else by tokens that every match has and a closer look.
+    fn require(
+        &mut self,
+        ways: Vec<Way>,
+        all: &mut Vec<TokenId>,
+        any: &mut Vec<Box<[TokenId]>>,
+        rest: &mut Rest,
+    ) {
+        let is_decided = ways
+            .iter()
+            .all(|way| matches!(way, Way::Tokens(tokens) if tokens.len() == 1));
+        match ways.as_slice() {
+            [Way::Tokens(tokens)] => all.extend_from_slice(tokens),
+            _ => {
+                let needed: Option<Vec<Vec<TokenId>>> = ways.iter().map(|way| self.signs_of(way)).collect();
+                any.extend(needed.map(|tokens| tokens.concat().into()));
+            }
+        }
+        // A phrase needs the places of its words; a leaf without words, from a text that no longer parses, is never found.
+        if !is_decided {
+            rest.groups.push(ways);
+        }
+    }
+
+    /// Tokens of which a posting that is found in this way has one; `None` when there are none to tell.
+    fn signs_of(&mut self, way: &Way) -> Option<Vec<TokenId>> {
+        match way {
+            Way::Tokens(tokens) => Some(self.rarest(tokens).into_iter().collect()),
+            Way::Within(circle) => {
+                let cells = circle.cells()?;
+                Some(cells.iter().map(|cell| self.intern(cell)).collect())
+            }
+            Way::PayAtLeast { .. } => None,
         }
     }
 
@@ -328,11 +387,10 @@ impl Matcher {
                 present.push(token);
             }
         };
-        for (facet, value) in &document.facets {
-            tokens
-                .get(facet_token(*facet, value).as_str())
-                .into_iter()
-                .for_each(|token| note(*token));
+        document.each_term(|term| tokens.get(term).into_iter().for_each(|token| note(*token)));
+        for (_, concept) in &document.concepts {
+            let token = tokens.get(concept_token(concept).as_str());
+            token.into_iter().for_each(|token| note(*token));
         }
         for (n, text) in document.texts().into_iter().enumerate() {
             each_token(analyzer, text, |word, position| {
@@ -347,6 +405,7 @@ impl Matcher {
 }
 
 /// A facet's value as a token; no word contains the separator.
-fn facet_token(facet: Facet, value: &str) -> String {
-    format!("\u{1}{}\u{1}{value}", facet.as_str())
+/// The token of a concept, however it is said.
+fn concept_token(concept: &str) -> String {
+    format!("is:{concept}")
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use taxonomy::Gazetteer;
 
-use crate::facet::Facet;
+use crate::facet::{Counted, Facet};
 use crate::query::{Near, Query, Sort};
-use crate::text::TextQuery;
+use crate::text;
 use crate::values::{canonical_value, nearest};
 
 const DEFAULT_LIMIT: usize = 20;
@@ -23,11 +23,26 @@ pub struct SearchRequest {
     /// In which order.
     pub sort: Sort,
     /// Which facets are counted.
-    pub facets: Vec<Facet>,
+    pub facets: Vec<Counted>,
     /// How many hits, 1-100.
     pub limit: usize,
     /// Where to continue.
     pub cursor: Option<String>,
+    /// How the answer is presented.
+    pub presentation: Presentation,
+}
+
+/// How an answer is presented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Presentation {
+    /// Whether one employer may not fill the page and copies of a role are shown once; `None` means by relevance only.
+    pub diversity: Option<bool>,
+    /// Whether the last word is still being typed.
+    pub is_typing: bool,
+    /// Whether what was typed is taken as it is: no spelling is corrected, no word dropped, no employer's name read.
+    pub is_strict: bool,
+    /// Whether each hit says how its score came about.
+    pub explain: bool,
 }
 
 /// What is wrong with a parameter.
@@ -44,15 +59,27 @@ pub struct ParameterError {
 }
 
 /// The parameters of a query; the others belong to its presentation.
-const QUERY_PARAMETERS: [&str; 6] = [
+const QUERY_PARAMETERS: [&str; 9] = [
     "q",
+    "interpret",
     "near",
     "within_km",
     "pay_min",
     "pay_currency",
+    "pay_unstated",
     "posted_within",
+    "role",
 ];
-const PRESENTATION_PARAMETERS: [&str; 4] = ["sort", "facets", "limit", "cursor"];
+const PRESENTATION_PARAMETERS: [&str; 8] = [
+    "sort",
+    "facets",
+    "limit",
+    "cursor",
+    "diversity",
+    "typing",
+    "strict",
+    "explain",
+];
 
 /// Parses the parameters of a search; lists repeat or use commas.
 ///
@@ -77,6 +104,12 @@ pub fn parse_pairs(pairs: &[(String, String)]) -> Result<SearchRequest, Vec<Para
             .and_then(|v| v.last())
             .map(|v| (*v).to_owned())
             .filter(|v| !v.is_empty()),
+        presentation: Presentation {
+            diversity: parser.switch("diversity", &values),
+            is_typing: parser.switch("typing", &values).unwrap_or(false),
+            is_strict: parser.switch("strict", &values).unwrap_or(false),
+            explain: parser.switch("explain", &values).unwrap_or(false),
+        },
     };
     parser.finish(request)
 }
@@ -113,6 +146,7 @@ pub fn query_from_json(value: &Value) -> Result<Query, Vec<ParameterError>> {
 fn scalar_or_list(value: &Value) -> Option<Vec<String>> {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
@@ -195,17 +229,54 @@ impl Parser {
             }
         }
         let q = one("q").unwrap_or_default().to_owned();
-        if let Err(error) = TextQuery::parse(&q) {
+        if let Err(error) = text::parse(&q) {
             self.error("q", error.code, error.to_string());
         }
+        let is_literal = self.switch("interpret", values) == Some(false);
         Query {
+            is_literal: is_literal && !q.is_empty(),
             q,
             filters,
             near: self.near(one("near"), one("within_km")),
             pay_min: self.pay_min(one("pay_min")),
             pay_currency: self.pay_currency(one("pay_currency"), one("pay_min").is_some()),
+            pay_unstated: one("pay_min").is_some() && self.pay_unstated(one("pay_unstated")),
             posted_within_hours: self.posted_within(one("posted_within")),
+            role: self.role(one("role")),
         }
+    }
+
+    /// A parameter that is on or off.
+    fn switch(&mut self, name: &str, values: &BTreeMap<&str, Vec<&str>>) -> Option<bool> {
+        match *values.get(name)?.last()? {
+            "" => None,
+            "on" | "true" => Some(true),
+            "off" | "false" => Some(false),
+            _ => {
+                self.error(name, "value_unknown", "on or off");
+                None
+            }
+        }
+    }
+
+    fn pay_unstated(&mut self, text: Option<&str>) -> bool {
+        match text {
+            None | Some("exclude" | "off" | "false") => false,
+            Some("include" | "on" | "true") => true,
+            Some(other) => {
+                let meant = nearest(other, ["include", "exclude"].into_iter());
+                self.suggest("pay_unstated", "value_unknown", "include or exclude", meant);
+                false
+            }
+        }
+    }
+
+    fn role(&mut self, text: Option<&str>) -> Option<String> {
+        let role = text?.to_lowercase();
+        if u64::from_str_radix(&role, 16).is_err() || role.len() != 16 {
+            self.error("role", "value_unknown", "a name of 16 digits that a search gave");
+        }
+        Some(role)
     }
 
     fn facet_values(&mut self, facet: Facet, raw: &[&str]) -> Vec<String> {
@@ -330,7 +401,7 @@ impl Parser {
         }
     }
 
-    fn facets(&mut self, raw: &[&str]) -> Vec<Facet> {
+    fn facets(&mut self, raw: &[&str]) -> Vec<Counted> {
         let mut facets = Vec::new();
         for word in raw
             .iter()
@@ -338,11 +409,11 @@ impl Parser {
             .map(str::trim)
             .filter(|word| !word.is_empty())
         {
-            match word.parse::<Facet>() {
+            match word.parse::<Counted>() {
                 Ok(facet) if facets.contains(&facet) => {}
                 Ok(facet) => facets.push(facet),
                 Err(_) => {
-                    let meant = nearest(word, Facet::ALL.iter().map(|facet| facet.as_str()));
+                    let meant = nearest(word, Counted::all().map(Counted::as_str));
                     self.suggest(
                         "facets",
                         "value_unknown",

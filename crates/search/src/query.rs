@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use store::Timestamp;
 
 use crate::facet::Facet;
-use crate::text::TextQuery;
+use crate::interpret::{Interpretation, interpret};
+use crate::meaning::Circle;
+use crate::values::{label_of, reaching};
 
 /// What is searched for. Filters that mean the same are equal and serialise to the same bytes; alerts keep this.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,21 +16,35 @@ pub struct Query {
     /// The text as it was typed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub q: String,
+    /// Whether the words of `q` are only looked for, and not read as levels, places, pay and so on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_literal: bool,
     /// Accepted values for each facet that is filtered: sorted, any of them is enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "by_name")]
     pub filters: BTreeMap<Facet, Vec<String>>,
     /// Within a distance of a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<Near>,
-    /// At least this yearly pay, whole units of `pay_currency`. A posting that states no pay does not match.
+    /// At least this yearly pay, whole units of `pay_currency`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_min: Option<i64>,
+    /// Whether postings that state no pay match `pay_min` too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pay_unstated: bool,
     /// ISO 4217; USD when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_currency: Option<String>,
     /// Published within so many hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted_within_hours: Option<u32>,
+    /// The copies of one role, by the name that an answer gave for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A circle on the map.
@@ -60,16 +76,24 @@ pub enum Sort {
 impl Query {
     /// Whether it matches every posting: alerts refuse that.
     pub fn is_unfiltered(&self) -> bool {
-        let text = self.text();
-        text.required.is_empty() && self.filters.is_empty() && self.near.is_none() && self.pay_min.is_none()
+        self.interpretation().meaning.required.is_empty()
+            && self.filters.is_empty()
+            && self.near.is_none()
+            && self.pay_min.is_none()
+            && self.role.is_none()
     }
 
-    /// The parsed text. It was accepted when the query was made; one kept by an older version that no longer parses
-    /// matches nothing but itself, as a phrase.
-    pub(crate) fn text(&self) -> TextQuery {
-        TextQuery::parse(&self.q).unwrap_or_else(|_| TextQuery {
-            required: vec![vec![crate::analyzer::tokens(&self.q)]],
-            excluded: Vec::new(),
+    /// What the typed text means.
+    pub(crate) fn interpretation(&self) -> Interpretation {
+        interpret(self)
+    }
+
+    /// The values that a filter accepts, as the index knows them: "US" of `remote_from` is also "AMER" and "WORLDWIDE".
+    pub(crate) fn accepted(&self, facet: Facet) -> Option<Vec<String>> {
+        let values = self.filters.get(&facet)?;
+        Some(match facet {
+            Facet::RemoteFrom => reaching(values),
+            _ => values.clone(),
         })
     }
 
@@ -118,43 +142,114 @@ impl Query {
         if let Some(currency) = &self.pay_currency {
             push("pay_currency", currency.clone());
         }
+        if self.pay_unstated {
+            push("pay_unstated", "include".to_owned());
+        }
         if let Some(hours) = self.posted_within_hours {
             push("posted_within", format!("{hours}h"));
+        }
+        if let Some(role) = &self.role {
+            push("role", role.clone());
+        }
+        if self.is_literal {
+            push("interpret", "off".to_owned());
         }
         pairs
     }
 
-    /// The query in words, for people: `"rtl" · discipline: silicon · near Austin,TX (50 km)`.
+    /// The query in words, for people: `“rtl” · Silicon · within 50 km of Austin, TX · at least USD 200,000 a year`.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
-        if !self.q.is_empty() {
-            parts.push(format!("“{}”", self.q));
+        if !self.q.trim().is_empty() {
+            parts.push(format!(
+                "“{}”",
+                self.q.split_whitespace().collect::<Vec<_>>().join(" ")
+            ));
         }
         for (facet, values) in &self.filters {
-            parts.push(format!(
-                "{}: {}",
-                facet.as_str().replace('_', " "),
-                values.join(" or ").replace('_', " ")
-            ));
+            let name =
+                |value: &String| label_of(facet.as_str(), value).unwrap_or_else(|| spoken(*facet, value));
+            let values = values.iter().map(name).collect::<Vec<_>>().join(" or ");
+            parts.push(match facet {
+                Facet::RemoteFrom => format!("remote from {values}"),
+                Facet::Employer => format!("at {values}"),
+                Facet::SiteDays => format!("{values} days a week on site"),
+                Facet::ExportControl
+                | Facet::UsPerson
+                | Facet::Clearance
+                | Facet::Citizenship
+                | Facet::Sponsorship
+                | Facet::Relocation => format!("{}: {values}", facet.as_str().replace('_', " ")),
+                _ => values,
+            });
         }
         if let Some(near) = &self.near {
-            parts.push(format!("within {} km of {}", near.within_km, near.place));
+            let place = near
+                .place
+                .split(',')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join(", ");
+            parts.push(format!("within {} km of {place}", near.within_km));
         }
         if let Some(pay) = self.pay_min {
-            parts.push(format!(
-                "at least {} {pay} a year",
-                self.pay_currency.as_deref().unwrap_or("USD")
-            ));
+            let currency = self.pay_currency.as_deref().unwrap_or("USD");
+            let unstated = if self.pay_unstated { " or unstated" } else { "" };
+            parts.push(format!("at least {currency} {}{unstated} a year", thousands(pay)));
         }
         if let Some(hours) = self.posted_within_hours {
-            let words = if hours % 24 == 0 {
-                format!("{} days", hours / 24)
+            let (count, unit) = if hours % 24 == 0 {
+                (hours / 24, "day")
             } else {
-                format!("{hours} hours")
+                (hours, "hour")
             };
-            parts.push(format!("published within {words}"));
+            let plural = if count == 1 { "" } else { "s" };
+            parts.push(format!("published within {count} {unit}{plural}"));
+        }
+        if self.role.is_some() {
+            parts.push("copies of one role".to_owned());
         }
         parts.join(" · ")
+    }
+}
+
+/// A value that has no label, as people say it: `US-TX-new_york` is "New York".
+fn spoken(facet: Facet, value: &str) -> String {
+    match facet {
+        Facet::City => {
+            let name = value.rsplit('-').next().unwrap_or(value);
+            name.split('_').map(capitalised).collect::<Vec<_>>().join(" ")
+        }
+        Facet::Employer => value.split('-').map(capitalised).collect::<Vec<_>>().join(" "),
+        _ => value.replace('_', " "),
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
+fn thousands(amount: i64) -> String {
+    let digits = amount.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+impl Near {
+    pub(crate) fn circle(&self) -> Circle {
+        Circle {
+            latitude: self.latitude,
+            longitude: self.longitude,
+            km: self.within_km,
+        }
     }
 }
 

@@ -1,26 +1,27 @@
 //! Running a search.
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use store::page::{decode_cursor, encode_cursor};
 use store::{Id, Timestamp};
-use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query as TantivyQuery, TermQuery,
-};
+use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, TermQuery};
 use tantivy::schema::{IndexRecordOption, Value};
-use tantivy::{DocAddress, TantivyDocument, TantivyError, Term};
+use tantivy::{DocAddress, TantivyDocument, TantivyError};
 
-use crate::collect::{Collected, Filter, Key, Wanted};
+use crate::collect::{Collected, Filter, Key, Sieve, Wanted};
 use crate::columns::Dictionary;
-use crate::facet::Facet;
+use crate::facet::{Counted, Facet, PAY_BUCKETS, POSTED_WITHIN};
 use crate::highlight::Highlighter;
 use crate::index::{Index, View};
+use crate::interpret::Recognised;
+use crate::meaning::Meaning;
+use crate::paging::More;
 use crate::parse::SearchRequest;
 use crate::query::{Query, Sort};
-use crate::schema::BOOSTS;
-use crate::suggest::collect;
-use crate::text::{Leaf, TextQuery};
+use crate::relax::{Dropped, Help};
+use crate::values::label_of;
 
 /// Values of a facet that are listed at most.
 const MAX_FACET_VALUES: usize = 100;
@@ -49,15 +50,46 @@ pub struct Hit {
     pub title: Option<String>,
     /// A part of the description as HTML with `<mark>`.
     pub description: Option<String>,
+    /// The name of its role, and how many other postings of the same role match and are not shown.
+    pub copies: Option<(String, u64)>,
+    /// How the score came about, when that was asked for.
+    pub explanation: Option<Explanation>,
 }
 
-/// A value of a facet and how many postings have it.
+/// How a score came about: `text` × `freshness` × `completeness`.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Explanation {
+    /// What the words, concepts and the title are worth.
+    pub text: f32,
+    /// 0.85 to 1, by the age of the publication.
+    pub freshness: f32,
+    /// 1 to 1.08, by what a reader is told: pay, place, conditions, description.
+    pub completeness: f32,
+    /// How `text` is made up.
+    pub parts: Vec<ScorePart>,
+}
+
+/// What one part of the query adds to a score.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ScorePart {
+    /// Its words.
+    #[schema(example = "rtl")]
+    pub of: String,
+    /// What it adds.
+    pub score: f32,
+}
+
+/// A value of a field and how many postings have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FacetCount {
     /// The value.
     #[schema(value_type = String, example = "silicon")]
     pub value: Arc<str>,
-    /// Postings with it, under all filters but this facet's own.
+    /// What it is called, where that differs.
+    #[schema(value_type = Option<String>, example = "Silicon")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
+    /// Postings with it, under all filters but this field's own.
     pub count: u32,
 }
 
@@ -68,121 +100,148 @@ pub struct SearchResults {
     pub hits: Vec<Hit>,
     /// How many postings match in all.
     pub total: u64,
-    /// The wanted facets with their counts, most frequent first.
-    pub facets: Vec<(Facet, Vec<FacetCount>)>,
+    /// The wanted fields with their counts, most frequent first.
+    pub facets: Vec<(Counted, Vec<FacetCount>)>,
+    /// What was recognised in the typed text, or in `did_you_mean` when that was searched for.
+    pub interpreted: Vec<Recognised>,
+    /// The text that was searched for in place of the typed one, whose spelling the index does not know.
+    pub did_you_mean: Option<String>,
+    /// Parts of the text that were left out because nothing matches all of it.
+    pub dropped: Vec<Dropped>,
+    /// What would find something when nothing matched.
+    pub help: Vec<Help>,
+    /// Employers with more matching postings than this page shows.
+    pub more: Vec<More>,
     /// Where the next page begins.
     pub next_cursor: Option<String>,
     /// Revision up to which the index was complete when it answered.
     pub revision: i64,
 }
 
-/// A cursor: the order it belongs to, the place of the last hit, and the last few hits with the last one first.
-///
-/// Scores move a little with every posting that comes or goes. So the place in the order of relevance is looked up again
-/// for the last hit, or for one shortly before it when that has gone or says something else now.
-#[derive(Serialize, Deserialize)]
-struct Cursor(Sort, Key, Vec<Remembered>);
+/// A query that is being answered, with its reading.
+pub(crate) struct Asked {
+    pub(crate) query: Query,
+    pub(crate) meaning: Meaning,
+    pub(crate) found: Vec<Recognised>,
+}
 
-/// A hit and the version in which it was found.
-type Remembered = (Id, i32);
-
-/// How many hits a cursor of relevance remembers.
-const REMEMBERED: usize = 3;
+impl Asked {
+    /// The reading of `query` as it stands.
+    pub(crate) fn of(query: Query) -> Self {
+        let reading = query.interpretation();
+        Self {
+            query,
+            meaning: reading.meaning,
+            found: reading.found,
+        }
+    }
+}
 
 impl Index {
     /// Answers `request` as of `now`. Runs on the calling thread, up to some milliseconds.
+    ///
+    /// Names of employers in the text are read as filters, an unknown spelling is corrected by the index's own words, and
+    /// when nothing matches all of the text the least of it is left out, openly; none of this when the request is strict.
     pub fn search(&self, request: &SearchRequest, now: Timestamp) -> Result<SearchResults, SearchError> {
         let view = self.view();
-        let text = request.query.text();
-        let collected = self.collect(&view, &text, request, now)?;
-        let has_more = collected.top.len() > request.limit;
-        let page = &collected.top[..collected.top.len().min(request.limit)];
-        let mut highlighter = Highlighter::new(&text);
-        let mut hits = Vec::with_capacity(page.len());
-        for (key, address) in page {
-            hits.push(self.hit(&view, *key, *address, request.sort, highlighter.as_mut())?);
-        }
-        let last = |(key, _): &(Key, DocAddress)| {
-            let remembered = if request.sort == Sort::Relevance {
-                REMEMBERED
-            } else {
-                0
-            };
-            let last = hits.iter().rev().take(remembered);
-            let last = last.filter_map(|hit| Some((hit.id, Brief::of(&hit.summary)?.version)));
-            encode_cursor(&Cursor(request.sort, *key, last.collect()))
+        let is_strict = request.presentation.is_strict;
+        let mut asked = if is_strict {
+            Asked::of(request.query.clone())
+        } else {
+            self.settled(&view, &request.query)
         };
-        let next_cursor = page.last().filter(|_| has_more).map(last);
+        let mut did_you_mean = None;
+        if !is_strict && let Some(respelt) = self.respelt(&view, &asked, request.presentation.is_typing)? {
+            let query = Query {
+                q: respelt.clone(),
+                ..request.query.clone()
+            };
+            asked = self.settled(&view, &query);
+            did_you_mean = Some(respelt);
+        }
+        if request.presentation.is_typing {
+            self.complete_last_word(&view, &mut asked)?;
+        }
+        let mut found = self.page(&view, &asked, request, now)?;
+        let (mut dropped, mut help) = (Vec::new(), Vec::new());
+        if found.collected.total == 0 && !is_strict {
+            help = self.help(&view, &asked, now)?;
+            if let Some((less, left_out)) = self.relaxed(&view, &asked, now)? {
+                (asked, dropped) = (less, left_out);
+                found = self.page(&view, &asked, request, now)?;
+            }
+        }
         let names = &view.columns.dictionary;
-        let facets = request
-            .facets
-            .iter()
-            .zip(&collected.counts)
-            .map(|(f, counts)| (*f, listed(names, *f, counts)));
+        let facets = request.facets.iter().zip(&found.collected.counts);
         Ok(SearchResults {
-            hits,
-            total: collected.total,
-            facets: facets.collect(),
-            next_cursor,
+            facets: facets
+                .map(|(of, counts)| (*of, listed(names, *of, counts)))
+                .collect(),
+            hits: found.hits,
+            total: found.collected.total,
+            interpreted: asked.found,
+            did_you_mean,
+            dropped,
+            help,
+            more: found.more,
+            next_cursor: found.next_cursor,
             revision: view.cursor,
         })
     }
 
-    fn collect(
-        &self,
-        view: &View,
-        text: &TextQuery,
-        request: &SearchRequest,
-        now: Timestamp,
-    ) -> Result<Collected, SearchError> {
-        let query = self.text_query(text);
-        let after = match &request.cursor {
-            None => None,
-            Some(cursor) => {
-                let Cursor(sort, key, last) = decode_cursor(cursor).ok_or(SearchError::CursorInvalid)?;
-                if sort != request.sort {
-                    return Err(SearchError::CursorInvalid);
-                }
-                Some(self.place_now(view, query.as_ref(), key, &last, now)?)
-            }
-        };
-        let wanted = Wanted {
-            columns: Arc::clone(&view.columns),
-            filters: filters(&request.query, &view.columns.dictionary, now).into(),
-            facets: request.facets.as_slice().into(),
-            sort: request.sort,
-            limit: request.limit,
-            after,
-            now: now.micros(),
-        };
-        Ok(view.searcher.search(&query, &wanted)?)
+    /// The query as it is kept by an alert: employers named in its text are filters, so that it will mean the same when
+    /// other employers have come.
+    pub fn settle(&self, query: &Query) -> Query {
+        let settled = self.settled(&self.view(), query).query;
+        Query {
+            q: settled.q.split_whitespace().collect::<Vec<_>>().join(" "),
+            ..settled
+        }
     }
 
-    /// Where the first of `last` that is still found as it was stands now; else `key`.
-    fn place_now(
+    /// Collects what `asked` finds.
+    pub(crate) fn collect(
+        &self,
+        view: &View,
+        asked: &Asked,
+        take: Take<'_>,
+        now: Timestamp,
+    ) -> Result<Collected, SearchError> {
+        let plan = self.plan(
+            &asked.query,
+            &asked.meaning,
+            &view.columns.dictionary,
+            take.counted,
+            now,
+        );
+        self.run(view, plan.query.as_ref(), plan.filters, take, now)
+    }
+
+    pub(crate) fn run(
         &self,
         view: &View,
         query: &dyn TantivyQuery,
-        key: Key,
-        last: &[Remembered],
+        filters: Vec<Filter>,
+        take: Take<'_>,
         now: Timestamp,
-    ) -> Result<Key, SearchError> {
-        for (id, version) in last.iter().take(REMEMBERED) {
-            let this = TermQuery::new(self.term(*id), IndexRecordOption::Basic);
-            let this = ConstScoreQuery::new(Box::new(this), 0.0);
-            let found = BooleanQuery::new(vec![
-                (Occur::Must, query.box_clone()),
-                (Occur::Must, Box::new(this)),
-            ]);
-            let top = collect(view, &found, &[], 1, now)?.top;
-            if let Some((place, address)) = top.first() {
-                let hit = self.hit(view, *place, *address, Sort::Relevance, None)?;
-                if Brief::of(&hit.summary).is_some_and(|now| now.version == *version) {
-                    return Ok(*place);
-                }
-            }
-        }
-        Ok(key)
+    ) -> Result<Collected, SearchError> {
+        let wanted = Wanted {
+            columns: Arc::clone(&view.columns),
+            sieves: Sieve::of(filters, take.counted).into(),
+            counted: take.counted.into(),
+            sort: take.sort,
+            limit: take.limit,
+            after: take.after,
+            shown: take.shown,
+            distinct: take.distinct,
+            now: now.micros(),
+        };
+        Ok(view.searcher.search(query, &wanted)?)
+    }
+
+    /// How many postings `asked` finds.
+    pub(crate) fn count(&self, view: &View, asked: &Asked, now: Timestamp) -> Result<u64, SearchError> {
+        Ok(self.collect(view, asked, Take::default(), now)?.total)
     }
 
     pub(crate) fn hit(
@@ -204,18 +263,15 @@ impl Index {
             .get_first(self.fields.id)
             .and_then(|value| value.as_bytes())
             .unwrap_or_default();
-        let id = Id::from_bytes(id.try_into().unwrap_or_default());
-        let summary = text(self.fields.summary).to_owned();
         let mut hit = Hit {
-            id,
-            summary,
-            score: None,
+            id: Id::from_bytes(id.try_into().unwrap_or_default()),
+            summary: text(self.fields.summary).to_owned(),
+            score: (sort == Sort::Relevance).then(|| f32::from_bits(key.0 as u32)),
             title: None,
             description: None,
+            copies: None,
+            explanation: None,
         };
-        if sort == Sort::Relevance {
-            hit.score = Some(f32::from_bits(key.0 as u32));
-        }
         if let Some(highlighter) = highlighter {
             hit.title = Brief::of(&hit.summary).and_then(|brief| highlighter.whole(&brief.title));
             hit.description = highlighter.snippet(text(self.fields.excerpt));
@@ -223,113 +279,103 @@ impl Index {
         Ok(hit)
     }
 
-    /// The text part as Tantivy asks it: every required group in any field, none of the excluded leaves in any.
-    pub(crate) fn text_query(&self, text: &TextQuery) -> Box<dyn TantivyQuery> {
-        let mut clauses: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
-        for group in &text.required {
-            let mut leaves: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
-            for leaf in group {
-                self.push_leaf(&mut leaves, leaf);
-            }
-            clauses.push((Occur::Must, Box::new(BooleanQuery::new(leaves))));
-        }
-        if clauses.is_empty() {
-            clauses.push((Occur::Must, Box::new(AllQuery)));
-        }
-        for leaf in &text.excluded {
-            let mut leaves = Vec::new();
-            self.push_leaf(&mut leaves, leaf);
-            if leaf.len() > 1 {
-                // Tantivy 0.27 asks an excluded phrase for documents before its first one, which a phrase that stands alone
-                // answers with a failed assertion in debug builds. A union of two never stands alone.
-                self.push_leaf(&mut leaves, leaf);
-            }
-            clauses.push((Occur::MustNot, Box::new(BooleanQuery::new(leaves))));
-        }
-        match clauses.len() {
-            1 => clauses.remove(0).1,
-            _ => Box::new(BooleanQuery::new(clauses)),
-        }
+    /// `query` for the posting with this id alone.
+    pub(crate) fn only(&self, query: &dyn TantivyQuery, id: Id) -> BooleanQuery {
+        let this = TermQuery::new(self.term(id), IndexRecordOption::Basic);
+        BooleanQuery::new(vec![
+            (Occur::Must, query.box_clone()),
+            (Occur::Must, Box::new(ConstScoreQuery::new(Box::new(this), 0.0))),
+        ])
     }
 
-    fn push_leaf(&self, clauses: &mut Vec<(Occur, Box<dyn TantivyQuery>)>, leaf: &Leaf) {
-        for (field, boost) in self.fields.texts.iter().zip(BOOSTS) {
-            let mut terms: Vec<Term> = leaf
-                .iter()
-                .map(|word| Term::from_field_text(*field, word))
-                .collect();
-            let query: Box<dyn TantivyQuery> = match terms.len() {
-                0 => continue,
-                1 => Box::new(TermQuery::new(terms.remove(0), IndexRecordOption::WithFreqs)),
-                _ => Box::new(PhraseQuery::new(terms)),
-            };
-            clauses.push((Occur::Should, Box::new(BoostQuery::new(query, boost))));
-        }
-    }
-}
-
-/// The filters of a query against the dictionary; a value that no posting has accepts nothing.
-pub(crate) fn filters(query: &Query, dictionary: &Dictionary, now: Timestamp) -> Vec<Filter> {
-    let mut filters = Vec::new();
-    for (facet, values) in &query.filters {
-        let accepted = match facet {
-            Facet::RemoteFrom => covering(values, dictionary),
-            _ => values
-                .iter()
-                .filter_map(|value| dictionary.id(*facet, value))
-                .collect(),
+    /// Counts over everything that is published.
+    pub(crate) fn count_all(
+        &self,
+        view: &View,
+        counted: &[Counted],
+        now: Timestamp,
+    ) -> Result<Collected, SearchError> {
+        let take = Take {
+            counted,
+            ..Take::default()
         };
-        filters.push(Filter::Values(*facet, accepted));
+        self.run(view, &AllQuery, Vec::new(), take, now)
     }
-    if let Some(near) = &query.near {
-        filters.push(Filter::Near(near.clone()));
-    }
-    if let Some(usd) = query.pay_min_usd() {
-        filters.push(Filter::PayAtLeast(usd.max(1)));
-    }
-    if let Some(since) = query.posted_since(now) {
-        filters.push(Filter::PublishedSince(since.micros()));
-    }
-    filters
 }
 
-/// A person in the US may take what is open to "US", to "AMER" and to "WORLDWIDE".
-fn covering(wanted: &[String], dictionary: &Dictionary) -> Vec<u32> {
-    let names = dictionary.names(Facet::RemoteFrom).iter().enumerate();
-    names
-        .filter(|(_, reach)| wanted.iter().any(|place| reaches(reach, place)))
-        .map(|(id, _)| id as u32)
+/// What to take of what is found; by default only how many there are.
+#[derive(Default)]
+pub(crate) struct Take<'a> {
+    pub(crate) counted: &'a [Counted],
+    pub(crate) sort: Sort,
+    pub(crate) limit: usize,
+    pub(crate) after: Option<Key>,
+    pub(crate) shown: Arc<HashSet<u32>>,
+    pub(crate) distinct: Option<Arc<HashSet<u32>>>,
+}
+
+/// A part of a text, as an answer shows it.
+pub(crate) fn part(text: &str, at: &Range<usize>) -> String {
+    text.get(at.clone()).unwrap_or_default().to_owned()
+}
+
+fn listed(dictionary: &Dictionary, of: Counted, counts: &[u32]) -> Vec<FacetCount> {
+    let bucket = |name: &str, count: &u32| FacetCount {
+        value: name.into(),
+        label: None,
+        count: *count,
+    };
+    match of {
+        Counted::Facet(facet) => listed_values(dictionary, facet, counts),
+        // Buckets keep their order.
+        Counted::Pay => PAY_BUCKETS
+            .iter()
+            .zip(counts)
+            .map(|(name, count)| bucket(name, count))
+            .collect(),
+        Counted::PostedWithin => {
+            let names = POSTED_WITHIN.iter().zip(counts);
+            names.map(|((_, name), count)| bucket(name, count)).collect()
+        }
+    }
+}
+
+fn listed_values(dictionary: &Dictionary, facet: Facet, counts: &[u32]) -> Vec<FacetCount> {
+    let names = dictionary.names(facet);
+    let mut found: Vec<(u32, usize)> = counts
+        .iter()
+        .enumerate()
+        .filter(|(_, count)| **count > 0)
+        .map(|(id, count)| (*count, id))
+        .collect();
+    found.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| names[a.1].cmp(&names[b.1])));
+    found.truncate(MAX_FACET_VALUES);
+    found
+        .into_iter()
+        .map(|(count, id)| FacetCount {
+            value: Arc::clone(&names[id]),
+            label: label(dictionary, facet, id as u32),
+            count,
+        })
         .collect()
 }
 
-/// Whether a posting open to `reach` may be taken from `place`, a country or a region.
-pub(crate) fn reaches(reach: &str, place: &str) -> bool {
-    reach == place || taxonomy::region_covers(reach, place)
-}
-
-fn listed(dictionary: &Dictionary, facet: Facet, counts: &[u32]) -> Vec<FacetCount> {
-    let names = dictionary.names(facet);
-    let found = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-    let mut listed: Vec<FacetCount> = found
-        .map(|(id, count)| FacetCount {
-            value: Arc::clone(&names[id]),
-            count: *count,
-        })
-        .collect();
-    listed.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
-    listed.truncate(MAX_FACET_VALUES);
-    listed
+/// What a value of a facet is called.
+pub(crate) fn label(dictionary: &Dictionary, facet: Facet, id: u32) -> Option<Arc<str>> {
+    let value = dictionary.names(facet).get(id as usize)?;
+    let label = dictionary.label(facet, id);
+    label.or_else(|| label_of(facet.as_str(), value).map(Arc::from))
 }
 
 /// What is needed of a summary, without reading the rest of it.
 #[derive(Deserialize)]
-struct Brief {
-    title: String,
-    version: i32,
+pub(crate) struct Brief {
+    pub(crate) title: String,
+    pub(crate) version: i32,
 }
 
 impl Brief {
-    fn of(summary: &str) -> Option<Self> {
+    pub(crate) fn of(summary: &str) -> Option<Self> {
         serde_json::from_str(summary).ok()
     }
 }

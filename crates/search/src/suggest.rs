@@ -11,14 +11,13 @@ use tantivy::schema::IndexRecordOption;
 use taxonomy::Taxonomy;
 
 use crate::analyzer;
-use crate::collect::{Collected, Filter, Wanted};
+use crate::collect::Collected;
 use crate::document::SearchDocument;
-use crate::facet::Facet;
+use crate::facet::{Counted, Facet};
 use crate::index::{Index, View};
-use crate::parse::SearchRequest;
+use crate::plan::Plan;
 use crate::query::{Query, Sort};
-use crate::searching::{FacetCount, Hit, SearchError};
-use crate::text::TextQuery;
+use crate::searching::{Asked, FacetCount, Hit, SearchError, Take, label};
 use crate::titles::Titles;
 
 /// What a few typed letters may become.
@@ -35,46 +34,71 @@ pub struct Suggestions {
 }
 
 impl Index {
-    /// Up to `limit` of each kind that begin like `typed`, with the number of postings for each.
-    pub fn suggest(&self, typed: &str, limit: usize, now: Timestamp) -> Result<Suggestions, SearchError> {
+    /// Up to `limit` of each kind that begin like `typed`, with the number of postings for each among those that `within`
+    /// finds.
+    pub fn suggest(
+        &self,
+        typed: &str,
+        within: &Query,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Suggestions, SearchError> {
         let prefix = typed.trim().to_lowercase();
         if prefix.is_empty() {
             return Ok(Suggestions::default());
         }
-        let kinds = [Facet::Skill, Facet::Employer, Facet::City];
+        let kinds = [Facet::Skill, Facet::Employer, Facet::City].map(Counted::Facet);
         let view = self.view();
-        let everything = collect(&view, &self.text_query(&TextQuery::default()), &kinds, 0, now)?;
-        let starting = |n: usize, matches: &dyn Fn(&str) -> bool| {
-            let names = view.columns.dictionary.names(kinds[n]);
-            let found = names
-                .iter()
-                .zip(&everything.counts[n])
-                .filter(|(name, count)| **count > 0 && matches(name));
-            best(
-                found
-                    .map(|(name, count)| FacetCount {
-                        value: Arc::clone(name),
-                        count: *count,
-                    })
-                    .collect(),
-                limit,
-            )
+        let asked = self.settled(&view, within);
+        let plan = self.plan(&asked.query, &asked.meaning, &view.columns.dictionary, &[], now);
+        let take = Take {
+            counted: &kinds,
+            ..Take::default()
+        };
+        let found = if *within == Query::default() {
+            self.counts_of_all(&view, &kinds, now)?
+        } else {
+            Arc::new(self.run(&view, plan.query.as_ref(), plan.filters.clone(), take, now)?)
+        };
+        let dictionary = &view.columns.dictionary;
+        let starting = |n: usize, facet: Facet, matches: &dyn Fn(&str, Option<&str>) -> bool| {
+            let names = dictionary.names(facet).iter().enumerate().zip(&found.counts[n]);
+            let named = names.filter(|(_, count)| **count > 0);
+            let labelled = named.filter_map(|((id, name), count)| {
+                let label = label(dictionary, facet, id as u32);
+                matches(name, label.as_deref()).then(|| FacetCount {
+                    value: Arc::clone(name),
+                    label,
+                    count: *count,
+                })
+            });
+            best(labelled.collect(), limit)
         };
         let begins = |text: &str| text.to_lowercase().starts_with(&prefix);
         let taxonomy = Taxonomy::bundled();
-        let skill = |id: &str| {
-            let known = taxonomy.skill(id);
+        let skill = |id: &str, label: Option<&str>| {
+            let synonyms = taxonomy.skill(id).map(|skill| skill.synonyms.as_slice());
             begins(id)
-                || known.is_some_and(|skill| {
-                    begins(&skill.label) || skill.synonyms.iter().any(|word| begins(word))
-                })
+                || label.is_some_and(begins)
+                || synonyms.unwrap_or_default().iter().any(|word| begins(word))
         };
         let slug = prefix.replace(' ', "-");
+        let folded = analyzer::tokens_by(analyzer::whole_words(), &prefix).join(" ");
+        let place = |_: &str, label: Option<&str>| {
+            label.is_some_and(|label| {
+                begins(label)
+                    || analyzer::tokens_by(analyzer::whole_words(), label)
+                        .join(" ")
+                        .starts_with(&folded)
+            })
+        };
         Ok(Suggestions {
-            titles: self.suggested_titles(&view, &prefix, limit, now)?,
-            skills: starting(0, &skill),
-            employers: starting(1, &|name| name.starts_with(&slug)),
-            places: starting(2, &|name| begins(name)),
+            titles: self.suggested_titles(&view, &prefix, plan, limit, now)?,
+            skills: starting(0, Facet::Skill, &skill),
+            employers: starting(1, Facet::Employer, &|name, label| {
+                name.starts_with(&slug) || label.is_some_and(begins)
+            }),
+            places: starting(2, Facet::City, &place),
         })
     }
 
@@ -82,6 +106,7 @@ impl Index {
         &self,
         view: &View,
         prefix: &str,
+        within: Plan,
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<FacetCount>, SearchError> {
@@ -95,17 +120,39 @@ impl Index {
         }
         let wanted = Titles {
             columns: Arc::clone(&view.columns),
+            filters: within.filters,
             now: now.micros(),
         };
+        let query = BooleanQuery::new(vec![
+            (
+                Occur::Must,
+                Box::new(PhrasePrefixQuery::new(terms)) as Box<dyn TantivyQuery>,
+            ),
+            (Occur::Must, within.query),
+        ]);
         let mut titles: HashMap<String, FacetCount> = HashMap::new();
-        for (title, count) in view.searcher.search(&PhrasePrefixQuery::new(terms), &wanted)? {
+        for (title, count) in view.searcher.search(&query, &wanted)? {
             let known = titles.entry(title.to_lowercase()).or_insert(FacetCount {
                 value: title.into(),
+                label: None,
                 count: 0,
             });
             known.count += count;
         }
         Ok(best(titles.into_values().collect(), limit))
+    }
+
+    /// Counts over everything that is published, remembered as long as they hold.
+    fn counts_of_all(
+        &self,
+        view: &View,
+        counted: &[Counted],
+        now: Timestamp,
+    ) -> Result<Arc<Collected>, SearchError> {
+        view.counts
+            .get_or_count(counted, now.micros(), &view.columns, || {
+                self.count_all(view, counted, now)
+            })
     }
 
     /// Up to `limit` postings like `document`, best first: alike in title, specialties and skills.
@@ -130,7 +177,12 @@ impl Index {
         push(title, &document.title, 3.0);
         push(facts, &document.facts, 1.0);
         let view = self.view();
-        let found = collect(&view, &BooleanQuery::new(clauses), &[], limit + 1, now)?;
+        let take = Take {
+            limit: limit + 1,
+            distinct: Some(Arc::default()),
+            ..Take::default()
+        };
+        let found = self.run(&view, &BooleanQuery::new(clauses), Vec::new(), take, now)?;
         let mut hits = self.hits(&view, &found)?;
         hits.retain(|hit| hit.id != document.id);
         hits.truncate(limit);
@@ -141,52 +193,23 @@ impl Index {
         let hits = found
             .top
             .iter()
-            .map(|(key, address)| self.hit(view, *key, *address, Sort::Relevance, None));
+            .map(|(key, _, address)| self.hit(view, *key, *address, Sort::Relevance, None));
         Ok(hits.collect::<Result<_, _>>()?)
     }
 
-    /// How many postings match `query`, and how many of them were published since `since`.
+    /// How many postings match `query` exactly as it stands, and how many of them were published since `since`.
     pub fn volume(&self, query: &Query, since: Timestamp, now: Timestamp) -> Result<(u64, u64), SearchError> {
-        let request = |hours| SearchRequest {
-            query: Query {
-                posted_within_hours: hours,
-                ..query.clone()
-            },
-            sort: Sort::Newest,
-            facets: Vec::new(),
-            limit: 1,
-            cursor: None,
-        };
+        let view = self.view();
         let hours = u32::try_from((now.seconds() - since.seconds()) / 3600).unwrap_or(1);
-        let all = self.search(&request(query.posted_within_hours), now)?.total;
-        let recent = self
-            .search(
-                &request(Some(hours.min(query.posted_within_hours.unwrap_or(hours)))),
-                now,
-            )?
-            .total;
+        let hours = hours.min(query.posted_within_hours.unwrap_or(hours));
+        let recent = Query {
+            posted_within_hours: Some(hours),
+            ..query.clone()
+        };
+        let all = self.count(&view, &Asked::of(query.clone()), now)?;
+        let recent = self.count(&view, &Asked::of(recent), now)?;
         Ok((all, recent))
     }
-}
-
-/// The best of `query` without any filter.
-pub(crate) fn collect(
-    view: &View,
-    query: &dyn TantivyQuery,
-    facets: &[Facet],
-    limit: usize,
-    now: Timestamp,
-) -> Result<Collected, SearchError> {
-    let wanted = Wanted {
-        columns: Arc::clone(&view.columns),
-        filters: Vec::<Filter>::new().into(),
-        facets: facets.into(),
-        sort: Sort::Relevance,
-        limit,
-        after: None,
-        now: now.micros(),
-    };
-    Ok(view.searcher.search(query, &wanted)?)
 }
 
 fn best(mut counts: Vec<FacetCount>, limit: usize) -> Vec<FacetCount> {

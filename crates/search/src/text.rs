@@ -3,21 +3,12 @@
 //! All words are required. `OR` between two of them makes either enough; it binds tighter than the space:
 //! `rtl OR dv austin` is (rtl or dv) and austin.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 use crate::analyzer;
 
 const MAX_CLAUSES: usize = 32;
 const MAX_BYTES: usize = 1000;
-
-/// A parsed text query.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TextQuery {
-    /// Each group must be found; any leaf of a group is enough.
-    pub required: Vec<Vec<Leaf>>,
-    /// None of these may be found.
-    pub excluded: Vec<Leaf>,
-}
 
 /// Tokens that stand next to each other, in order, in one field; a single word is a leaf of one token.
 pub(crate) type Leaf = Vec<String>;
@@ -34,84 +25,88 @@ pub struct TextError {
     pub detail: String,
 }
 
-impl TextQuery {
-    /// Parses typed text; text without any word gives the empty query, which matches everything.
-    pub fn parse(text: &str) -> Result<Self, TextError> {
-        if text.len() > MAX_BYTES {
-            return Err(error(
-                "query_too_long",
-                MAX_BYTES,
-                format!("at most {MAX_BYTES} bytes"),
-            ));
-        }
-        let mut query = Self::default();
-        let mut joins_previous = false;
-        let mut may_join = false;
-        for part in parts(text)? {
-            match part {
-                Part::Or(offset) => {
-                    if !may_join {
-                        return Err(error("or_misplaced", offset, "OR stands between two words"));
-                    }
-                    joins_previous = true;
-                    may_join = false;
+/// A word or a quoted phrase, as bytes of the text without its quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Operand {
+    pub(crate) at: Range<usize>,
+    pub(crate) is_quoted: bool,
+}
+
+/// A part of the typed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Plain words next to each other, all required.
+    Run(Range<usize>),
+    /// A quoted phrase, or operands joined by OR: any is enough.
+    Any(Vec<Operand>),
+    /// Must not be found.
+    Excluded(Operand),
+}
+
+/// Takes typed text apart; text without any word gives nothing.
+pub(crate) fn parse(text: &str) -> Result<Vec<Piece>, TextError> {
+    if text.len() > MAX_BYTES {
+        return Err(error(
+            "query_too_long",
+            MAX_BYTES,
+            format!("at most {MAX_BYTES} bytes"),
+        ));
+    }
+    let parts = parts(text)?;
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut words = 0;
+    let mut joins_previous = false;
+    let mut may_join = false;
+    for (n, part) in parts.iter().enumerate() {
+        let operand = match part {
+            Part::Or(offset) => {
+                if !may_join {
+                    return Err(error("or_misplaced", *offset, "OR stands between two words"));
                 }
-                Part::Text {
-                    offset,
-                    text,
-                    excluded,
-                } => {
-                    let leaf = analyzer::tokens(text);
-                    if leaf.is_empty() {
-                        continue;
-                    }
-                    if excluded && joins_previous {
-                        return Err(error(
-                            "or_misplaced",
-                            offset,
-                            "OR cannot stand before an exclusion",
-                        ));
-                    }
-                    match (excluded, joins_previous, query.required.last_mut()) {
-                        (true, _, _) => query.excluded.push(leaf),
-                        (false, true, Some(group)) => group.push(leaf),
-                        _ => query.required.push(vec![leaf]),
-                    }
-                    joins_previous = false;
-                    may_join = !excluded;
-                }
+                joins_previous = true;
+                may_join = false;
+                continue;
             }
+            Part::Excluded(offset, operand) => {
+                if joins_previous {
+                    return Err(error(
+                        "or_misplaced",
+                        *offset,
+                        "OR cannot stand before an exclusion",
+                    ));
+                }
+                pieces.push(Piece::Excluded(operand.clone()));
+                words += 1;
+                may_join = false;
+                continue;
+            }
+            Part::Text(operand) => operand,
+        };
+        words += 1;
+        let joins_next = matches!(parts.get(n + 1), Some(Part::Or(_)));
+        let is_alone = joins_next || operand.is_quoted;
+        match pieces.last_mut() {
+            Some(Piece::Any(group)) if joins_previous => group.push(operand.clone()),
+            Some(Piece::Run(run)) if !is_alone && n > 0 && matches!(parts[n - 1], Part::Text(_)) => {
+                run.end = operand.at.end;
+            }
+            _ if is_alone => pieces.push(Piece::Any(vec![operand.clone()])),
+            _ => pieces.push(Piece::Run(operand.at.clone())),
         }
-        if joins_previous {
-            return Err(error("or_misplaced", text.len(), "OR stands between two words"));
-        }
-        if query.required.len() + query.excluded.len() > MAX_CLAUSES {
-            return Err(error(
-                "query_too_long",
-                text.len(),
-                format!("at most {MAX_CLAUSES} words"),
-            ));
-        }
-        Ok(query.canonical())
+        joins_previous = false;
+        may_join = true;
     }
-
-    /// Whether it matches everything.
-    pub fn is_empty(&self) -> bool {
-        self.required.is_empty() && self.excluded.is_empty()
+    if joins_previous {
+        return Err(error("or_misplaced", text.len(), "OR stands between two words"));
     }
-
-    /// The same query with its parts in one order and none twice.
-    fn canonical(mut self) -> Self {
-        for group in &mut self.required {
-            group.sort();
-            group.dedup();
-        }
-        self.required.sort();
-        self.required.dedup();
-        self.excluded.sort();
-        self.excluded.dedup();
-        self
+    if words > MAX_CLAUSES {
+        return Err(error(
+            "query_too_long",
+            text.len(),
+            format!("at most {MAX_CLAUSES} words"),
+        ));
     }
+    Ok(pieces)
 }
 
 fn error(code: &'static str, offset: usize, detail: impl Into<String>) -> TextError {
@@ -122,45 +117,49 @@ fn error(code: &'static str, offset: usize, detail: impl Into<String>) -> TextEr
     }
 }
 
-enum Part<'a> {
+enum Part {
     Or(usize),
-    Text {
-        offset: usize,
-        text: &'a str,
-        excluded: bool,
-    },
+    /// With the offset of its minus sign.
+    Excluded(usize, Operand),
+    Text(Operand),
 }
 
-fn parts(text: &str) -> Result<Vec<Part<'_>>, TextError> {
+fn parts(text: &str) -> Result<Vec<Part>, TextError> {
     let mut parts = Vec::new();
     let mut at = 0;
     while let Some(skip) = text[at..].find(|c: char| !c.is_whitespace()) {
         let offset = at + skip;
-        let excluded = text[offset..].starts_with('-');
-        let start = offset + usize::from(excluded);
-        if text[start..].starts_with('"') {
+        let is_excluded = text[offset..].starts_with('-');
+        let start = offset + usize::from(is_excluded);
+        let is_quoted = text[start..].starts_with('"');
+        let operand = if is_quoted {
             let Some(len) = text[start + 1..].find('"') else {
                 return Err(error("quote_open", start, "this quotation mark is never closed"));
             };
             at = start + len + 2;
-            parts.push(Part::Text {
-                offset,
-                text: &text[start + 1..start + 1 + len],
-                excluded,
-            });
+            start + 1..start + 1 + len
+        } else {
+            at = text[start..]
+                .find(|c: char| c.is_whitespace() || c == '"')
+                .map_or(text.len(), |len| start + len);
+            start..at
+        };
+        if !is_quoted && !is_excluded && matches!(&text[operand.clone()], "OR" | "|") {
+            parts.push(Part::Or(offset));
             continue;
         }
-        at = text[start..]
-            .find(|c: char| c.is_whitespace() || c == '"')
-            .map_or(text.len(), |len| start + len);
-        match &text[start..at] {
-            "OR" | "|" if !excluded => parts.push(Part::Or(offset)),
-            word => parts.push(Part::Text {
-                offset,
-                text: word,
-                excluded,
-            }),
+        if analyzer::tokens(&text[operand.clone()]).is_empty() {
+            continue;
         }
+        let operand = Operand {
+            at: operand,
+            is_quoted,
+        };
+        parts.push(if is_excluded {
+            Part::Excluded(offset, operand)
+        } else {
+            Part::Text(operand)
+        });
     }
     Ok(parts)
 }
@@ -169,32 +168,43 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, TextError> {
 mod tests {
     use super::*;
 
-    fn leaf(words: &str) -> Leaf {
-        words.split(' ').map(str::to_owned).collect()
+    fn pieces(text: &str) -> Vec<String> {
+        let operand = |o: &Operand| {
+            let words = &text[o.at.clone()];
+            if o.is_quoted {
+                format!("“{words}”")
+            } else {
+                words.to_owned()
+            }
+        };
+        let shown = |piece: &Piece| match piece {
+            Piece::Run(at) => text[at.clone()].to_owned(),
+            Piece::Any(group) => group.iter().map(operand).collect::<Vec<_>>().join("|"),
+            Piece::Excluded(o) => format!("-{}", operand(o)),
+        };
+        parse(text).unwrap().iter().map(shown).collect()
     }
 
     #[test]
     fn words_phrases_exclusions_and_or() {
-        let query =
-            TextQuery::parse(r#"rtl OR dv "clock gating" -intern full-stack -"night shift""#).unwrap();
         assert_eq!(
-            query.required,
+            pieces(r#"senior rtl OR dv "clock gating" -intern full-stack austin -"night shift" — x"#),
             [
-                vec![leaf("clock gate")],
-                vec![leaf("dv"), leaf("rtl")],
-                vec![leaf("full stack")]
+                "senior",
+                "rtl|dv",
+                "“clock gating”",
+                "-intern",
+                "full-stack austin",
+                "-“night shift”",
+                "x"
             ]
         );
-        assert_eq!(query.excluded, [leaf("intern"), leaf("night shift")]);
+        assert!(parse(" — ").unwrap().is_empty());
     }
 
     #[test]
     fn mistakes_point_at_their_place() {
-        let at = |text: &str| {
-            TextQuery::parse(text)
-                .map_err(|e| (e.code, e.offset))
-                .unwrap_err()
-        };
+        let at = |text: &str| parse(text).map_err(|e| (e.code, e.offset)).unwrap_err();
         assert_eq!(at(r#"a "b c"#), ("quote_open", 2));
         assert_eq!(at("OR a"), ("or_misplaced", 0));
         assert_eq!(at("a OR"), ("or_misplaced", 4));
@@ -202,14 +212,6 @@ mod tests {
         assert_eq!(at("a -b OR c"), ("or_misplaced", 5));
         assert_eq!(at("a OR OR c"), ("or_misplaced", 5));
         assert_eq!(at(&"a".repeat(1001)).0, "query_too_long");
-    }
-
-    #[test]
-    fn order_and_repetition_do_not_matter() {
-        assert_eq!(
-            TextQuery::parse("b a b -c").unwrap(),
-            TextQuery::parse("  A -C  B").unwrap()
-        );
-        assert!(TextQuery::parse(" — ").unwrap().is_empty());
+        assert_eq!(at(&"a ".repeat(33)).0, "query_too_long");
     }
 }

@@ -8,6 +8,7 @@ use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::StrColumn;
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader, TantivyError};
 
+use crate::collect::Filter;
 use crate::columns::{Columns, SegmentColumns};
 use crate::schema::column;
 
@@ -17,6 +18,7 @@ const MAX_TITLES: usize = 200;
 /// Collects titles with the number of postings that are not over at `now`, in microseconds since 1970.
 pub(crate) struct Titles {
     pub(crate) columns: Arc<Columns>,
+    pub(crate) filters: Vec<Filter>,
     pub(crate) now: i64,
 }
 
@@ -31,6 +33,7 @@ impl Collector for Titles {
         Ok(OfSegment {
             columns,
             titles: reader.fast_fields().str(column::TITLE)?,
+            filters: self.filters.clone(),
             now: self.now,
             counts: HashMap::new(),
         })
@@ -49,6 +52,7 @@ impl Collector for Titles {
 pub(crate) struct OfSegment {
     columns: Arc<SegmentColumns>,
     titles: Option<StrColumn>,
+    filters: Vec<Filter>,
     now: i64,
     counts: HashMap<u64, u32>,
 }
@@ -58,7 +62,11 @@ impl SegmentCollector for OfSegment {
 
     fn collect(&mut self, doc: DocId, _: Score) {
         let Some(titles) = &self.titles else { return };
-        if self.columns.expires_at[doc as usize] > self.now {
+        let accepted = self
+            .filters
+            .iter()
+            .all(|filter| filter.accepts(&self.columns, doc));
+        if accepted && self.columns.expires_at[doc as usize] > self.now {
             for ordinal in titles.ords().values_for_doc(doc) {
                 *self.counts.entry(ordinal).or_default() += 1;
             }

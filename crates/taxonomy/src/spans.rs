@@ -194,7 +194,9 @@ impl Taxonomy {
                 match meaning {
                     Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
                         let specialty = self.specialties().get(usize::from(index));
-                        specialty.into_iter().for_each(|s| each(SpanKind::Specialty, &s.id));
+                        specialty
+                            .into_iter()
+                            .for_each(|s| each(SpanKind::Specialty, &s.id));
                     }
                     Meaning::Skill(index) => {
                         let skill = self.skills().get(usize::from(index));
@@ -234,7 +236,13 @@ impl Taxonomy {
                 let claiming = self.specialty_id(&skill.label).and_then(|id| self.specialty(id));
                 let is_claimed = claiming.is_some_and(|claiming| key(&claiming.label) != key(&skill.label))
                     || claiming.is_none() && key(&skill.label) == written;
-                let rank = if is_claimed { 2 } else { 4 };
+                let names = skill.synonyms.iter().chain(&skill.exact).chain([&skill.label]);
+                let rank = match names.into_iter().any(|name| key(name) == written) {
+                    // Only a part of the phrase: "chiller technician" is more than chillers.
+                    false => 7,
+                    true if is_claimed => 2,
+                    true => 4,
+                };
                 Some((rank, SpanKind::Skill, Cow::Owned(skill.id.clone())))
             }
             Meaning::Discipline(discipline) => {

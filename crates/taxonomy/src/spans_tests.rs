@@ -36,10 +36,7 @@ fn a_typed_query_is_taken_apart() {
     assert_eq!(spans("dc tech"), ["dc tech=specialty:technicians"]);
     assert_eq!(
         spans("part-time pytorch"),
-        [
-            "part-time=employment_type:part_time",
-            "pytorch=skill:pytorch"
-        ]
+        ["part-time=employment_type:part_time", "pytorch=skill:pytorch"]
     );
     assert_eq!(spans("data centre"), ["data centre=discipline:data_center"]);
     assert_eq!(spans("systemverilog"), ["systemverilog=skill:systemverilog"]);

@@ -62,8 +62,8 @@ struct Typed {
 }
 
 static TYPED: LazyLock<Typed> = LazyLock::new(|| {
-    let File { not_places, metro } =
-        toml::from_str(include_str!("../../../config/gazetteer/query.toml")).unwrap_or_else(|error| {
+    let File { not_places, metro } = toml::from_str(include_str!("../../../config/gazetteer/query.toml"))
+        .unwrap_or_else(|error| {
             // Tests read the file; a program that was built has one that parses.
             debug_assert!(false, "config/gazetteer/query.toml: {error}");
             File {
@@ -87,7 +87,8 @@ const BARE_CODES: &[&str] = &["us", "uk", "eu", "tx", "ny", "nj", "nc", "va", "w
 
 /// Short words that belong to names of places.
 const PARTICLES: &[&str] = &[
-    "la", "el", "le", "st", "st.", "de", "of", "al", "ho", "du", "do", "da", "am", "an", "on", "in", "den", "rio",
+    "la", "el", "le", "st", "st.", "de", "of", "al", "ho", "du", "do", "da", "am", "an", "on", "in", "den",
+    "rio",
 ];
 
 /// Longest name, in words.
@@ -141,7 +142,8 @@ fn read(table: &Table, words: &[&str]) -> Option<TypedPlace> {
         if is_short && table.preferred(&folded).is_none() && table.country_named(&folded).is_none() {
             return None;
         }
-        if let Some(group) = group_named(&folded).filter(|group| *group != "WORLDWIDE" && folded != "global") {
+        if let Some(group) = group_named(&folded).filter(|group| *group != "WORLDWIDE" && folded != "global")
+        {
             return Some(TypedPlace::Group(group));
         }
     }

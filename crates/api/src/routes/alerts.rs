@@ -6,7 +6,7 @@ use alerts::{Alert, AlertStatus, Frequency};
 use jiff::SignedDuration;
 use mail::EmailAddress;
 use postings::PostingSummary;
-use search::{Query, SearchRequest, Sort, query_from_json};
+use search::{Presentation, Query, SearchRequest, Sort, query_from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{Id, Timestamp};
@@ -159,8 +159,9 @@ impl From<Alert> for AlertView {
     }
 }
 
-fn query_of(value: &Value) -> Result<Query, Problem> {
+fn query_of(state: &State, value: &Value) -> Result<Query, Problem> {
     let query = query_from_json(value).map_err(|errors| parameters_problem(errors, true))?;
+    let query = state.index.settle(&query);
     if query.is_unfiltered() {
         return Err(subscription::AlertError::QueryUnfiltered.into());
     }
@@ -179,7 +180,7 @@ pub(crate) async fn create_alert(
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<AlertBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (query, now) = (query_of(&body.query)?, state.now());
+    let (query, now) = (query_of(&state, &body.query)?, state.now());
     let asked = Asked::new(&request, &caller, &body)?;
     let user = caller.user().ok().cloned();
     let missing = || Problem::field("/email", "value_missing", "whom should the alert tell?");
@@ -221,7 +222,7 @@ pub(crate) async fn preview_alert(
     Body(body): Body<PreviewBody>,
 ) -> Result<HttpResponse, Problem> {
     const WEEKS: i64 = 4;
-    let query = query_of(&body.query)?;
+    let query = query_of(&state, &body.query)?;
     let now = state.now();
     let since = now.minus(SignedDuration::from_hours(WEEKS * 7 * 24));
     let (counting, counted) = (state.clone(), query.clone());
@@ -233,6 +234,10 @@ pub(crate) async fn preview_alert(
         facets: Vec::new(),
         limit: 5,
         cursor: None,
+        presentation: Presentation {
+            is_strict: true,
+            ..Presentation::default()
+        },
     };
     let results = run(&state, asked).await?;
     let sample = results
@@ -350,7 +355,11 @@ pub(crate) async fn update_alert(
         state.now(),
     );
     let patch = AlertPatch {
-        query: body.query.as_ref().map(query_of).transpose()?,
+        query: body
+            .query
+            .as_ref()
+            .map(|query| query_of(&state, query))
+            .transpose()?,
         frequency: body.frequency,
         timezone: body.timezone,
         hour: body.hour,

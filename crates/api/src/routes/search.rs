@@ -5,11 +5,14 @@ use std::fmt::Write as _;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::PostingSummary;
-use search::{Facet, FacetCount, Hit, SearchDocument, SearchRequest, SearchResults, Suggestions};
+use search::{
+    Counted, Dropped, Explanation, FacetCount, Help, Hit, More, Recognised, SearchDocument, SearchRequest,
+    SearchResults, Suggestions, Why,
+};
 use serde::{Deserialize, Serialize};
 use store::Id;
 use store::revision::{self, Counter};
-use taxonomy::{Discipline, EmploymentType, Environment, Seniority, SpanKind, Taxonomy, Workplace};
+use taxonomy::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace};
 use utoipa::ToSchema;
 
 use crate::access::require_visible;
@@ -24,6 +27,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/v1/search").route(web::get().to(search_postings)))
         .service(web::resource("/v1/suggest").route(web::get().to(suggest)))
         .service(web::resource("/v1/postings/{id}/similar").route(web::get().to(similar_postings)))
+        .service(web::resource("/v1/postings/{id}/why").route(web::get().to(explain_match)))
         .service(web::resource("/v1/taxonomy").route(web::get().to(get_taxonomy)));
 }
 
@@ -37,6 +41,22 @@ pub(crate) struct HitBody {
     /// How well it matches; null in other orders.
     score: Option<f32>,
     highlights: HighlightsBody,
+    /// Other postings of the same role that match and are not on this page; missing when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copies: Option<CopiesBody>,
+    /// How the score came about; only with `explain=on`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation>,
+}
+
+/// Copies of one role, such as one posting for each of many cities.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CopiesBody {
+    /// The parameter `role` that shows them all.
+    #[schema(example = "9f2c4be01d77a513")]
+    role: String,
+    /// How many more there are.
+    count: u64,
 }
 
 /// Where the words were found, as HTML with `<mark>`; a field without any is missing.
@@ -48,20 +68,27 @@ pub(crate) struct HighlightsBody {
     description: Option<String>,
 }
 
-/// What the typed text was recognised as.
+/// What a part of the typed text was recognised as.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct InterpretedBody {
-    /// `seniority`, `specialty`, `skill`, `discipline`, `workplace` or `employment_type`.
-    #[schema(value_type = String, example = "seniority")]
-    kind: SpanKind,
-    /// The value as the filter of that name takes it.
+    /// `seniority`, `specialty`, `skill`, `discipline`, `workplace`, `employment_type`, `shift`, `on_call`, `city`, `area`,
+    /// `region`, `country`, `pay` or `employer`.
+    #[schema(example = "seniority")]
+    kind: &'static str,
+    /// The value as the filter of that name takes it; the first of `values`.
     value: String,
+    /// All values, any of which is enough.
+    values: Vec<String>,
+    /// In words.
+    label: String,
     /// The typed words.
     text: String,
-    /// Byte offset of the first of them in `q`.
+    /// Byte offset of the first of them in the text that was searched for: `did_you_mean` where that is set, else `q`.
     start: usize,
     /// Byte offset after the last of them.
     end: usize,
+    /// The text to ask for instead when this reading is wrong: the words in quotation marks are only looked for.
+    without: String,
 }
 
 /// The answer to a search.
@@ -73,30 +100,57 @@ pub(crate) struct SearchBody {
     /// For each wanted facet its values with counts, as if that facet were not filtered.
     #[schema(value_type = HashMap<String, Vec<FacetCount>>)]
     facets: HashMap<&'static str, Vec<FacetCount>>,
+    /// Which words were read as levels, places, skills, pay …; `interpret=off` turns all of it off.
     interpreted: Vec<InterpretedBody>,
+    /// The spelling that was searched for instead of `q`, when words of `q` are unknown; `strict=on` prevents it.
     did_you_mean: Option<String>,
+    /// Words that were left out because nothing matches all of them; `strict=on` prevents it.
+    dropped: Vec<Dropped>,
+    /// When nothing matched: changes of the filters that would find something.
+    help: Vec<Help>,
+    /// Employers with more matching postings than this page shows; `employer=` opens them, `diversity=off` shows all.
+    more: Vec<More>,
     next_cursor: Option<String>,
 }
 
 /// Search the published postings.
 #[utoipa::path(get, path = "/v1/search", tag = "search",
     params(
-        ("q" = Option<String>, Query, description = "words (all required), \"phrases\", -exclusions, OR"),
+        ("q" = Option<String>, Query, description = "words (all required), \"phrases\", -exclusions, OR; levels, places, pay and so on are understood"),
+        ("interpret" = Option<String>, Query, description = "off: words are only looked for"),
         ("discipline" = Option<String>, Query, description = "lists repeat or use commas; values of one field are OR, fields are AND"),
         ("specialty" = Option<String>, Query), ("skill" = Option<String>, Query), ("seniority" = Option<String>, Query),
         ("employment_type" = Option<String>, Query), ("workplace" = Option<String>, Query),
         ("employer" = Option<String>, Query, description = "slug"),
         ("country" = Option<String>, Query, description = "ISO 3166-1 alpha-2"),
-        ("region" = Option<String>, Query), ("city" = Option<String>, Query),
+        ("region" = Option<String>, Query, description = "such as US-TX or Texas"),
+        ("city" = Option<String>, Query, description = "such as US-TX-austin or Austin"),
         ("environment" = Option<String>, Query), ("accelerator" = Option<String>, Query),
+        ("interconnect" = Option<String>, Query), ("scheduler" = Option<String>, Query),
+        ("eda_flow" = Option<String>, Query), ("process_node" = Option<String>, Query),
+        ("cooling" = Option<String>, Query),
+        ("shift" = Option<String>, Query, description = "day, evening, night, rotating, weekend"),
+        ("on_call" = Option<String>, Query, description = "true or false"),
+        ("site_days" = Option<String>, Query, description = "days a week on site"),
+        ("equity" = Option<String>, Query, description = "rsu, options, other"),
+        ("export_control" = Option<String>, Query, description = "required, accepted, not_needed, unknown; so the five below"),
+        ("us_person" = Option<String>, Query), ("clearance" = Option<String>, Query),
+        ("citizenship" = Option<String>, Query), ("sponsorship" = Option<String>, Query),
+        ("relocation" = Option<String>, Query),
         ("remote_from" = Option<String>, Query, description = "remote postings that a person in this country may take"),
         ("near" = Option<String>, Query, description = "a place, such as Austin,TX"),
         ("within_km" = Option<f64>, Query, description = "radius around near; 50 when missing"),
-        ("pay_min" = Option<f64>, Query, description = "least yearly pay; postings without pay do not match"),
+        ("pay_min" = Option<f64>, Query, description = "least yearly pay"),
         ("pay_currency" = Option<String>, Query, description = "of pay_min; USD when missing"),
+        ("pay_unstated" = Option<String>, Query, description = "include or exclude (the default) postings without pay"),
         ("posted_within" = Option<String>, Query, description = "such as 24h, 7d, 2w"),
+        ("role" = Option<String>, Query, description = "the copies of one role, as `copies` of a hit names it"),
         ("sort" = Option<String>, Query, description = "relevance, newest or pay"),
-        ("facets" = Option<String>, Query, description = "fields to count, with commas"),
+        ("facets" = Option<String>, Query, description = "fields to count, with commas; also pay and posted_within"),
+        ("diversity" = Option<String>, Query, description = "on: one employer does not fill the page and copies of a role are shown once; on by default by relevance"),
+        ("typing" = Option<String>, Query, description = "on: the last word is a beginning"),
+        ("strict" = Option<String>, Query, description = "on: no other spelling, no word dropped, no employer's name read"),
+        ("explain" = Option<String>, Query, description = "on: how each score came about"),
         ("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = SearchBody)))]
 pub(crate) async fn search_postings(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -104,7 +158,7 @@ pub(crate) async fn search_postings(state: State, request: HttpRequest) -> Resul
         .map_err(|errors| parameters_problem(errors, false))?;
     let body = run(&state, asked.clone())
         .await
-        .map(|results| render(&state, &asked, &results))?;
+        .map(|results| render(&state, &asked, results))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }
 
@@ -163,21 +217,31 @@ async fn off_thread<T: Send + 'static>(
 }
 
 /// Written by hand, since the summaries are JSON already.
-fn render(state: &State, asked: &SearchRequest, results: &SearchResults) -> String {
+fn render(state: &State, asked: &SearchRequest, results: SearchResults) -> String {
     let mut out = String::with_capacity(2048 + results.hits.len() * 1536);
     out.push_str("{\"data\":");
     push_hits(&mut out, state, &results.hits);
-    let facets: HashMap<&str, &Vec<FacetCount>> = results
+    let counts = results
         .facets
         .iter()
-        .map(|(facet, counts)| (facet.as_str(), counts))
+        .map(|(of, counts): &(Counted, _)| (of.as_str(), counts));
+    let facets: HashMap<&str, &Vec<FacetCount>> = counts.collect();
+    let text = results.did_you_mean.as_ref().unwrap_or(&asked.query.q);
+    let interpreted: Vec<InterpretedBody> = results
+        .interpreted
+        .into_iter()
+        .map(|found| interpreted(text, found))
         .collect();
     let _ = write!(
         out,
-        ",\"total\":{},\"facets\":{},\"interpreted\":{},\"did_you_mean\":null,\"next_cursor\":{}}}",
+        ",\"total\":{},\"facets\":{},\"interpreted\":{},\"did_you_mean\":{},\"dropped\":{},\"help\":{},\"more\":{},\"next_cursor\":{}}}",
         results.total,
         json(&facets),
-        json(&interpreted(&asked.query.q)),
+        json(&interpreted),
+        json(&results.did_you_mean),
+        json(&results.dropped),
+        json(&results.help),
+        json(&results.more),
         json(&results.next_cursor),
     );
     out
@@ -198,14 +262,19 @@ fn push_hits(out: &mut String, state: &State, hits: &[Hit]) {
             title: hit.title.clone(),
             description: hit.description.clone(),
         };
+        let copies = hit.copies.clone().map(|(role, count)| CopiesBody { role, count });
         // The summary without its opening brace goes on after the fields that belong to this search.
         let _ = write!(
             out,
-            "{{\"url\":{},\"score\":{},\"highlights\":{},{}",
+            "{{\"url\":{},\"score\":{},\"highlights\":{},{}{}{}",
             serde_json::to_string(&format!("{base}{}", slug_in(&hit.summary))).unwrap_or_default(),
             hit.score
                 .map_or_else(|| "null".to_owned(), |score| format!("{score:.4}")),
-            serde_json::to_string(&highlights).unwrap_or_default(),
+            json(&highlights),
+            copies.map_or_else(String::new, |copies| format!("\"copies\":{},", json(&copies))),
+            hit.explanation
+                .as_ref()
+                .map_or_else(String::new, |parts| format!("\"explanation\":{},", json(parts))),
             hit.summary.get(1..).unwrap_or("}"),
         );
     }
@@ -219,44 +288,81 @@ fn slug_in(summary: &str) -> &str {
     rest.split('"').next().unwrap_or_default()
 }
 
-fn interpreted(q: &str) -> Vec<InterpretedBody> {
-    let spans = if q.is_empty() {
-        Vec::new()
-    } else {
-        Taxonomy::bundled().spans(q)
+fn interpreted(text: &str, found: Recognised) -> InterpretedBody {
+    let words = text.get(found.at.clone()).unwrap_or_default();
+    let without = match (text.get(..found.at.start), text.get(found.at.end..)) {
+        (Some(before), Some(after)) => format!("{before}\"{words}\"{after}"),
+        _ => text.to_owned(),
     };
-    spans
-        .into_iter()
-        .map(|span| InterpretedBody {
-            kind: span.kind,
-            value: span.id.into_owned(),
-            text: q.get(span.start..span.end).unwrap_or_default().to_owned(),
-            start: span.start,
-            end: span.end,
-        })
-        .collect()
+    InterpretedBody {
+        kind: found.kind,
+        value: found.values.first().cloned().unwrap_or_default(),
+        values: found.values,
+        label: found.label,
+        text: words.to_owned(),
+        start: found.at.start,
+        end: found.at.end,
+        without,
+    }
 }
 
-/// What to complete.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SuggestParams {
-    q: String,
-    limit: Option<String>,
-}
-
-/// Complete what is being typed.
+/// Complete what is being typed, with counts under the filters of a search.
 #[utoipa::path(get, path = "/v1/suggest", tag = "search",
-    params(("q" = String, Query), ("limit" = Option<u32>, Query, description = "of each kind; 1 to 100, 20 when missing")),
+    params(("q" = String, Query),
+        ("limit" = Option<u32>, Query, description = "of each kind; 1 to 100, 20 when missing"),
+        ("discipline" = Option<String>, Query, description = "and every other filter of a search")),
     responses((status = 200, body = Suggestions)))]
-pub(crate) async fn suggest(
-    state: State,
-    Params(params): Params<SuggestParams>,
-) -> Result<HttpResponse, Problem> {
-    let (limit, now) = (parse_limit(params.limit.as_deref())?, state.now());
-    let typed: String = params.q.chars().take(200).collect();
-    let suggestions = off_thread(move || Ok(state.index.suggest(&typed, limit, now)?)).await?;
+pub(crate) async fn suggest(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (own, filters): (Vec<_>, Vec<_>) = pairs(request.query_string())
+        .into_iter()
+        .partition(|(name, _)| name == "q" || name == "limit");
+    let value = |name: &str| {
+        own.iter()
+            .rev()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let Some(typed) = value("q") else {
+        let missing = search::ParameterError {
+            parameter: "q".to_owned(),
+            code: "parameter_missing",
+            detail: "what to complete".to_owned(),
+            did_you_mean: None,
+        };
+        return Err(parameters_problem(vec![missing], false));
+    };
+    let (limit, now) = (parse_limit(value("limit"))?, state.now());
+    let within = search::parse_pairs(&filters).map_err(|errors| parameters_problem(errors, false))?;
+    let typed: String = typed.chars().take(200).collect();
+    let suggestions = off_thread(move || Ok(state.index.suggest(&typed, &within.query, limit, now)?)).await?;
     Ok(Reply::ok(&suggestions).into_response())
+}
+
+/// Why one posting matches a search, or why it does not: each part of the search with what decided it.
+#[utoipa::path(get, path = "/v1/postings/{id}/why", tag = "search",
+    params(("id" = String, Path), ("q" = Option<String>, Query, description = "and every filter of a search")),
+    responses((status = 200, body = Why)), security((), ("bearer" = [])))]
+pub(crate) async fn explain_match(
+    state: State,
+    caller: Caller,
+    path: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (id, now) = (path_id(&path, Code::PostingNotFound)?, state.now());
+    let asked = search::parse_pairs(&pairs(request.query_string()))
+        .map_err(|errors| parameters_problem(errors, false))?;
+    let why = off_thread(move || {
+        let query = state.index.settle(&asked.query);
+        let posting = state.db.read_blocking(|conn| {
+            let posting =
+                postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
+            require_visible(conn, &caller, &posting)?;
+            Ok::<_, Problem>(posting)
+        })?;
+        Ok(SearchDocument::of(&posting).why(&query, now))
+    })
+    .await?;
+    Ok(Reply::ok(&why).into_response())
 }
 
 /// A list of hits.
@@ -373,7 +479,7 @@ pub(crate) async fn get_taxonomy(Params(NoParams {}): Params<NoParams>) -> HttpR
         employment_types: terms(EmploymentType::ALL, EmploymentType::as_str, EmploymentType::label),
         workplaces: terms(Workplace::ALL, Workplace::as_str, Workplace::label),
         environments: terms(Environment::ALL, Environment::as_str, Environment::label),
-        facets: Facet::ALL.iter().map(|facet| facet.as_str()).collect(),
+        facets: Counted::all().map(Counted::as_str).collect(),
         specialties: taxonomy
             .specialties()
             .iter()

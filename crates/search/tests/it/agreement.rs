@@ -240,7 +240,7 @@ fn assert_agreement(board: &Board<'_>, matcher: &mut Matcher, queries: &[(Id, Qu
     let matched = matched(board, matcher);
     let mut hits = 0;
     for (id, query) in queries {
-        let mut request = crate::support::request("limit=100&sort=newest");
+        let mut request = crate::support::request("limit=100&sort=newest&strict=on");
         request.query = query.clone();
         let results = board.index.search(&request, board.now).unwrap();
         let by_index = ids(&results);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use postings::Posting;
-use search::{Facet, Query, parse_pairs};
+use search::{Counted, Query, parse_pairs};
 use serde_json::{Value, json};
 use store::{Random, on_both};
 use taxonomy::Discipline;
@@ -79,7 +79,14 @@ fn values(posting: &Posting, facet: &str) -> BTreeSet<String> {
         "workplace" => content.workplace.iter().map(|w| w.as_str().to_owned()).collect(),
         "employer" => [posting.employer.slug.clone()].into(),
         "country" => places(|place| place.country.clone()),
-        "city" => places(|place| place.city.as_ref().map(|city| city.to_lowercase())),
+        "city" => places(|place| {
+            let region = place.region.as_ref()?.to_uppercase().replace(' ', "_");
+            Some(format!(
+                "{}-{region}-{}",
+                place.country.as_ref()?,
+                place.city.as_ref()?.to_lowercase()
+            ))
+        }),
         "environment" => content
             .environment
             .iter()
@@ -146,7 +153,7 @@ on_both! {
         ]);
         let count = |parameters: &str| {
             let results = board.search(parameters);
-            let named = |(facet, counts): &(Facet, Vec<search::FacetCount>)| {
+            let named = |(facet, counts): &(Counted, Vec<search::FacetCount>)| {
                 let counts: Vec<String> = counts.iter().map(|c| format!("{}={}", c.value, c.count)).collect();
                 format!("{}: {}", facet.as_str(), counts.join(" "))
             };

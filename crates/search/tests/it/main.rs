@@ -13,3 +13,5 @@ mod matcher;
 mod search;
 mod suggest;
 mod support;
+mod understanding;
+mod variety;

@@ -1,6 +1,6 @@
 //! Suggestions while typing, and postings like another one.
 
-use search::FacetCount;
+use search::{FacetCount, Query};
 use serde_json::json;
 use store::on_both;
 
@@ -22,7 +22,7 @@ on_both! {
         berlin["locations"] = json!([{"city": "Berlin", "country": "DE"}]);
         berlin["employer"] = at_nova;
         board.post(&[titled("a", "Design Verification Engineer"), berlin, titled("c", "design verification engineer"), titled("d", "RTL Engineer")]);
-        let suggest = |board: &Board<'_>, typed: &str| board.index.suggest(typed, 5, board.now).unwrap();
+        let suggest = |board: &Board<'_>, typed: &str| board.index.suggest(typed, &Query::default(), 5, board.now).unwrap();
         for typed in ["design", "Design Ve", "design verificat", "design verification", "design verification e", "  DESIGN verification eng "] {
             let titles = shown(&suggest(&board, typed).titles);
             assert!(titles.len() == 1 && titles[0].to_lowercase() == "design verification engineer 2", "{typed}: {titles:?}");
@@ -32,7 +32,7 @@ on_both! {
         assert_eq!(shown(&suggest(&board, "k8").skills), ["kubernetes 4"], "by a synonym");
         assert_eq!(shown(&suggest(&board, "kube").skills), ["kubernetes 4"]);
         assert_eq!(shown(&suggest(&board, "Nova c").employers), ["nova-compute 1"]);
-        assert_eq!(shown(&suggest(&board, "BER").places), ["berlin 1"]);
+        assert_eq!(shown(&suggest(&board, "BER").places), ["DE-STATE_OF_BERLIN-berlin 1"]);
         for typed in ["", "  ", "—", "\"", "-"] {
             assert!(suggest(&board, typed).titles.is_empty(), "{typed:?}");
         }
@@ -48,7 +48,7 @@ on_both! {
         let board = Board::new(db);
         let many = |n: usize| { let mut row = row(&n.to_string(), ""); row["title"] = json!("RTL Engineer"); row };
         board.post(&(0..130).map(many).collect::<Vec<_>>());
-        assert_eq!(shown(&board.index.suggest("rtl", 5, board.now).unwrap().titles), ["RTL Engineer 130"]);
+        assert_eq!(shown(&board.index.suggest("rtl", &Query::default(), 5, board.now).unwrap().titles), ["RTL Engineer 130"]);
     }
 
     fn like_postings_are_found_best_first_and_never_the_same_one(db) {

@@ -1,0 +1,245 @@
+//! Words that the index does not know, against those it does.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
+use tantivy::schema::Field;
+use tantivy::{TantivyError, Term};
+use tantivy_fst::Automaton;
+use taxonomy::Taxonomy;
+
+use crate::analyzer;
+use crate::index::{Index, View};
+use crate::interpret::is_common;
+use crate::meaning::{Alternative, Clause, Weight};
+use crate::searching::{Asked, SearchError, part};
+
+/// Shorter words are too near to each other.
+const MIN_LETTERS: usize = 4;
+/// From so many letters on, two mistakes are forgiven.
+const TWO_MISTAKES: usize = 8;
+/// A word this many times rarer than its neighbour is a mistake that somebody else made too.
+const RARER: u64 = 100;
+/// Words that complete a beginning, at most.
+const COMPLETIONS: usize = 40;
+
+/// Transposing two neighbours is one mistake.
+static ONE: LazyLock<LevenshteinAutomatonBuilder> =
+    LazyLock::new(|| LevenshteinAutomatonBuilder::new(1, true));
+static TWO: LazyLock<LevenshteinAutomatonBuilder> =
+    LazyLock::new(|| LevenshteinAutomatonBuilder::new(2, true));
+
+/// The words of the vocabulary by their stems, the shortest of each.
+static VOCABULARY: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+    let taxonomy = Taxonomy::bundled();
+    let specialties = taxonomy.specialties().iter().map(|s| (&s.label, &s.synonyms));
+    let skills = taxonomy.skills().iter().map(|s| (&s.label, &s.synonyms));
+    let mut words: HashMap<String, String> = HashMap::new();
+    for name in specialties
+        .chain(skills)
+        .flat_map(|(label, synonyms)| std::iter::once(label).chain(synonyms))
+    {
+        for word in analyzer::tokens_by(analyzer::whole_words(), name) {
+            let Some(stem) = analyzer::tokens(&word).pop() else {
+                continue;
+            };
+            let known = words.entry(stem).or_insert_with(|| word.clone());
+            if word.len() < known.len() {
+                *known = word;
+            }
+        }
+    }
+    words
+});
+
+struct Near(DFA);
+
+impl Automaton for Near {
+    type State = u32;
+    fn start(&self) -> u32 {
+        self.0.initial_state()
+    }
+    fn is_match(&self, state: &u32) -> bool {
+        matches!(self.0.distance(*state), Distance::Exact(_))
+    }
+    fn can_match(&self, state: &u32) -> bool {
+        *state != SINK_STATE
+    }
+    fn accept(&self, state: &u32, byte: u8) -> u32 {
+        self.0.transition(*state, byte)
+    }
+}
+
+impl Index {
+    /// The text of `asked` with the words corrected that the index does not know; `None` when there are none, or when
+    /// nothing is like them.
+    pub(crate) fn respelt(
+        &self,
+        view: &View,
+        asked: &Asked,
+        is_typing: bool,
+    ) -> Result<Option<String>, SearchError> {
+        let text = &asked.query.q;
+        let mut respelt = text.clone();
+        let mut has_changed = false;
+        // From the end, so that earlier offsets stay.
+        for clause in asked.meaning.required.iter().rev() {
+            let Some(stem) = lone_word(clause) else { continue };
+            let typed = part(text, &clause.at).to_lowercase();
+            let is_last = clause.at.end == text.trim_end().len();
+            let is_word = typed.chars().all(char::is_alphabetic) && typed.is_ascii();
+            if typed.len() < MIN_LETTERS || !is_word || is_common(&typed) || is_typing && is_last {
+                continue;
+            }
+            if let Some(word) = self.correction(view, &typed, stem)? {
+                respelt.replace_range(clause.at.clone(), &word);
+                has_changed = true;
+            }
+        }
+        // What was blanked, the name of an employer, is still in the typed text.
+        Ok(has_changed.then(|| respelt.split_whitespace().collect::<Vec<_>>().join(" ")))
+    }
+
+    fn frequency(&self, view: &View, stem: &str) -> Result<u64, TantivyError> {
+        let mut count = 0;
+        for field in self.fields.texts {
+            count += view.searcher.doc_freq(&Term::from_field_text(field, stem))?;
+        }
+        Ok(count)
+    }
+
+    fn correction(&self, view: &View, typed: &str, stem: &str) -> Result<Option<String>, SearchError> {
+        let known = self.frequency(view, stem)?;
+        if known * RARER > view.searcher.num_docs() {
+            return Ok(None);
+        }
+        let is_long = typed.len() >= TWO_MISTAKES;
+        let [title, _, facts, description] = self.fields.texts;
+        let mut best: Option<(u8, u64, String)> = None;
+        for field in [title, facts, description] {
+            for (distance, count, word) in near(view, field, stem, is_long)? {
+                let better = best.as_ref().is_none_or(|(d, c, _)| {
+                    (distance, std::cmp::Reverse(count)) < (*d, std::cmp::Reverse(*c))
+                });
+                if better && distance > 0 {
+                    best = Some((distance, count, word));
+                }
+            }
+        }
+        let Some((distance, count, found)) = best else {
+            return Ok(None);
+        };
+        let is_mistake = known == 0 || distance == 1 && known * RARER <= count;
+        if !is_mistake {
+            return Ok(None);
+        }
+        Ok(Some(self.whole_word(view, typed, &found, is_long)?))
+    }
+
+    /// A word of titles that is stemmed to `stem` and most like what was typed; the stem itself when there is none.
+    fn whole_word(&self, view: &View, typed: &str, stem: &str, is_long: bool) -> Result<String, SearchError> {
+        let mut words = near(view, self.fields.title_words, typed, is_long)?;
+        words.retain(|(_, _, word)| analyzer::tokens(word).first().is_some_and(|own| own == stem));
+        words.sort_by_key(|(distance, count, _)| (*distance, std::cmp::Reverse(*count)));
+        let of_titles = words.into_iter().next().map(|(.., word)| word);
+        Ok(of_titles.unwrap_or_else(|| VOCABULARY.get(stem).map_or(stem, String::as_str).to_owned()))
+    }
+
+    /// Makes the last word of `asked` a beginning: whatever the index knows that begins so is enough.
+    pub(crate) fn complete_last_word(&self, view: &View, asked: &mut Asked) -> Result<(), SearchError> {
+        let text = asked.query.q.trim_end();
+        let is_last = |clause: &&mut Clause| clause.at.end == text.len();
+        let Some(clause) = asked.meaning.required.iter_mut().find(is_last) else {
+            return Ok(());
+        };
+        let typed = part(text, &clause.at);
+        let Some(start) = analyzer::tokens_by(analyzer::whole_words(), &typed).pop() else {
+            return Ok(());
+        };
+        if clause.is_columnar() || lone_word(clause).is_none() && clause.weight != Weight::Subject {
+            return Ok(());
+        }
+        let mut stems: Vec<(u64, String)> = Vec::new();
+        for (field, is_stem) in [
+            (self.fields.title_words, false),
+            (self.fields.texts[0], true),
+            (self.fields.texts[1], true),
+            (self.fields.texts[3], true),
+        ] {
+            for (count, word) in beginning(view, field, &start)? {
+                let stem = if is_stem {
+                    Some(word)
+                } else {
+                    analyzer::tokens(&word).pop()
+                };
+                stems.extend(stem.map(|stem| (count, stem)));
+            }
+        }
+        stems.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        for (_, stem) in stems.into_iter().take(COMPLETIONS) {
+            let word = Alternative::Words(vec![stem]);
+            if !clause.any.contains(&word) {
+                clause.any.push(word);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The stem of a clause that is one unrecognised word.
+fn lone_word(clause: &Clause) -> Option<&str> {
+    match (clause.weight, clause.any.as_slice()) {
+        (Weight::Word, [Alternative::Words(leaf)]) if leaf.len() == 1 => Some(&leaf[0]),
+        _ => None,
+    }
+}
+
+/// The words of a field near to `word`: how far, in how many postings, which.
+fn near(view: &View, field: Field, word: &str, is_long: bool) -> Result<Vec<(u8, u64, String)>, SearchError> {
+    let builder = if is_long { &*TWO } else { &*ONE };
+    let mut found: Vec<(u8, u64, String)> = Vec::new();
+    for reader in view.searcher.segment_readers() {
+        let inverted = reader.inverted_index(field)?;
+        let automaton = Near(builder.build_dfa(word));
+        let mut stream = inverted
+            .terms()
+            .search(&automaton)
+            .into_stream()
+            .map_err(TantivyError::from)?;
+        while stream.advance() {
+            let Ok(text) = std::str::from_utf8(stream.key()) else {
+                continue;
+            };
+            if text.chars().any(|c| !c.is_alphabetic()) {
+                continue;
+            }
+            let (Distance::Exact(distance) | Distance::AtLeast(distance)) = automaton.0.eval(text);
+            let count = u64::from(stream.value().doc_freq);
+            match found.iter_mut().find(|(_, _, known)| known == text) {
+                Some((_, sum, _)) => *sum += count,
+                None => found.push((distance, count, text.to_owned())),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The words of a field that begin with `start`, with their numbers of postings.
+fn beginning(view: &View, field: Field, start: &str) -> Result<Vec<(u64, String)>, SearchError> {
+    let mut found: Vec<(u64, String)> = Vec::new();
+    for reader in view.searcher.segment_readers() {
+        let inverted = reader.inverted_index(field)?;
+        let mut stream = inverted
+            .terms()
+            .range()
+            .ge(start.as_bytes())
+            .into_stream()
+            .map_err(TantivyError::from)?;
+        while stream.advance() && stream.key().starts_with(start.as_bytes()) {
+            let text = String::from_utf8_lossy(stream.key()).into_owned();
+            found.push((u64::from(stream.value().doc_freq), text));
+        }
+    }
+    Ok(found)
+}
