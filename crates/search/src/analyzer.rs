@@ -4,7 +4,10 @@
 //! ("c++", "c#"); every CJK character is a token of its own, so that any part of an unspaced text can be found as a
 //! phrase. English endings are cut by the Porter 2 stemmer.
 
-use tantivy::tokenizer::{Language, Stemmer, TextAnalyzer, Token, TokenStream, Tokenizer};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use tantivy::tokenizer::{Language, RawTokenizer, Stemmer, TextAnalyzer, Token, TokenStream, Tokenizer};
 
 /// The name under which the index knows this analyzer.
 pub(crate) const NAME: &str = "backplane";
@@ -15,14 +18,56 @@ pub(crate) const WHOLE_WORDS: &str = "backplane_whole_words";
 
 /// A new analyzer of whole words.
 pub(crate) fn whole_words() -> TextAnalyzer {
-    TextAnalyzer::from(Words)
+    TextAnalyzer::from(Words { stems: None })
 }
 
 /// A new analyzer. It keeps state between texts, so each thread has its own.
 pub(crate) fn analyzer() -> TextAnalyzer {
-    TextAnalyzer::builder(Words)
-        .filter(Stemmer::new(Language::English))
-        .build()
+    TextAnalyzer::from(Words {
+        stems: Some(Stems::default()),
+    })
+}
+
+/// Stems that were made once: postings repeat their words, and stemming is a fifth of building an index.
+struct Stems {
+    known: HashMap<String, Box<str>>,
+    stemmer: TextAnalyzer,
+}
+
+/// Words that are remembered before all are forgotten.
+const MAX_STEMS: usize = 50_000;
+
+impl Default for Stems {
+    fn default() -> Self {
+        let stemmer = TextAnalyzer::builder(RawTokenizer::default()).filter(Stemmer::new(Language::English));
+        Self {
+            known: HashMap::new(),
+            stemmer: stemmer.build(),
+        }
+    }
+}
+
+impl Clone for Stems {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Stems {
+    fn stem(&mut self, word: &mut String) {
+        if let Some(stem) = self.known.get(word.as_str()) {
+            word.replace_range(.., stem);
+            return;
+        }
+        let mut stream = self.stemmer.token_stream(word);
+        let stem: Box<str> = stream.next().map_or(word.as_str(), |token| &token.text).into();
+        drop(stream);
+        if self.known.len() >= MAX_STEMS {
+            self.known.clear();
+        }
+        let whole = std::mem::replace(word, stem.to_string());
+        self.known.insert(whole, stem);
+    }
 }
 
 /// Calls `each` with every token of `text` and its position.
@@ -33,9 +78,20 @@ pub(crate) fn each_token(analyzer: &mut TextAnalyzer, text: &str, mut each: impl
     }
 }
 
+thread_local! {
+    static MINE: RefCell<TextAnalyzer> = RefCell::new(analyzer());
+}
+
+/// Lends the analyzer of this thread, with the stems it knows already. Do not borrow it twice.
+pub(crate) fn with_mine<T>(use_it: impl FnOnce(&mut TextAnalyzer) -> T) -> T {
+    MINE.with_borrow_mut(use_it)
+}
+
 /// The tokens of a short text.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
-    tokens_by(analyzer(), text)
+    let mut out = Vec::new();
+    with_mine(|mine| each_token(mine, text, |token, _| out.push(token.to_owned())));
+    out
 }
 
 /// The tokens of a short text, cut by `analyzer`.
@@ -45,13 +101,16 @@ pub(crate) fn tokens_by(mut analyzer: TextAnalyzer, text: &str) -> Vec<String> {
     out
 }
 
-#[derive(Clone, Default)]
-struct Words;
+#[derive(Clone)]
+struct Words {
+    stems: Option<Stems>,
+}
 
 struct WordStream<'a> {
     text: &'a str,
     at: usize,
     token: Token,
+    stems: Option<&'a mut Stems>,
 }
 
 impl Tokenizer for Words {
@@ -64,6 +123,7 @@ impl Tokenizer for Words {
                 position: usize::MAX,
                 ..Token::default()
             },
+            stems: self.stems.as_mut(),
         }
     }
 }
@@ -86,6 +146,9 @@ impl TokenStream for WordStream<'_> {
             self.token.offset_to = end;
             self.token.text.clear();
             fold_into(&mut self.token.text, &self.text[start..end]);
+            if let Some(stems) = &mut self.stems {
+                stems.stem(&mut self.token.text);
+            }
             return true;
         }
     }

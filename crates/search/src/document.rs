@@ -261,7 +261,11 @@ impl Facts {
             self.say(Saying::Title, kind.as_str(), id)
         });
         taxonomy.mentions(&content.description_text, |kind, id| {
-            if !kind.is_of_title() {
+            // Where nobody has said what the work is, what the text names may be it.
+            let may_be = kind == SpanKind::Specialty
+                && content.specialties.is_empty()
+                && taxonomy.specialty(id).map(|specialty| specialty.discipline) == content.discipline;
+            if may_be || !kind.is_of_title() {
                 self.say(Saying::Text, kind.as_str(), id);
             }
             if matches!(kind, SpanKind::Shift | SpanKind::OnCall) {

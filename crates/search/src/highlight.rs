@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use tantivy::tokenizer::{TextAnalyzer, TokenStream};
+use tantivy::tokenizer::TokenStream;
 
+use crate::analyzer::with_mine;
 use crate::meaning::Meaning;
 
 /// Length of a snippet of the description, in bytes.
@@ -13,27 +14,23 @@ const SNIPPET_BYTES: usize = 240;
 /// Marks the words of one query in many texts.
 pub(crate) struct Highlighter {
     words: HashSet<String>,
-    analyzer: TextAnalyzer,
 }
 
 impl Highlighter {
     /// `None` when the query has no words.
     pub(crate) fn new(meaning: &Meaning) -> Option<Self> {
         let words: HashSet<String> = meaning.words().collect();
-        (!words.is_empty()).then(|| Self {
-            words,
-            analyzer: crate::analyzer::analyzer(),
-        })
+        (!words.is_empty()).then_some(Self { words })
     }
 
     /// `text` as HTML with the query's words in `<mark>`; `None` when there are none in it.
-    pub(crate) fn whole(&mut self, text: &str) -> Option<String> {
+    pub(crate) fn whole(&self, text: &str) -> Option<String> {
         let marks = self.marks(text);
         (!marks.is_empty()).then(|| marked(text, &marks))
     }
 
     /// The part of `text` around the first of the query's words, as HTML with marks.
-    pub(crate) fn snippet(&mut self, text: &str) -> Option<String> {
+    pub(crate) fn snippet(&self, text: &str) -> Option<String> {
         let first = self.first(text)?;
         let start = word_start(text, first.saturating_sub(SNIPPET_BYTES / 3));
         let end = word_end(text, (start + SNIPPET_BYTES).min(text.len()));
@@ -50,27 +47,29 @@ impl Highlighter {
         Some(out)
     }
 
-    fn first(&mut self, text: &str) -> Option<usize> {
-        let words = &self.words;
-        let mut stream = self.analyzer.token_stream(text);
-        while let Some(token) = stream.next() {
-            if words.contains(&token.text) {
-                return Some(token.offset_from);
+    fn first(&self, text: &str) -> Option<usize> {
+        with_mine(|analyzer| {
+            let mut stream = analyzer.token_stream(text);
+            while let Some(token) = stream.next() {
+                if self.words.contains(&token.text) {
+                    return Some(token.offset_from);
+                }
             }
-        }
-        None
+            None
+        })
     }
 
-    fn marks(&mut self, text: &str) -> Vec<(usize, usize)> {
-        let words = &self.words;
-        let mut stream = self.analyzer.token_stream(text);
-        let mut marks = Vec::new();
-        while let Some(token) = stream.next() {
-            if words.contains(&token.text) {
-                marks.push((token.offset_from, token.offset_to));
+    fn marks(&self, text: &str) -> Vec<(usize, usize)> {
+        with_mine(|analyzer| {
+            let mut stream = analyzer.token_stream(text);
+            let mut marks = Vec::new();
+            while let Some(token) = stream.next() {
+                if self.words.contains(&token.text) {
+                    marks.push((token.offset_from, token.offset_to));
+                }
             }
-        }
-        marks
+            marks
+        })
     }
 }
 
@@ -142,7 +141,7 @@ mod tests {
 
     #[test]
     fn words_are_marked_in_all_their_forms_and_text_is_escaped() {
-        let mut rtl = highlighter("engineers <b>");
+        let rtl = highlighter("engineers <b>");
         assert_eq!(
             rtl.whole("Engineer, R&D <b>").unwrap(),
             "<mark>Engineer</mark>, R&amp;D &lt;<mark>b</mark>&gt;"

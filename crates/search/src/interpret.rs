@@ -2,8 +2,8 @@
 //!
 //! The rules, so that they can be told to the person who typed:
 //! - A recognised word is a condition: the posting is classified so, or says it (or one of its synonyms).
-//! - Level, workplace and kind of employment count by classification and title; a description that speaks of senior
-//!   colleagues does not make a posting senior.
+//! - Level, workplace, kind of employment and specialty count by classification and title; a description that speaks of
+//!   senior colleagues or of another team does not make a posting that. Skills count wherever they are named.
 //! - A place means that the posting is there; with "remote" also that one may take it from there.
 //! - What stands in quotation marks is never interpreted, which is how one reading is undone.
 //!
@@ -83,6 +83,7 @@ pub(crate) fn interpret(query: &Query) -> Interpretation {
         places: Vec::new(),
         role_words: Vec::new(),
         stop_words: Vec::new(),
+        lookalikes: Taxonomy::bundled().lookalikes(&query.q),
         title: Some(Vec::new()),
     };
     match text::parse(&query.q) {
@@ -102,6 +103,7 @@ struct Reader<'a> {
     places: Vec<(Range<usize>, TypedPlace)>,
     role_words: Vec<Range<usize>>,
     stop_words: Vec<Range<usize>>,
+    lookalikes: Vec<Range<usize>>,
     /// Words that could be a title with their offsets; none when the text has operators.
     title: Option<Vec<(usize, String)>>,
 }
@@ -183,6 +185,11 @@ impl Reader<'_> {
                 self.could_be_title(start..end);
             }
             self.note(&span, run.start);
+            let also = span
+                .also
+                .iter()
+                .map(|(kind, id)| Alternative::Concept(format!("{}:{id}", kind.as_str())));
+            self.out.meaning.preferred.extend(also);
             self.out.meaning.required.push(Clause {
                 any: alternatives(&span, &self.text[start..end]),
                 at: start..end,
@@ -217,6 +224,23 @@ impl Reader<'_> {
                 let at = words[range.start].start..words[range.end - 1].end;
                 self.places.push((at, place.clone()));
                 n = range.end;
+                continue;
+            }
+            // A phrase that only looks like a word of the field means itself: "soc 2" is no chip.
+            let start = words[n].start;
+            if let Some(phrase) = self
+                .lookalikes
+                .iter()
+                .find(|phrase| phrase.start == start)
+                .cloned()
+            {
+                n += words[n..]
+                    .iter()
+                    .take_while(|word| word.end <= phrase.end)
+                    .count()
+                    .max(1);
+                self.could_be_title(phrase.clone());
+                self.words(phrase, Weight::Subject);
                 continue;
             }
             let next = texts.get(n + 1).map(|word| word.to_lowercase());
@@ -277,7 +301,7 @@ impl Reader<'_> {
         for at in std::mem::take(&mut self.role_words) {
             if has_subject {
                 let leaf: Leaf = analyzer::tokens(&self.text[at]);
-                self.out.meaning.preferred.push(leaf);
+                self.out.meaning.preferred.push(Alternative::Words(leaf));
             } else {
                 self.words(at, Weight::Word);
             }

@@ -11,6 +11,7 @@ mod analyzer;
 mod collect;
 mod columns;
 mod compiled;
+mod counting;
 mod counts;
 mod document;
 mod facet;

@@ -120,8 +120,8 @@ impl Clause {
 pub(crate) struct Meaning {
     pub(crate) required: Vec<Clause>,
     pub(crate) excluded: Vec<Clause>,
-    /// Words that lift a posting and are not needed: "engineer" beside a specialty.
-    pub(crate) preferred: Vec<Leaf>,
+    /// What lifts a posting and is not needed: "engineer" beside a specialty.
+    pub(crate) preferred: Vec<Alternative>,
     /// The words that could be a title, for postings that are called exactly so.
     pub(crate) title: Vec<String>,
 }
@@ -153,7 +153,7 @@ impl Meaning {
             .iter()
             .flat_map(|clause| &clause.any)
             .flat_map(words_of);
-        required.chain(self.preferred.iter().flatten().cloned())
+        required.chain(self.preferred.iter().flat_map(words_of))
     }
 }
 

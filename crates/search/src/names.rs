@@ -100,7 +100,8 @@ impl Index {
             let stem = analyzer::tokens(word).into_iter().next()?;
             let term = Term::from_field_text(self.fields.texts[3], &stem);
             let used = view.searcher.doc_freq(&term).unwrap_or(u64::MAX);
-            if word.chars().count() < 3 || is_common(word) || used > 4 * own + 20 {
+            let is_much_used = used > 4 * own + 20 && used * 25 > view.searcher.num_docs();
+            if word.chars().count() < 3 || is_common(word) || is_much_used {
                 return None;
             }
         }

@@ -89,13 +89,7 @@ impl Index {
         request: &SearchRequest,
         now: Timestamp,
     ) -> Result<Found, SearchError> {
-        let plan = self.plan(
-            &asked.query,
-            &asked.meaning,
-            &view.columns.dictionary,
-            &request.facets,
-            now,
-        );
+        let plan = self.plan(&asked.query, &asked.meaning, &view.columns.dictionary, &[], now);
         let pager = Pager {
             index: self,
             view,
@@ -161,8 +155,11 @@ impl Pager<'_> {
     }
 
     fn run(&self, take: Take<'_>) -> Result<Collected, SearchError> {
-        self.index
-            .run(self.view, self.query, self.filters.clone(), take, self.now)
+        if take.counted.is_empty() {
+            let filters = self.filters.clone();
+            return self.index.run(self.view, self.query, filters, take, self.now);
+        }
+        self.index.collect_counted(self.view, self.asked, take, self.now)
     }
 
     fn pick(&self) -> Result<(Collected, Picked), SearchError> {
@@ -307,11 +304,11 @@ impl Pager<'_> {
     }
 
     fn hits(&self, tops: &[Top]) -> Result<Vec<Hit>, SearchError> {
-        let mut highlighter = Highlighter::new(&self.asked.meaning);
+        let highlighter = Highlighter::new(&self.asked.meaning);
         let mut hits = Vec::with_capacity(tops.len());
         for (key, role, address) in tops {
             let (view, sort) = (self.view, self.request.sort);
-            let mut hit = self.index.hit(view, *key, *address, sort, highlighter.as_mut())?;
+            let mut hit = self.index.hit(view, *key, *address, sort, highlighter.as_ref())?;
             if self.is_varied() && self.has_copies(*role) {
                 let term = Term::from_field_text(self.index.fields.terms, &role_term(*role));
                 let here = tops.iter().filter(|(_, other, _)| other == role).count() as u64;

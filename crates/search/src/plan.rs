@@ -97,7 +97,11 @@ impl Index {
         if !meaning.required.is_empty() {
             push_preferences(&self.fields, meaning, &mut preferences);
         }
-        let names = meaning.preferred.iter().map(|leaf| leaf.join(" "));
+        let names = meaning.preferred.iter().map(|way| match way {
+            Alternative::Words(leaf) => leaf.join(" "),
+            Alternative::Concept(concept) => concept.clone(),
+            other => format!("{other:?}"),
+        });
         let names = names.chain([
             "the whole title".to_owned(),
             "the beginning of the title".to_owned(),
@@ -197,9 +201,12 @@ fn push_filters(
 }
 
 fn push_preferences(fields: &Fields, meaning: &Meaning, clauses: &mut Clauses) {
-    for leaf in &meaning.preferred {
-        let words = BoostQuery::new(words(fields, leaf), PREFERRED);
-        clauses.push((Occur::Should, Box::new(words)));
+    for query in meaning
+        .preferred
+        .iter()
+        .filter_map(|way| alternative_query(fields, way))
+    {
+        clauses.push((Occur::Should, Box::new(BoostQuery::new(query, PREFERRED))));
     }
     if meaning.title.is_empty() {
         return;

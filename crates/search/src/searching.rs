@@ -126,6 +126,11 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Whether words of the text were read as employers.
+    fn names_employers(&self) -> bool {
+        self.found.iter().any(|found| found.kind == "employer")
+    }
+
     /// The reading of `query` as it stands.
     pub(crate) fn of(query: Query) -> Self {
         let reading = query.interpretation();
@@ -164,6 +169,17 @@ impl Index {
         }
         let mut found = self.page(&view, &asked, request, now)?;
         let (mut dropped, mut help) = (Vec::new(), Vec::new());
+        if found.collected.total == 0 && !is_strict && asked.names_employers() {
+            // Perhaps the name is also a word: "linear algebra".
+            let plain = Asked::of(Query {
+                q: did_you_mean.clone().unwrap_or_else(|| request.query.q.clone()),
+                ..request.query.clone()
+            });
+            let by_words = self.page(&view, &plain, request, now)?;
+            if by_words.collected.total > 0 {
+                (asked, found) = (plain, by_words);
+            }
+        }
         if found.collected.total == 0 && !is_strict {
             help = self.help(&view, &asked, now)?;
             if let Some((less, left_out)) = self.relaxed(&view, &asked, now)? {
@@ -250,7 +266,7 @@ impl Index {
         key: Key,
         address: DocAddress,
         sort: Sort,
-        highlighter: Option<&mut Highlighter>,
+        highlighter: Option<&Highlighter>,
     ) -> Result<Hit, TantivyError> {
         let document: TantivyDocument = view.searcher.doc(address)?;
         let text = |field| {

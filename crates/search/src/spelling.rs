@@ -117,8 +117,13 @@ impl Index {
         let is_long = typed.len() >= TWO_MISTAKES;
         let [title, _, facts, description] = self.fields.texts;
         let mut best: Option<(u8, u64, String)> = None;
-        for field in [title, facts, description] {
-            for (distance, count, word) in near(view, field, stem, is_long)? {
+        // Also as it was typed: what looks like an ending may be the mistake, "desing" has the stem "des".
+        let forms: &[&str] = if stem == typed { &[stem] } else { &[stem, typed] };
+        for (field, form) in [title, facts, description]
+            .into_iter()
+            .flat_map(|f| forms.iter().map(move |w| (f, *w)))
+        {
+            for (distance, count, word) in near(view, field, form, is_long)? {
                 let better = best.as_ref().is_none_or(|(d, c, _)| {
                     (distance, std::cmp::Reverse(count)) < (*d, std::cmp::Reverse(*c))
                 });

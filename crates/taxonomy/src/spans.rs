@@ -1,10 +1,11 @@
 //! Recognising the vocabulary in a short typed query.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::Taxonomy;
 use crate::normalise::{key, spaced_into, spaced_with_offsets};
-use crate::terms::{Meaning, query_word};
+use crate::terms::{Hit, Meaning, query_word};
 
 /// What a recognised part of a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -43,9 +44,10 @@ impl SpanKind {
         }
     }
 
-    /// Whether a posting says it by its title only: a description that speaks of senior colleagues is not senior.
+    /// Whether a posting is it by classification and title only: a description that speaks of senior colleagues, or of the
+    /// verification team next door, makes a posting neither senior nor verification.
     pub fn is_of_title(self) -> bool {
-        matches!(self, Self::Seniority | Self::Workplace | Self::EmploymentType)
+        !matches!(self, Self::Skill | Self::Shift | Self::OnCall)
     }
 }
 
@@ -60,7 +62,16 @@ pub struct Span {
     pub kind: SpanKind,
     /// The identifiers of that kind, at least one; several where the words may mean either.
     pub ids: Vec<Cow<'static, str>>,
+    /// What the words speak for besides, in other kinds: "distributed training" is a skill and speaks for a specialty.
+    pub also: Vec<(SpanKind, Cow<'static, str>)>,
 }
+
+/// The kind that a phrase is read as, its identifiers, and what else it speaks for.
+type Reading = (
+    SpanKind,
+    Vec<Cow<'static, str>>,
+    Vec<(SpanKind, Cow<'static, str>)>,
+);
 
 /// Words of typed queries beside the taxonomy's own: text, kind, identifier.
 pub(crate) const QUERY_WORDS: &[(&str, SpanKind, &str)] = &[
@@ -145,43 +156,59 @@ impl Taxonomy {
         let spans = hits.filter_map(|hit| {
             let phrase = &self.terms.phrases[hit.phrase];
             let exact = phrase.exact.iter().map(|(_, meaning)| meaning);
-            let (kind, ids) = self.reading(&phrase.text, phrase.meanings.iter().chain(exact).copied())?;
+            let (kind, ids, also) =
+                self.reading(&phrase.text, phrase.meanings.iter().chain(exact).copied())?;
             Some(Span {
                 start: offsets[hit.start],
                 end: offsets[hit.end - 1] + 1,
                 kind,
                 ids,
+                also,
             })
         });
         spans.collect()
     }
 
-    /// Of what a phrase may mean, the kind that wins and everything of it.
-    fn reading(
-        &self,
-        phrase: &[u8],
-        meanings: impl Iterator<Item = Meaning>,
-    ) -> Option<(SpanKind, Vec<Cow<'static, str>>)> {
+    /// Phrases of a typed query that hold a word of the vocabulary and mean something else, as byte ranges: `soc 2`.
+    pub fn lookalikes(&self, query: &str) -> Vec<Range<usize>> {
+        if query.len() > 1_000 {
+            return Vec::new();
+        }
+        let (prepared, offsets) = spaced_with_offsets(query);
+        let is_lookalike = |hit: &Hit| {
+            self.terms.phrases[hit.phrase]
+                .meanings
+                .contains(&Meaning::Lookalike)
+        };
+        let found = self.terms.hits(&prepared).filter(is_lookalike);
+        found
+            .map(|hit| offsets[hit.start]..offsets[hit.end - 1] + 1)
+            .collect()
+    }
+
+    /// Of what a phrase may mean, the kind that wins with everything of it, and the rest.
+    fn reading(&self, phrase: &[u8], meanings: impl Iterator<Item = Meaning>) -> Option<Reading> {
         let written = key(&String::from_utf8_lossy(phrase));
-        let mut best: Option<(u8, SpanKind, Vec<Cow<'static, str>>)> = None;
+        let mut ranked: Vec<(u8, SpanKind, Cow<'static, str>)> = Vec::new();
         for meaning in meanings {
             if meaning == Meaning::Lookalike {
                 return None;
             }
-            let Some((rank, kind, id)) = self.ranked(meaning, &written) else {
-                continue;
+            let found = self.ranked(meaning, &written);
+            let is_new = |(_, kind, id): &(u8, SpanKind, Cow<'static, str>)| {
+                !ranked.iter().any(|(_, known, own)| known == kind && own == id)
             };
-            match &mut best {
-                Some((known, _, ids)) if *known == rank => {
-                    if !ids.contains(&id) {
-                        ids.push(id);
-                    }
-                }
-                Some((known, ..)) if *known < rank => {}
-                _ => best = Some((rank, kind, vec![id])),
+            if let Some(found) = found.filter(is_new) {
+                ranked.push(found);
             }
         }
-        best.map(|(_, kind, ids)| (kind, ids))
+        let (best, kind, _) = ranked.iter().min_by_key(|(rank, ..)| *rank)?.clone();
+        let (ids, also): (Vec<_>, Vec<_>) = ranked.into_iter().partition(|(rank, ..)| *rank == best);
+        Some((
+            kind,
+            ids.into_iter().map(|(_, _, id)| id).collect(),
+            also.into_iter().map(|(_, kind, id)| (kind, id)).collect(),
+        ))
     }
 
     /// The vocabulary that a posting's text names: `each` is called for every kind and identifier, repeated as the text

@@ -54,7 +54,7 @@ fn an_abbreviation_and_its_full_form_are_one() {
         ("hpc", "high performance computing"),
         ("k8s", "kubernetes"),
         ("si/pi", "signal integrity"),
-        ("bmc", "bmc firmware"),
+        ("bmc", "baseboard management controller"),
         ("tpm", "technical program management"),
         ("mlops", "machine learning operations"),
         ("rtl", "rtl design"),

@@ -1,0 +1,108 @@
+//! New postings against stored searches that come from files, to be compared with another program on the same files:
+//! `cargo bench -p backplane-search --bench stored_searches -- SEARCHES POSTINGS`. SEARCHES has the parameters of one search
+//! a line, POSTINGS one posting as JSON a line. Without files it does nothing: `matching` makes its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that prints, and must fail when it cannot run"
+)]
+
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+use postings::{EmployerRef, Posting, PostingContent, PostingInput, PostingRow, PostingStatus};
+use search::{Matcher, SearchDocument, parse_pairs};
+use store::{Id, Json, Random, Timestamp};
+
+fn lines(path: &str) -> impl Iterator<Item = String> {
+    let file = std::fs::File::open(path).unwrap();
+    std::io::BufReader::new(file).lines().map(|line| line.unwrap())
+}
+
+fn document(line: &str, id: Id, now: Timestamp) -> SearchDocument {
+    let input: PostingInput = serde_json::from_str(line).unwrap();
+    let content: PostingContent = postings::validate(input).unwrap();
+    let employer = EmployerRef {
+        id,
+        name: "Acme Compute".to_owned(),
+        slug: "acme-compute".to_owned(),
+        website: None,
+        status: "active".to_owned(),
+    };
+    let row = PostingRow {
+        id,
+        employer_id: id,
+        slug: id.to_string(),
+        status: PostingStatus::Published,
+        version: 1,
+        revision: Some(1),
+        first_revision: Some(1),
+        content: Json(content),
+        content_hash: Vec::new(),
+        source: None,
+        source_id: None,
+        external_id: None,
+        close_reason: None,
+        created_at: now,
+        updated_at: now,
+        published_at: Some(now),
+        expires_at: None,
+        closed_at: None,
+        deleted_at: None,
+    };
+    SearchDocument::of(&Posting { employer, row })
+}
+
+fn percentile(sorted: &[Duration], share: f64) -> f64 {
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
+    sorted[at].as_secs_f64() * 1000.0
+}
+
+fn main() {
+    let files: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"))
+        .collect();
+    let [searches, postings] = files.as_slice() else {
+        return;
+    };
+    let now = Timestamp::from_seconds(1_795_424_400);
+    let random = Random::seeded(7);
+    let documents: Vec<SearchDocument> = lines(postings)
+        .map(|line| document(&line, random.id(now), now))
+        .collect();
+    let mut matcher = Matcher::new();
+    documents
+        .iter()
+        .take(500)
+        .for_each(|document| matcher.observe(document));
+    let began = Instant::now();
+    for line in lines(searches) {
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(line.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        matcher.insert(random.id(now), &parse_pairs(&pairs).unwrap().query);
+    }
+    println!(
+        "{} searches stored in {:.1} s",
+        matcher.len(),
+        began.elapsed().as_secs_f64()
+    );
+    let mut took = Vec::with_capacity(documents.len());
+    let mut found = 0_u64;
+    for document in &documents {
+        let began = Instant::now();
+        matcher.matching(document, now, |_| found += 1);
+        took.push(began.elapsed());
+    }
+    let total: f64 = took.iter().map(Duration::as_secs_f64).sum();
+    took.sort_unstable();
+    println!(
+        "{} postings: p50 {:.2} ms, p99 {:.2} ms, {:.0}/s, {:.0} matches a posting",
+        documents.len(),
+        percentile(&took, 0.5),
+        percentile(&took, 0.99),
+        documents.len() as f64 / total,
+        found as f64 / documents.len() as f64,
+    );
+}
