@@ -31,7 +31,7 @@ const CITY_KM: f64 = 50.0;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recognised {
     /// `seniority`, `specialty`, `skill`, `discipline`, `workplace`, `employment_type`, `shift`, `on_call`, `city`, `area`,
-    /// `region`, `country`, `pay` or `employer`.
+    /// `region`, `country`, `pay`, `employer`, or `compound` for a word that was found as a part of longer ones.
     pub kind: &'static str,
     /// The values as the filter of that name takes them, at least one; any of them is enough.
     pub values: Vec<String>,

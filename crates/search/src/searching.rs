@@ -180,6 +180,13 @@ impl Index {
                 (asked, found) = (plain, by_words);
             }
         }
+        if found.collected.total == 0
+            && !is_strict
+            && let Some(longer) = self.with_compounds(&view, &asked)?
+        {
+            asked = longer;
+            found = self.page(&view, &asked, request, now)?;
+        }
         if found.collected.total == 0 && !is_strict {
             help = self.help(&view, &asked, now)?;
             if let Some((less, left_out)) = self.relaxed(&view, &asked, now)? {

@@ -11,7 +11,7 @@ use taxonomy::Taxonomy;
 
 use crate::analyzer;
 use crate::index::{Index, View};
-use crate::interpret::is_common;
+use crate::interpret::{Recognised, is_common};
 use crate::meaning::{Alternative, Clause, Weight};
 use crate::searching::{Asked, SearchError, part};
 
@@ -99,6 +99,43 @@ impl Index {
         }
         // What was blanked, the name of an employer, is still in the typed text.
         Ok(has_changed.then(|| respelt.split_whitespace().collect::<Vec<_>>().join(" ")))
+    }
+
+    /// `asked` with the words that the index does not know also as the beginning or the end of longer ones, as languages
+    /// with compounds write them: "entwickler" finds "Chipentwickler". `None` when there are none.
+    pub(crate) fn with_compounds(&self, view: &View, asked: &Asked) -> Result<Option<Asked>, SearchError> {
+        let mut meaning = asked.meaning.clone();
+        let mut found = asked.found.clone();
+        for clause in &mut meaning.required {
+            let Some(stem) = lone_word(clause).map(str::to_owned) else { continue };
+            let is_part = stem.chars().count() > MIN_LETTERS && stem.chars().all(char::is_alphabetic);
+            if !is_part || self.frequency(view, &stem)? > 0 {
+                continue;
+            }
+            let mut longer = Vec::new();
+            for field in [self.fields.texts[0], self.fields.texts[3]] {
+                longer.extend(holding(view, field, &stem)?);
+            }
+            longer.sort();
+            longer.dedup();
+            longer.truncate(COMPLETIONS);
+            if longer.is_empty() {
+                continue;
+            }
+            clause.any.extend(longer.iter().map(|word| Alternative::Words(vec![word.clone()])));
+            found.push(Recognised {
+                kind: "compound",
+                label: format!("a part of {}", longer.join(", ")),
+                values: longer,
+                at: clause.at.clone(),
+            });
+        }
+        let has_changed = found.len() > asked.found.len();
+        Ok(has_changed.then(|| Asked {
+            query: asked.query.clone(),
+            meaning,
+            found,
+        }))
     }
 
     fn frequency(&self, view: &View, stem: &str) -> Result<u64, TantivyError> {
@@ -224,6 +261,22 @@ fn near(view: &View, field: Field, word: &str, is_long: bool) -> Result<Vec<(u8,
             match found.iter_mut().find(|(_, _, known)| known == text) {
                 Some((_, sum, _)) => *sum += count,
                 None => found.push((distance, count, text.to_owned())),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The longer words of a field that begin or end with `part`.
+fn holding(view: &View, field: Field, part: &str) -> Result<Vec<String>, SearchError> {
+    let mut found = Vec::new();
+    for reader in view.searcher.segment_readers() {
+        let inverted = reader.inverted_index(field)?;
+        let mut stream = inverted.terms().stream().map_err(TantivyError::from)?;
+        while stream.advance() {
+            let word = stream.key();
+            if word.len() > part.len() && (word.ends_with(part.as_bytes()) || word.starts_with(part.as_bytes())) {
+                found.push(String::from_utf8_lossy(word).into_owned());
             }
         }
     }

@@ -167,6 +167,20 @@ on_both! {
         assert_eq!(search(&board, "techn", &[("strict", "on")]).total, 0);
     }
 
+    fn a_part_of_a_compound_finds_it_and_unspaced_text_is_found(db) {
+        let board = Board::new(db);
+        board.post(&[
+            row_with("de", "Chipentwickler", json!({"description": "Wir suchen Verstärkung in der Halbleiterfertigung."})),
+            row_with("jp", "半導体設計エンジニア", json!({"description": "東京で働きます。"})),
+        ]);
+        let results = search(&board, "entwickler", &[]);
+        assert_eq!(names(&results), ["de"]);
+        assert_eq!(results.interpreted[0].kind, "compound");
+        assert_eq!(names(&search(&board, "Halbleiter", &[])), ["de"]);
+        assert_eq!(names(&search(&board, "設計", &[])), ["jp"]);
+        assert_eq!(names(&search(&board, "halbleiterfertigung", &[])), ["de"]);
+    }
+
     fn why_gives_the_verdict_of_search(db) {
         let board = board(db);
         for q in ["senior rtl austin", "rtl -austin", "DC tech ashburn nights", "\"rack servers\"", "rtl 200k+", "sre OR rtl remote"] {

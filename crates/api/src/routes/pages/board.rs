@@ -17,6 +17,8 @@ struct FrontPage<'a> {
     site: &'a str,
     q: &'a str,
     problem: Option<String>,
+    /// How the text was understood where it was not taken as it is.
+    notes: Vec<String>,
     total: u64,
     rows: Vec<Row>,
     next: Option<String>,
@@ -54,6 +56,7 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
                 site: "Backplane",
                 q: &q,
                 problem,
+                notes: Vec::new(),
                 total: 0,
                 rows: Vec::new(),
                 next: None,
@@ -68,6 +71,7 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
         .filter_map(|hit| serde_json::from_str(&hit.summary).ok())
         .map(row)
         .collect();
+    let notes = notes(&results);
     let next = results.next_cursor.map(|cursor| {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in asked.query.to_pairs() {
@@ -81,11 +85,28 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
             site: "Backplane",
             q: &q,
             problem: None,
+            notes,
             total: results.total,
             rows,
             next,
         },
     ))
+}
+
+/// What the reader should know about the answer: how words were read, spelt otherwise, or left out.
+fn notes(results: &search::SearchResults) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(spelling) = &results.did_you_mean {
+        notes.push(format!("Searched for “{spelling}”."));
+    }
+    for dropped in &results.dropped {
+        notes.push(format!("Nothing matches all words; left out: “{}”.", dropped.text));
+    }
+    if !results.interpreted.is_empty() {
+        let read: Vec<&str> = results.interpreted.iter().map(|found| found.label.as_str()).collect();
+        notes.push(format!("Understood: {}.", read.join(" · ")));
+    }
+    notes
 }
 
 fn row(summary: PostingSummary) -> Row {
