@@ -1,6 +1,7 @@
 //! Deciding what a posting is about from what was found in it.
 
-use crate::evidence::{Findings, slot};
+use crate::evidence::{Findings, Prepared, slot};
+use crate::model::{Feature, Model, features};
 use crate::work_terms::{title_employment_type, title_workplace};
 use crate::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace, recognise_seniority};
 
@@ -59,8 +60,9 @@ impl Taxonomy {
     /// web developer) needs a specialty in the title; an open title (software engineer, technician) may be decided by
     /// the text alone.
     pub fn recognise(&self, title: &str, text: &str) -> Recognised {
-        let findings = Findings::collect(&self.terms, title, text);
-        let discipline = decide(&findings);
+        let prepared = Prepared::new(title, text);
+        let findings = Findings::collect(&self.terms, &prepared);
+        let discipline = discipline_of(&findings, &prepared);
         let mut scores = [0.0; 5];
         for (at, score) in scores.iter_mut().enumerate() {
             *score = combined(&findings, at);
@@ -84,6 +86,18 @@ impl Taxonomy {
                 .map(|chosen| self.evidence_of(&findings, chosen))
                 .unwrap_or_default(),
         }
+    }
+
+    /// The discipline by the rules alone: what the trained part is measured against.
+    pub fn discipline_by_rules(&self, title: &str, text: &str) -> Option<Discipline> {
+        decide(&Findings::collect(&self.terms, &Prepared::new(title, text)))
+    }
+
+    /// What the trained part looks at, for training it: buckets and values.
+    pub fn features(&self, title: &str, text: &str) -> Vec<Feature> {
+        let prepared = Prepared::new(title, text);
+        let findings = Findings::collect(&self.terms, &prepared);
+        features(&findings, decide(&findings), &prepared)
     }
 
     fn specialties_of(&self, findings: &Findings, chosen: Discipline) -> Vec<String> {
@@ -149,6 +163,16 @@ impl Taxonomy {
 
 fn combined(findings: &Findings, at: usize) -> f32 {
     findings.title[at] + findings.text[at].min(TEXT_CAP) * 0.5
+}
+
+/// The discipline: the rules where they are sure, else the trained part, which knows what the rules found.
+fn discipline_of(findings: &Findings, prepared: &Prepared) -> Option<Discipline> {
+    let decided = decide(findings);
+    let model = Model::bundled();
+    if model.is_empty() {
+        return decided;
+    }
+    model.choice(&features(findings, decided, prepared))
 }
 
 /// The discipline by the rules of [`Taxonomy::recognise`].

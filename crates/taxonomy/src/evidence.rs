@@ -49,6 +49,33 @@ pub(crate) struct Findings {
     title_begun: bool,
 }
 
+/// Title and text made ready for matching, one behind the other.
+pub(crate) struct Prepared {
+    bytes: Vec<u8>,
+    title_end: usize,
+    text_bytes: usize,
+}
+
+impl Prepared {
+    pub(crate) fn new(title: &str, text: &str) -> Self {
+        let mut bytes = Vec::with_capacity(title.len() + text.len() + 16);
+        spaced_into(title, &mut bytes);
+        let title_end = bytes.len();
+        // No phrase holds a line feed: none reaches from the title into the text.
+        bytes.push(b'\n');
+        spaced_into(text, &mut bytes);
+        Self { bytes, title_end, text_bytes: text.len() }
+    }
+
+    pub(crate) fn title(&self) -> &[u8] {
+        &self.bytes[..self.title_end]
+    }
+
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.bytes[self.title_end..]
+    }
+}
+
 /// The position of a discipline in arrays of five.
 pub(crate) fn slot(discipline: Discipline) -> usize {
     match discipline {
@@ -69,18 +96,13 @@ fn environment_slot(environment: Environment) -> usize {
 
 impl Findings {
     /// One pass over title and text.
-    pub(crate) fn collect(terms: &Terms, title: &str, text: &str) -> Self {
-        let mut prepared = Vec::with_capacity(title.len() + text.len() + 16);
-        spaced_into(title, &mut prepared);
-        let title_end = prepared.len();
-        // No phrase holds a line feed: none reaches from the title into the text.
-        prepared.push(b'\n');
-        spaced_into(text, &mut prepared);
+    pub(crate) fn collect(terms: &Terms, prepared: &Prepared) -> Self {
+        let title_end = prepared.title_end;
         let mut findings = Self {
             title: [0.0; 5],
             text: [0.0; 5],
             named: [0; 5],
-            title_only: text.len() < SHORT_TEXT_BYTES,
+            title_only: prepared.text_bytes < SHORT_TEXT_BYTES,
             specialties: vec![(0.0, 0.0); terms.specialty_disciplines.len()],
             skills: vec![0; terms.skill_specialties.len()],
             environments: [0; 5],
@@ -94,13 +116,13 @@ impl Findings {
             title_begun: false,
         };
         let mut mentions = vec![0_u8; terms.phrases.len()];
-        for hit in terms.hits(&prepared) {
+        for hit in terms.hits(&prepared.bytes) {
             let in_title = hit.start < title_end;
             let seen = &mut mentions[hit.phrase];
             // A word of the title says it once, however often the text repeats it.
             let mention = if in_title { 0 } else { *seen };
             *seen = seen.saturating_add(1);
-            for (meaning, exact) in terms.meanings_of(hit, &prepared) {
+            for (meaning, exact) in terms.meanings_of(hit, &prepared.bytes) {
                 findings.take(terms, hit.phrase, meaning, exact, in_title, mention);
             }
         }
