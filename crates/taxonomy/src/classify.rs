@@ -1,7 +1,6 @@
 //! Deciding what a posting is about from what was found in it.
 
-use crate::evidence::{Findings, Prepared, slot};
-use crate::model::{Feature, Model, features};
+use crate::evidence::{Findings, Prepared, slot, workplace_slot};
 use crate::work_terms::{title_employment_type, title_workplace};
 use crate::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace, recognise_seniority};
 
@@ -62,7 +61,7 @@ impl Taxonomy {
     pub fn recognise(&self, title: &str, text: &str) -> Recognised {
         let prepared = Prepared::new(title, text);
         let findings = Findings::collect(&self.terms, &prepared);
-        let discipline = discipline_of(&findings, &prepared);
+        let discipline = decide(&findings);
         let mut scores = [0.0; 5];
         for (at, score) in scores.iter_mut().enumerate() {
             *score = combined(&findings, at);
@@ -76,7 +75,7 @@ impl Taxonomy {
             skills: self.skills_of(&findings),
             seniority: recognise_seniority(title),
             employment_type: title_employment_type(title).or(findings.employment_type),
-            workplace: title_workplace(title).or(findings.workplace),
+            workplace: title_workplace(title).or_else(|| workplace_of(&findings)),
             environment: environments
                 .filter(|(_, count)| *count >= 1)
                 .map(|(environment, _)| *environment)
@@ -86,18 +85,6 @@ impl Taxonomy {
                 .map(|chosen| self.evidence_of(&findings, chosen))
                 .unwrap_or_default(),
         }
-    }
-
-    /// The discipline by the rules alone: what the trained part is measured against.
-    pub fn discipline_by_rules(&self, title: &str, text: &str) -> Option<Discipline> {
-        decide(&Findings::collect(&self.terms, &Prepared::new(title, text)))
-    }
-
-    /// What the trained part looks at, for training it: buckets and values.
-    pub fn features(&self, title: &str, text: &str) -> Vec<Feature> {
-        let prepared = Prepared::new(title, text);
-        let findings = Findings::collect(&self.terms, &prepared);
-        features(&findings, decide(&findings), &prepared)
     }
 
     fn specialties_of(&self, findings: &Findings, chosen: Discipline) -> Vec<String> {
@@ -161,23 +148,25 @@ impl Taxonomy {
     }
 }
 
-fn combined(findings: &Findings, at: usize) -> f32 {
-    findings.title[at] + findings.text[at].min(TEXT_CAP) * 0.5
+/// What the text says most firmly; where two are said alike, the one with more office in it is the rule.
+fn workplace_of(findings: &Findings) -> Option<Workplace> {
+    let points = |workplace: Workplace| findings.workplaces[workplace_slot(workplace)];
+    let order = [Workplace::Remote, Workplace::OnSite, Workplace::Hybrid];
+    let best = order.into_iter().max_by_key(|workplace| points(*workplace))?;
+    (points(best) > 0).then_some(best)
 }
 
-/// The discipline: the rules where they are sure, else the trained part, which knows what the rules found.
-fn discipline_of(findings: &Findings, prepared: &Prepared) -> Option<Discipline> {
-    let decided = decide(findings);
-    let model = Model::bundled();
-    if model.is_empty() {
-        return decided;
-    }
-    model.choice(&features(findings, decided, prepared))
+fn combined(findings: &Findings, at: usize) -> f32 {
+    findings.title[at] + findings.text[at].min(TEXT_CAP) * 0.5
 }
 
 /// The discipline by the rules of [`Taxonomy::recognise`].
 fn decide(findings: &Findings) -> Option<Discipline> {
     if findings.outside {
+        return None;
+    }
+    let is_named = findings.title.iter().any(|points| *points >= TITLE_DECIDES);
+    if findings.elsewhere && !(findings.builds && is_named) {
         return None;
     }
     let mut ranked = Discipline::ALL.to_vec();
@@ -224,6 +213,7 @@ fn is_named_enough(findings: &Findings, discipline: Discipline) -> bool {
             named >= 2 || (named == 1 && findings.text[slot(discipline)] >= TEXT_DECIDES)
         }
         // Programs and supply chains are run everywhere: here they must be for infrastructure of some kind.
+        Discipline::AiOperations if !findings.is_general[slot(discipline)] => true,
         Discipline::AiOperations => findings.named.iter().map(|count| u32::from(*count)).sum::<u32>() >= 2,
         _ => true,
     }

@@ -36,9 +36,14 @@ pub(crate) struct Findings {
     pub(crate) environments: [u16; 5],
     /// What the text says first.
     pub(crate) employment_type: Option<EmploymentType>,
-    /// What the text says first.
-    pub(crate) workplace: Option<Workplace>,
+    /// How firmly the text says each workplace, in the order of [`Workplace::ALL`].
+    pub(crate) workplaces: [u16; 3],
     pub(crate) outside: bool,
+    pub(crate) elsewhere: bool,
+    /// Whether the title says that someone builds or repairs: engineer, developer, technician …
+    pub(crate) builds: bool,
+    /// Of each discipline, whether what the title names is work of every trade.
+    pub(crate) is_general: [bool; 5],
     pub(crate) adjacent: bool,
     pub(crate) open: bool,
     /// Phrases that gave points: number, in the title, discipline, points.
@@ -70,10 +75,6 @@ impl Prepared {
     pub(crate) fn title(&self) -> &[u8] {
         &self.bytes[..self.title_end]
     }
-
-    pub(crate) fn text(&self) -> &[u8] {
-        &self.bytes[self.title_end..]
-    }
 }
 
 /// The position of a discipline in arrays of five.
@@ -85,6 +86,20 @@ pub(crate) fn slot(discipline: Discipline) -> usize {
         Discipline::MlPlatform => 3,
         Discipline::AiOperations => 4,
     }
+}
+
+pub(crate) fn workplace_slot(workplace: Workplace) -> usize {
+    Workplace::ALL.iter().position(|other| *other == workplace).unwrap_or(0)
+}
+
+/// Whether a prepared title holds a word for someone who builds, runs or repairs.
+fn builds(title: &[u8]) -> bool {
+    const WORDS: &[&str] = &[
+        "engineer", "engineers", "engineering", "developer", "sre", "devops", "devsecops", "architect", "swe", "sde", "mle", "mlops", "technician",
+        "administrator", "technical", "programmer",
+    ];
+    let mut words = title.split(|byte| *byte == b' ');
+    words.any(|word| WORDS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word)))
 }
 
 fn environment_slot(environment: Environment) -> usize {
@@ -107,8 +122,11 @@ impl Findings {
             skills: vec![0; terms.skill_specialties.len()],
             environments: [0; 5],
             employment_type: None,
-            workplace: None,
+            workplaces: [0; 3],
             outside: false,
+            elsewhere: false,
+            builds: builds(prepared.title()),
+            is_general: [false; 5],
             adjacent: false,
             open: false,
             scored: Vec::new(),
@@ -127,6 +145,7 @@ impl Findings {
             }
         }
         findings.admit_pending(terms);
+        findings.note_general(terms);
         findings
     }
 
@@ -197,11 +216,27 @@ impl Findings {
                 *count = count.saturating_add(if in_title { 3 } else { 1 });
             }
             Meaning::Employment(found) => self.employment_type = self.employment_type.or(Some(found)),
-            Meaning::Workplace(found) => self.workplace = self.workplace.or(Some(found)),
+            Meaning::Workplace(found, weight) if mention == 0 => {
+                let points = &mut self.workplaces[workplace_slot(found)];
+                *points = points.saturating_add(u16::from(weight));
+            }
             Meaning::Outside => self.outside |= in_title,
+            Meaning::Elsewhere => self.elsewhere |= in_title,
             Meaning::Adjacent => self.adjacent |= in_title,
             Meaning::Open => self.open |= in_title,
-            Meaning::Lookalike | Meaning::Query(_) => {}
+            Meaning::Lookalike | Meaning::Query(_) | Meaning::Workplace(..) => {}
+        }
+    }
+
+    fn note_general(&mut self, terms: &Terms) {
+        for at in 0..5 {
+            let of_discipline = (0..self.specialties.len()).filter(|index| slot(terms.specialty_disciplines[*index]) == at);
+            let best = of_discipline.max_by(|one, other| self.specialties[*one].0.total_cmp(&self.specialties[*other].0));
+            self.is_general[at] = best.is_some_and(|index| {
+                let is_named = self.specialties[index].0 > 0.0;
+                // A title that names no specialty leaves it to the text, which must then name the field.
+                !is_named || terms.specialty_is_general[index]
+            });
         }
     }
 

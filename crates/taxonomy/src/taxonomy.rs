@@ -28,6 +28,9 @@ pub struct Specialty {
     /// Names too general to decide a title alone: they count as a cue there, and as a name in a query.
     #[serde(default)]
     pub weak: Vec<String>,
+    /// Whether such work is done in every trade and counts only where something of the field is named beside it.
+    #[serde(default)]
+    pub(crate) general: bool,
     /// Words that speak for it without naming it.
     #[serde(default)]
     pub(crate) cues: Vec<String>,

@@ -9,7 +9,7 @@ use crate::evidence::slot;
 use crate::normalise::spaced_into;
 use crate::spans::QUERY_WORDS;
 use crate::taxonomy::{DisciplineWords, Skill, Specialty, TaxonomyError};
-use crate::work_terms::{EMPLOYMENT_SENTENCES, WORKPLACE_SENTENCES};
+use crate::work_terms::{EMPLOYMENT_SENTENCES, workplace_phrases};
 use crate::{Discipline, EmploymentType, Environment, SpanKind, Workplace};
 
 /// Word lists for deciding whether a title belongs to the field at all.
@@ -18,6 +18,8 @@ use crate::{Discipline, EmploymentType, Environment, SpanKind, Workplace};
 pub(crate) struct Recognition {
     /// Titles of other trades: with one of these in its title a posting belongs to no discipline.
     pub(crate) outside: Vec<String>,
+    /// Subjects of other departments: with one of these in the title only a builder of something of the field belongs to it.
+    pub(crate) elsewhere: Vec<String>,
     /// Titles and subjects close to the field: the rest of the title must name a specialty.
     pub(crate) adjacent: Vec<String>,
     /// Titles that say only that someone builds something: the text may decide.
@@ -46,8 +48,9 @@ pub(crate) enum Meaning {
     /// Says the kind of contract, in a sentence of the text.
     Employment(EmploymentType),
     /// Says the workplace, in a sentence of the text.
-    Workplace(Workplace),
+    Workplace(Workplace, u8),
     Outside,
+    Elsewhere,
     Adjacent,
     Open,
     Lookalike,
@@ -84,6 +87,8 @@ pub(crate) struct Terms {
     pub(crate) phrases: Vec<Phrase>,
     /// For each specialty its discipline.
     pub(crate) specialty_disciplines: Vec<Discipline>,
+    /// For each specialty whether such work is done in every trade.
+    pub(crate) specialty_is_general: Vec<bool>,
     /// For each skill the specialties it speaks for.
     pub(crate) skill_specialties: Vec<Vec<u16>>,
     automaton: Option<AhoCorasick>,
@@ -154,6 +159,7 @@ impl Terms {
             }
         }
         book.add_all(&recognition.outside, Meaning::Outside);
+        book.add_all(&recognition.elsewhere, Meaning::Elsewhere);
         book.add_all(&recognition.adjacent, Meaning::Adjacent);
         book.add_all(&recognition.open, Meaning::Open);
         book.add_all(&recognition.lookalikes, Meaning::Lookalike);
@@ -163,8 +169,8 @@ impl Terms {
         for (text, found) in EMPLOYMENT_SENTENCES {
             book.add(text, Meaning::Employment(*found));
         }
-        for (text, found) in WORKPLACE_SENTENCES {
-            book.add(text, Meaning::Workplace(*found));
+        for (text, found, weight) in workplace_phrases() {
+            book.add(&text, Meaning::Workplace(found, weight));
         }
         for (index, (text, _, _)) in QUERY_WORDS.iter().enumerate() {
             book.add(text, Meaning::Query(index as u16));
@@ -185,6 +191,7 @@ impl Terms {
         Ok(Self {
             automaton: Some(automaton(&book.phrases, MatchKind::LeftmostLongest)?),
             specialty_disciplines: disciplines,
+            specialty_is_general: specialties.iter().map(|specialty| specialty.general).collect(),
             skill_specialties: skill_specialties.collect(),
             phrases: with_contained_meanings(book.phrases)?,
         })

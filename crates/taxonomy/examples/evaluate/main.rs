@@ -1,6 +1,6 @@
 //! Judges recognition against postings that people have read and labelled, and prints precision and recall per class.
 //!
-//! `evaluate --labels FILE --shipped FILE [--data FILE.ndjson.gz] [--errors] [--folds N]`. Without `--data` only the
+//! `evaluate --labels FILE --shipped FILE [--titles FILE] [--data FILE.ndjson.gz] [--errors]`. Without `--data` only the
 //! shipped postings are judged. `--errors` lists what goes wrong in the half that may be looked at, never in the other.
 //! `scripts/eval` calls it.
 
@@ -18,6 +18,7 @@ use rows::{Half, Labelled};
 struct Options {
     labels: Option<PathBuf>,
     shipped: Option<PathBuf>,
+    titles: Option<PathBuf>,
     data: Option<PathBuf>,
     errors: bool,
 }
@@ -35,6 +36,7 @@ fn options() -> Result<Options, String> {
         match word.as_str() {
             "--labels" => options.labels = Some(path()?),
             "--shipped" => options.shipped = Some(path()?),
+            "--titles" => options.titles = Some(path()?),
             "--data" => options.data = Some(path()?),
             "--errors" => options.errors = true,
             other => return Err(format!("unknown argument {other}")),
@@ -65,6 +67,14 @@ fn run() -> Result<(), String> {
         tables::print(title, &of_half);
         if options.errors && half == Half::Dev {
             tables::print_errors(&of_half);
+        }
+    }
+    if let Some(titles) = &options.titles {
+        let rows = rows::titles(titles, data)?;
+        println!("\n== further postings of the half used for tuning, labelled by their titles alone: {}", rows.len());
+        tables::print_discipline(&rows);
+        if options.errors {
+            tables::print_discipline_errors(&rows);
         }
     }
     Ok(())

@@ -93,7 +93,7 @@ pub(crate) fn real(labels: &Path, data: &Path) -> Result<Vec<Labelled>, String> 
     find(wanted, data)
 }
 
-/// The postings of `data` that `titles` has a discipline for: further ones to learn from.
+/// The postings of `data` that `titles` has a discipline for, all of the half used for tuning.
 pub(crate) fn titles(titles: &Path, data: &Path) -> Result<Vec<Labelled>, String> {
     let mut wanted = HashMap::new();
     for line in lines(titles)? {

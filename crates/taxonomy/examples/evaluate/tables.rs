@@ -57,7 +57,7 @@ fn accuracy<R: Borrow<Labelled>>(rows: &[R], is_right: impl Fn(&Labelled) -> boo
     )
 }
 
-fn print_discipline<R: Borrow<Labelled>>(rows: &[R]) {
+pub(crate) fn print_discipline<R: Borrow<Labelled>>(rows: &[R]) {
     let said = |row: &Labelled| row.found.discipline;
     let plain: Vec<Option<Discipline>> = rows
         .iter()
@@ -86,8 +86,6 @@ fn print_discipline<R: Borrow<Labelled>>(rows: &[R]) {
     println!("  accuracy {}", accuracy(rows, |row| said(row) == row.label.discipline));
     let either = |row: &Labelled| said(row) == row.label.discipline || row.label.also.contains(&said(row));
     println!("  accuracy where another reader's answer counts too {}", accuracy(rows, either));
-    let by_rules = |row: &Labelled| Taxonomy::bundled().discipline_by_rules(&row.title, &row.text);
-    println!("  accuracy of the rules alone {}", accuracy(rows, |row| by_rules(row) == row.label.discipline));
     let random: Vec<&Labelled> = rows.iter().map(Borrow::borrow).filter(|row| row.is_random).collect();
     if !random.is_empty() {
         let share = accuracy(&random, |row| said(row) == row.label.discipline);
@@ -221,24 +219,7 @@ pub(crate) fn print_errors<R: Borrow<Labelled>>(rows: &[R]) {
     for row in rows.iter().map(Borrow::borrow) {
         let row: &Labelled = row;
         let title = row.title.trim();
-        if row.found.discipline != row.label.discipline {
-            let name = |d: Option<Discipline>| d.map_or("none", Discipline::as_str);
-            let because: Vec<String> = row
-                .found
-                .evidence
-                .iter()
-                .take(5)
-                .map(|e| format!("{}{}={:.1}", if e.in_title { "^" } else { "" }, e.phrase, e.points))
-                .collect();
-            println!(
-                "D {} -> {} | {title} | {} | {:?} {}",
-                name(row.label.discipline),
-                name(row.found.discipline),
-                row.employer,
-                row.found.scores,
-                because.join(", ")
-            );
-        }
+        print_discipline_error(row);
         if row.found.seniority != row.label.seniority {
             println!("S {:?} -> {:?} | {title}", row.label.seniority, row.found.seniority);
         }
@@ -258,5 +239,34 @@ pub(crate) fn print_errors<R: Borrow<Labelled>>(rows: &[R]) {
         if row.found.discipline == row.label.discipline && !shares {
             println!("T {:?} -> {:?} | {title}", row.label.specialties, row.found.specialties);
         }
+    }
+}
+
+/// As [`print_errors`], of the discipline only.
+pub(crate) fn print_discipline_errors<R: Borrow<Labelled>>(rows: &[R]) {
+    for row in rows {
+        print_discipline_error(row.borrow());
+    }
+}
+
+fn print_discipline_error(row: &Labelled) {
+    let title = row.title.trim();
+    if row.found.discipline != row.label.discipline {
+        let name = |d: Option<Discipline>| d.map_or("none", Discipline::as_str);
+        let because: Vec<String> = row
+            .found
+            .evidence
+            .iter()
+            .take(5)
+            .map(|e| format!("{}{}={:.1}", if e.in_title { "^" } else { "" }, e.phrase, e.points))
+            .collect();
+        println!(
+            "D {} -> {} | {title} | {} | {:?} {}",
+            name(row.label.discipline),
+            name(row.found.discipline),
+            row.employer,
+            row.found.scores,
+            because.join(", ")
+        );
     }
 }
