@@ -171,6 +171,9 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     }
     let mut ranked = Discipline::ALL.to_vec();
     ranked.sort_by(|a, b| combined(findings, slot(*b)).total_cmp(&combined(findings, slot(*a))));
+    if let Some(role) = led(findings) {
+        return Some(role);
+    }
     let best_by_title = ranked
         .iter()
         .copied()
@@ -202,6 +205,18 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     let leads = text >= second * TEXT_LEAD || text >= TEXT_CAP;
     let clear = text >= TEXT_DECIDES && leads && !everyday;
     (findings.open && clear).then_some(best)
+}
+
+/// The discipline of a role such as program manager that begins the title, when the title says for what of the field it is;
+/// those for data centers belong to the data center.
+fn led(findings: &Findings) -> Option<Discipline> {
+    let role = findings.led_by?;
+    let subject = Discipline::ALL
+        .iter()
+        .filter(|d| **d != role)
+        .max_by(|a, b| findings.title[slot(**a)].total_cmp(&findings.title[slot(**b)]))?;
+    let is_named = findings.title[slot(*subject)] >= TITLE_ALONE;
+    (is_named && *subject != Discipline::DataCenter).then_some(role)
 }
 
 /// Chillers, switchgear and circuit boards are everywhere: a text is about a data center or about silicon only when it says

@@ -6,6 +6,7 @@ use crate::{Discipline, EmploymentType, Environment, Workplace};
 
 /// Points of one phrase in the title.
 pub(crate) const TITLE_SPECIALTY: f32 = 10.0;
+const TITLE_LEADS: f32 = 20.0;
 const TITLE_DISCIPLINE: f32 = 8.0;
 const TITLE_CUE: f32 = 5.0;
 const TITLE_SKILL: f32 = 3.0;
@@ -42,6 +43,8 @@ pub(crate) struct Findings {
     pub(crate) elsewhere: bool,
     /// Whether the title says that someone builds or repairs: engineer, developer, technician …
     pub(crate) builds: bool,
+    /// The discipline of a role of every trade that begins the title.
+    pub(crate) led_by: Option<Discipline>,
     /// Of each discipline, whether what the title names is work of every trade.
     pub(crate) is_general: [bool; 5],
     pub(crate) adjacent: bool,
@@ -69,7 +72,11 @@ impl Prepared {
         // No phrase holds a line feed: none reaches from the title into the text.
         bytes.push(b'\n');
         spaced_into(text, &mut bytes);
-        Self { bytes, title_end, text_bytes: text.len() }
+        Self {
+            bytes,
+            title_end,
+            text_bytes: text.len(),
+        }
     }
 
     pub(crate) fn title(&self) -> &[u8] {
@@ -89,17 +96,36 @@ pub(crate) fn slot(discipline: Discipline) -> usize {
 }
 
 pub(crate) fn workplace_slot(workplace: Workplace) -> usize {
-    Workplace::ALL.iter().position(|other| *other == workplace).unwrap_or(0)
+    Workplace::ALL
+        .iter()
+        .position(|other| *other == workplace)
+        .unwrap_or(0)
 }
 
 /// Whether a prepared title holds a word for someone who builds, runs or repairs.
 fn builds(title: &[u8]) -> bool {
     const WORDS: &[&str] = &[
-        "engineer", "engineers", "engineering", "developer", "sre", "devops", "devsecops", "architect", "swe", "sde", "mle", "mlops", "technician",
-        "administrator", "technical", "programmer",
+        "engineer",
+        "engineers",
+        "engineering",
+        "developer",
+        "sre",
+        "devops",
+        "devsecops",
+        "architect",
+        "swe",
+        "sde",
+        "mle",
+        "mlops",
+        "technician",
+        "programmer",
     ];
     let mut words = title.split(|byte| *byte == b' ');
-    words.any(|word| WORDS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word)))
+    words.any(|word| {
+        WORDS
+            .iter()
+            .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+    })
 }
 
 fn environment_slot(environment: Environment) -> usize {
@@ -126,6 +152,7 @@ impl Findings {
             outside: false,
             elsewhere: false,
             builds: builds(prepared.title()),
+            led_by: None,
             is_general: [false; 5],
             adjacent: false,
             open: false,
@@ -174,14 +201,16 @@ impl Findings {
             {
                 self.add(terms, phrase, index, in_title, TITLE_CUE);
             }
-            Meaning::Specialty(index) => self.add(
-                terms,
-                phrase,
-                index,
-                in_title,
-                points(TITLE_SPECIALTY, TEXT_SPECIALTY),
-            ),
+            Meaning::Specialty(index) => {
+                let leads = !self.title_begun && terms.specialty_leads[usize::from(index)];
+                let title = if leads { TITLE_LEADS } else { TITLE_SPECIALTY };
+                self.add(terms, phrase, index, in_title, points(title, TEXT_SPECIALTY));
+            }
             Meaning::SpecialtyCue(index) | Meaning::WeakSpecialty(index) => {
+                let is_role = in_title && terms.specialty_leads[usize::from(index)] && !self.title_begun;
+                if is_role && matches!(meaning, Meaning::WeakSpecialty(_)) {
+                    self.led_by = Some(terms.specialty_disciplines[usize::from(index)]);
+                }
                 self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE));
             }
             Meaning::Holds(discipline) => self.name(discipline),
@@ -230,8 +259,10 @@ impl Findings {
 
     fn note_general(&mut self, terms: &Terms) {
         for at in 0..5 {
-            let of_discipline = (0..self.specialties.len()).filter(|index| slot(terms.specialty_disciplines[*index]) == at);
-            let best = of_discipline.max_by(|one, other| self.specialties[*one].0.total_cmp(&self.specialties[*other].0));
+            let of_discipline =
+                (0..self.specialties.len()).filter(|index| slot(terms.specialty_disciplines[*index]) == at);
+            let best = of_discipline
+                .max_by(|one, other| self.specialties[*one].0.total_cmp(&self.specialties[*other].0));
             self.is_general[at] = best.is_some_and(|index| {
                 let is_named = self.specialties[index].0 > 0.0;
                 // A title that names no specialty leaves it to the text, which must then name the field.
@@ -246,14 +277,17 @@ impl Findings {
     }
 
     fn add(&mut self, terms: &Terms, phrase: usize, index: u16, in_title: bool, points: f32) {
-        let slot = &mut self.specialties[usize::from(index)];
+        let found = &mut self.specialties[usize::from(index)];
         if in_title {
-            slot.0 += points;
+            found.0 += points;
         } else {
-            slot.1 += points;
+            found.1 += points;
         }
         let discipline = terms.specialty_disciplines[usize::from(index)];
-        self.score(phrase, discipline, in_title, points);
+        // "AI platform" names the discipline and hints at a specialty of it: one thing, not two.
+        if terms.phrases[phrase].names & (1 << slot(discipline)) == 0 {
+            self.score(phrase, discipline, in_title, points);
+        }
     }
 
     fn score(&mut self, phrase: usize, discipline: Discipline, in_title: bool, points: f32) {

@@ -27,9 +27,12 @@ fn either_rank(title: &str) -> Option<Seniority> {
         let at = lower.find(first)? + first.len();
         let behind = &lower[at..];
         let gap = &behind[..behind.find(second)?];
-        (gap.len() <= 6 && gap.contains(['/', '|', '-', '–', ',', '&']) || [" or ", " to "].contains(&gap)).then_some(Seniority::Senior)
+        (gap.len() <= 6 && gap.contains(['/', '|', '-', '–', ',', '&']) || [" or ", " to "].contains(&gap))
+            .then_some(Seniority::Senior)
     };
-    let is_leader = ["manager", "director", "head of"].iter().any(|word| lower.contains(word));
+    let is_leader = ["manager", "director", "head of"]
+        .iter()
+        .any(|word| lower.contains(word));
     let found = between("senior", "staff")
         .or_else(|| between("staff", "senior"))
         .or_else(|| between("sr.", "staff"))

@@ -31,6 +31,9 @@ pub struct Specialty {
     /// Whether such work is done in every trade and counts only where something of the field is named beside it.
     #[serde(default)]
     pub(crate) general: bool,
+    /// Whether its name is a role that stays what it is whatever the title says behind it: an SRE for inference is an SRE.
+    #[serde(default)]
+    pub(crate) leads: bool,
     /// Words that speak for it without naming it.
     #[serde(default)]
     pub(crate) cues: Vec<String>,

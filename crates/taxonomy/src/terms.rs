@@ -69,6 +69,8 @@ pub(crate) struct Phrase {
     pub(crate) exact: Vec<(Vec<u8>, Meaning)>,
     /// The disciplines that this phrase speaks for other than as a skill, one bit each.
     pub(crate) speaks_for: u8,
+    /// The disciplines that this phrase names as a whole, one bit each.
+    pub(crate) names: u8,
     /// The longest other phrase that begins this one, for when this one ends within a word.
     shorter: Option<usize>,
 }
@@ -87,6 +89,8 @@ pub(crate) struct Terms {
     pub(crate) phrases: Vec<Phrase>,
     /// For each specialty its discipline.
     pub(crate) specialty_disciplines: Vec<Discipline>,
+    /// For each specialty whether its name is a role that stays what it is whatever follows.
+    pub(crate) specialty_leads: Vec<bool>,
     /// For each specialty whether such work is done in every trade.
     pub(crate) specialty_is_general: Vec<bool>,
     /// For each skill the specialties it speaks for.
@@ -187,10 +191,24 @@ impl Terms {
                 .chain(phrase.exact.iter().map(|(_, meaning)| meaning));
             phrase.speaks_for =
                 meanings.fold(0, |bits, meaning| bits | discipline_bit(*meaning, &disciplines));
+            phrase.names = phrase.meanings.iter().fold(0, |bits, meaning| match meaning {
+                Meaning::Discipline(discipline) => bits | 1 << slot(*discipline),
+                _ => bits,
+            });
+            // A word that names a specialty and is a cue for its discipline says one thing, not two.
+            let names = phrase.meanings.iter().fold(0, |bits, meaning| match meaning {
+                Meaning::Specialty(_) => bits | discipline_bit(*meaning, &disciplines),
+                _ => bits,
+            });
+            phrase.meanings.retain(|meaning| match meaning {
+                Meaning::DisciplineCue(discipline) => names & (1 << slot(*discipline)) == 0,
+                _ => true,
+            });
         }
         Ok(Self {
             automaton: Some(automaton(&book.phrases, MatchKind::LeftmostLongest)?),
             specialty_disciplines: disciplines,
+            specialty_leads: specialties.iter().map(|specialty| specialty.leads).collect(),
             specialty_is_general: specialties.iter().map(|specialty| specialty.general).collect(),
             skill_specialties: skill_specialties.collect(),
             phrases: with_contained_meanings(book.phrases)?,

@@ -71,7 +71,10 @@ fn run() -> Result<(), String> {
     }
     if let Some(titles) = &options.titles {
         let rows = rows::titles(titles, data)?;
-        println!("\n== further postings of the half used for tuning, labelled by their titles alone: {}", rows.len());
+        println!(
+            "\n== further postings of the half used for tuning, labelled by their titles alone: {}",
+            rows.len()
+        );
         tables::print_discipline(&rows);
         if options.errors {
             tables::print_discipline_errors(&rows);

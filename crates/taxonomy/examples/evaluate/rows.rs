@@ -7,7 +7,9 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use serde::Deserialize;
-use taxonomy::{Discipline, PayRange, Recognised, Seniority, Taxonomy, Workplace, find_pay_in_text, parse_pay};
+use taxonomy::{
+    Discipline, PayRange, Recognised, Seniority, Taxonomy, Workplace, find_pay_in_text, parse_pay,
+};
 
 /// Which half a real posting belongs to; all postings of one employer are in the same half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,6 @@ pub(crate) struct Labelled {
     pub(crate) pay: Option<PayRange>,
 }
 
-
 #[derive(Deserialize)]
 struct Shipped {
     title: String,
@@ -75,7 +76,14 @@ pub(crate) fn shipped(path: &Path) -> Result<Vec<Labelled>, String> {
         let line = line.map_err(|error| format!("{}: {error}", path.display()))?;
         let row: Shipped = serde_json::from_str(&line)
             .map_err(|error| format!("{}:{}: {error}", path.display(), number + 1))?;
-        rows.push(labelled(Half::Dev, false, String::new(), row.title, row.text, row.label));
+        rows.push(labelled(
+            Half::Dev,
+            false,
+            String::new(),
+            row.title,
+            row.text,
+            row.label,
+        ));
     }
     Ok(rows)
 }
@@ -107,7 +115,10 @@ pub(crate) fn titles(titles: &Path, data: &Path) -> Result<Vec<Labelled>, String
             "none" => None,
             word => Some(word.parse().map_err(|_| wrong())?),
         };
-        let label = Label { discipline, ..Label::default() };
+        let label = Label {
+            discipline,
+            ..Label::default()
+        };
         wanted.insert(key.to_owned(), (Half::Dev, false, label));
     }
     find(wanted, data)
@@ -126,15 +137,34 @@ fn find(mut wanted: HashMap<String, (Half, bool, Label)>, data: &Path) -> Result
         }
     }
     if rows.len() < count {
-        println!("{} of {count} labelled postings are not in the data", count - rows.len());
+        println!(
+            "{} of {count} labelled postings are not in the data",
+            count - rows.len()
+        );
     }
     Ok(rows)
 }
 
-fn labelled(half: Half, is_random: bool, employer: String, title: String, text: String, label: Label) -> Labelled {
+fn labelled(
+    half: Half,
+    is_random: bool,
+    employer: String,
+    title: String,
+    text: String,
+    label: Label,
+) -> Labelled {
     let found = Taxonomy::bundled().recognise(&title, &text);
     let pay = find_pay_in_text(&text);
-    Labelled { half, is_random, employer, title, text, label, found, pay }
+    Labelled {
+        half,
+        is_random,
+        employer,
+        title,
+        text,
+        label,
+        found,
+        pay,
+    }
 }
 
 fn label_of(line: &str) -> Option<(String, (Half, bool, Label))> {
@@ -152,8 +182,12 @@ fn label_of(line: &str) -> Option<(String, (Half, bool, Label))> {
     };
     let also = fields.next()?.split(',').filter(|word| !word.is_empty());
     let also: Vec<Option<Discipline>> = also.map(|word| word.parse().ok()).collect();
-    let specialties: Vec<String> =
-        fields.next()?.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    let specialties: Vec<String> = fields
+        .next()?
+        .split(',')
+        .filter(|id| !id.is_empty())
+        .map(str::to_owned)
+        .collect();
     let known = |id: &String| Taxonomy::bundled().specialty(id).is_some();
     if !specialties.iter().all(known) {
         return None;
@@ -161,14 +195,26 @@ fn label_of(line: &str) -> Option<(String, (Half, bool, Label))> {
     let seniority = optional(fields.next()?)?;
     let workplace = optional(fields.next()?)?;
     let pay = fields.next()?.to_owned();
-    let label = Label { discipline, also, specialties, seniority, workplace, pay, skills: Vec::new() };
+    let label = Label {
+        discipline,
+        also,
+        specialties,
+        seniority,
+        workplace,
+        pay,
+        skills: Vec::new(),
+    };
     Some((key, (half, is_random, label)))
 }
 
 /// Outer `None` for a word that is none of the set, inner `None` for an empty field.
 #[expect(clippy::option_option, reason = "absent and wrong are two things")]
 fn optional<T: std::str::FromStr>(word: &str) -> Option<Option<T>> {
-    if word.is_empty() { Some(None) } else { word.parse().ok().map(Some) }
+    if word.is_empty() {
+        Some(None)
+    } else {
+        word.parse().ok().map(Some)
+    }
 }
 
 /// Reads a label's pay; `None` for "none stated".
@@ -202,9 +248,13 @@ fn plain(html: Option<&str>, text: Option<&str>) -> String {
     let mut rest = html;
     while let Some(open) = rest.find('<') {
         out.push_str(&rest[..open]);
-        let Some(close) = rest[open..].find('>') else { break };
+        let Some(close) = rest[open..].find('>') else {
+            break;
+        };
         let tag = &rest[open..open + close];
-        let is_inline = ["<b", "</b", "<i>", "</i", "<em", "</em", "<st", "</st", "<sp", "</sp", "<a ", "</a"];
+        let is_inline = [
+            "<b", "</b", "<i>", "</i", "<em", "</em", "<st", "</st", "<sp", "</sp", "<a ", "</a",
+        ];
         let keeps_line = is_inline.iter().any(|start| tag.starts_with(start)) && !tag.starts_with("<br");
         if !keeps_line {
             out.push('\n');
@@ -212,9 +262,16 @@ fn plain(html: Option<&str>, text: Option<&str>) -> String {
         rest = &rest[open + close + 1..];
     }
     out.push_str(rest);
-    for (entity, character) in
-        [("&nbsp;", " "), ("&#xa0;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&mdash;", "—"), ("&amp;", "&")]
-    {
+    for (entity, character) in [
+        ("&nbsp;", " "),
+        ("&#xa0;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&mdash;", "—"),
+        ("&amp;", "&"),
+    ] {
         if out.contains(entity) {
             out = out.replace(entity, character);
         }
