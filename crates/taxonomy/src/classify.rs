@@ -177,7 +177,7 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     let best_by_title = ranked
         .iter()
         .copied()
-        .find(|d| findings.title[slot(*d)] >= TITLE_DECIDES);
+        .find(|d| findings.title[slot(*d)] >= TITLE_DECIDES && findings.title_names[slot(*d)]);
     if let Some(best) = best_by_title {
         return Some(best);
     }
@@ -191,7 +191,7 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     if findings.title_only {
         let software = matches!(best, Discipline::DistributedSystems | Discipline::MlPlatform);
         let certain = software || findings.named[slot(best)] > 0;
-        return (title >= TITLE_ALONE && certain).then_some(best);
+        return (title >= TITLE_ALONE && findings.title_hints[slot(best)] && certain).then_some(best);
     }
     if !is_named_enough(findings, best) {
         return None;

@@ -26,6 +26,10 @@ const EARLIER_TITLE_WORD: f32 = 1.0;
 pub(crate) struct Findings {
     pub(crate) title: [f32; 5],
     pub(crate) text: [f32; 5],
+    /// Whether the title names each discipline or a specialty of it.
+    pub(crate) title_names: [bool; 5],
+    /// Whether it does so at least by a weak name or a cue for the whole discipline.
+    pub(crate) title_hints: [bool; 5],
     /// How often each discipline is called by its name, at most 255.
     pub(crate) named: [u8; 5],
     /// Whether there is too little text to count on.
@@ -142,6 +146,8 @@ impl Findings {
         let mut findings = Self {
             title: [0.0; 5],
             text: [0.0; 5],
+            title_names: [false; 5],
+            title_hints: [false; 5],
             named: [0; 5],
             title_only: prepared.text_bytes < SHORT_TEXT_BYTES,
             specialties: vec![(0.0, 0.0); terms.specialty_disciplines.len()],
@@ -191,6 +197,13 @@ impl Findings {
             _ => 0.0,
         };
         let points = |title: f32, text: f32| if in_title { title } else { text * fading };
+        if in_title {
+            self.note_title(
+                terms,
+                meaning,
+                exact && terms.phrases[phrase].text.len() <= 1 + AMBIGUOUS_LETTERS,
+            );
+        }
         match meaning {
             Meaning::Specialty(index) if exact && !in_title => {
                 self.pending.push((phrase, index, TEXT_SPECIALTY * fading));
@@ -255,6 +268,19 @@ impl Findings {
             Meaning::Open => self.open |= in_title,
             Meaning::Lookalike | Meaning::Query(_) | Meaning::Workplace(..) => {}
         }
+    }
+
+    /// How firmly the title speaks of a discipline: by a name, or by less than that.
+    fn note_title(&mut self, terms: &Terms, meaning: Meaning, is_ambiguous: bool) {
+        let (discipline, is_name) = match meaning {
+            Meaning::Specialty(index) => (terms.specialty_disciplines[usize::from(index)], !is_ambiguous),
+            Meaning::WeakSpecialty(index) => (terms.specialty_disciplines[usize::from(index)], false),
+            Meaning::Discipline(discipline) => (discipline, true),
+            Meaning::DisciplineCue(discipline) => (discipline, false),
+            _ => return,
+        };
+        self.title_hints[slot(discipline)] = true;
+        self.title_names[slot(discipline)] |= is_name;
     }
 
     fn note_general(&mut self, terms: &Terms) {

@@ -243,6 +243,9 @@ impl Candidate {
         PAY_WORDS
             .iter()
             .any(|word| before.contains(word) || behind.contains(word))
+            || ["per hour", "/hour", "/hr", "an hour"]
+                .iter()
+                .any(|word| behind.trim_start().starts_with(word))
             || (self.is_range && behind.trim_start().starts_with("per "))
             || (self.is_range && (behind.contains("annual") || behind.contains("per year")))
     }

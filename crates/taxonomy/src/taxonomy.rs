@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::Discipline;
 use crate::normalise::key;
-use crate::terms::{Recognition, Terms};
+use crate::terms::{Recognition, Terms, spellings};
 
 /// A kind of work within a discipline.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -320,6 +320,10 @@ fn claim<'a>(
                 });
             }
             _ => {}
+        }
+        // Other spellings are a convenience: a name that somebody wrote down goes before them.
+        for spelling in spellings(name) {
+            keys.entry(key(&spelling)).or_insert(index);
         }
     }
     Ok(())

@@ -328,6 +328,48 @@ fn with_contained_meanings(phrases: Vec<Phrase>) -> Result<Vec<Phrase>, Taxonomy
     Ok(extended)
 }
 
+/// Words that are written in several ways: whatever holds one of them is meant in all.
+const SPELLINGS: &[&[&str]] = &[
+    &["data center", "datacenter", "data centre", "datacentre"],
+    &["kubernetes", "k8s"],
+    &["machine learning", "ML"],
+    &["high performance computing", "HPC"],
+    &["on-prem", "on-premises", "on-premise"],
+    &["modeling", "modelling"],
+    &["optimization", "optimisation"],
+    &["virtualization", "virtualisation"],
+];
+
+/// `text` and how else it may be written.
+pub(crate) fn spellings(text: &str) -> Vec<String> {
+    let mut all = vec![text.to_owned()];
+    let lower = text.to_lowercase();
+    for group in SPELLINGS {
+        let written = group
+            .iter()
+            .find_map(|word| Some((word.len(), whole_word(&lower, &word.to_lowercase())?)));
+        let Some((length, at)) = written.filter(|_| lower.len() == text.len()) else {
+            continue;
+        };
+        for other in *group {
+            let spelled = format!("{}{other}{}", &text[..at], &text[at + length..]);
+            if !spelled.eq_ignore_ascii_case(text) {
+                all.push(spelled);
+            }
+        }
+    }
+    all
+}
+
+/// Where `word` stands in `lower`, not within a longer word; a plural `s` may follow.
+fn whole_word(lower: &str, word: &str) -> Option<usize> {
+    lower.match_indices(word).map(|(at, _)| at).find(|at| {
+        let before = lower[..*at].chars().next_back();
+        let behind = lower[*at + word.len()..].trim_start_matches('s').chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !behind.is_some_and(char::is_alphanumeric)
+    })
+}
+
 /// The phrases under construction, each text once.
 #[derive(Default)]
 struct Book {
@@ -343,6 +385,12 @@ impl Book {
     }
 
     fn add(&mut self, text: &str, meaning: Meaning) {
+        for spelling in spellings(text) {
+            self.add_spelling(&spelling, meaning);
+        }
+    }
+
+    fn add_spelling(&mut self, text: &str, meaning: Meaning) {
         if let Some(index) = self.phrase(text)
             && !self.phrases[index].meanings.contains(&meaning)
         {

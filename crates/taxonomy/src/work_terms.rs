@@ -372,6 +372,37 @@ mod tests {
             recognise("SRE", "This is a hybrid role in Austin.").workplace,
             Some(Workplace::Hybrid)
         );
+        for (text, expected) in [
+            (
+                "We follow a hybrid work model with 3 days a week in the office.",
+                Some(Workplace::Hybrid),
+            ),
+            (
+                "Everyone is in our Oslo office 5 days per week.",
+                Some(Workplace::OnSite),
+            ),
+            ("You are in the office 5 days a week.", Some(Workplace::OnSite)),
+            ("In person 5 days a week, in Lyon.", Some(Workplace::OnSite)),
+            ("This position is onsite.", Some(Workplace::OnSite)),
+            ("We are an in-person company.", Some(Workplace::OnSite)),
+            ("A remote-first company. #LI-Hybrid", Some(Workplace::Hybrid)),
+            (
+                "This is a remote opportunity within Canada.",
+                Some(Workplace::Remote),
+            ),
+            (
+                "As a fully remote company we meet once a year.",
+                Some(Workplace::Remote),
+            ),
+            ("On-prem and hybrid execution for our customers.", None),
+            (
+                "The number of hybrid, office-based, and remote workers varies.",
+                None,
+            ),
+            ("Lunch on in-office days.", None),
+        ] {
+            assert_eq!(recognise("SRE", text).workplace, expected, "{text}");
+        }
         assert_eq!(recognise("SRE, Hybrid Cloud", "").workplace, None);
         assert_eq!(recognise("SRE", "You work with remote teams.").workplace, None);
         assert_eq!(recognise("Internal Tools Engineer", "").employment_type, None);

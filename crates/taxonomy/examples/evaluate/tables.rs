@@ -241,14 +241,13 @@ fn print_pay<R: Borrow<Labelled>>(rows: &[R]) {
 }
 
 fn print_skills<R: Borrow<Labelled>>(rows: &[R]) {
-    let (mut labelled, mut found, mut said) = (0_u32, 0_u32, 0_u32);
+    let (mut labelled, mut found) = (0_u32, 0_u32);
     for row in rows.iter().map(Borrow::borrow) {
         let row: &Labelled = row;
         if row.label.skills.is_empty() {
             continue;
         }
         labelled += row.label.skills.len() as u32;
-        said += row.found.skills.len() as u32;
         found += row
             .label
             .skills
@@ -257,14 +256,10 @@ fn print_skills<R: Borrow<Labelled>>(rows: &[R]) {
             .count() as u32;
     }
     if labelled > 0 {
-        let (precision, recall) = (
-            crate::score::share(found, said),
-            crate::score::share(found, labelled),
-        );
+        let recall = crate::score::share(found, labelled);
         println!(
-            "skills                 {labelled:4}  {}     {}",
-            percent(precision),
-            percent(recall)
+            "skills named           {labelled:4}  recall {}",
+            percent(recall).trim()
         );
     }
 }
