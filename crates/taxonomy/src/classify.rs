@@ -50,6 +50,8 @@ const TITLE_ALONE: f32 = 5.0;
 /// Text points that decide for a title that only says "engineer", and the lead they need over the second discipline.
 const TEXT_DECIDES: f32 = 8.0;
 const TEXT_LEAD: f32 = 1.25;
+/// Text points that make an open title distributed systems: databases, queues and clouds are in every backend.
+const TEXT_EVERYDAY: f32 = 11.0;
 
 impl Taxonomy {
     /// What a posting is about, from its title and plain text (no HTML), in one pass; never fails.
@@ -201,7 +203,8 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     }
     let second = ranked.get(1).map_or(0.0, |d| findings.text[slot(*d)]);
     // Every backend has a database, a queue and a cloud: only a text that speaks of distributed systems is about them.
-    let everyday = best == Discipline::DistributedSystems && findings.named[slot(best)] < 2;
+    let everyday =
+        best == Discipline::DistributedSystems && (findings.named[slot(best)] < 2 || text < TEXT_EVERYDAY);
     let leads = text >= second * TEXT_LEAD || text >= TEXT_CAP;
     let clear = text >= TEXT_DECIDES && leads && !everyday;
     (findings.open && clear).then_some(best)
