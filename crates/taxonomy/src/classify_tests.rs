@@ -311,3 +311,34 @@ fn one_word_in_several_spellings_is_one_word() {
         assert_eq!(specialty(one), specialty(other), "{one} / {other}");
     }
 }
+
+#[test]
+fn the_shipped_postings_are_recognised() {
+    let lines = include_str!("../../../scripts/eval.d/shipped.ndjson").lines();
+    for line in lines {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (title, text) = (row["title"].as_str().unwrap(), row["text"].as_str().unwrap());
+        let found = Taxonomy::bundled().recognise(title, text);
+        assert_eq!(
+            found.discipline.map(Discipline::as_str),
+            row["discipline"].as_str(),
+            "{title}"
+        );
+        assert_eq!(
+            found.seniority.map(Seniority::as_str),
+            row["seniority"].as_str(),
+            "{title}"
+        );
+        assert_eq!(
+            found.workplace.map(Workplace::as_str),
+            row["workplace"].as_str(),
+            "{title}"
+        );
+        for skill in row["skills"].as_array().unwrap() {
+            assert!(
+                found.skills.iter().any(|id| Some(id.as_str()) == skill.as_str()),
+                "{title}: {skill}"
+            );
+        }
+    }
+}
