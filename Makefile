@@ -48,6 +48,10 @@ accept: ## Judge the program from outside with the tools in ../shared, where the
 bench: ## Measure and print figures
 	scripts/bench
 
+.PHONY: eval
+eval: ## Judge recognition of disciplines, seniority, workplace and pay against labelled postings
+	scripts/eval
+
 .PHONY: fmt
 fmt: ## Format the sources
 	$(CARGO) fmt --all

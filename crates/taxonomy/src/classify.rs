@@ -1,6 +1,6 @@
 //! Deciding what a posting is about from what was found in it.
 
-use crate::evidence::{Findings, slot};
+use crate::evidence::{Findings, Prepared, slot, workplace_slot};
 use crate::work_terms::{title_employment_type, title_workplace};
 use crate::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace, recognise_seniority};
 
@@ -50,6 +50,8 @@ const TITLE_ALONE: f32 = 5.0;
 /// Text points that decide for a title that only says "engineer", and the lead they need over the second discipline.
 const TEXT_DECIDES: f32 = 8.0;
 const TEXT_LEAD: f32 = 1.25;
+/// Text points that make an open title distributed systems: databases, queues and clouds are in every backend.
+const TEXT_EVERYDAY: f32 = 11.0;
 
 impl Taxonomy {
     /// What a posting is about, from its title and plain text (no HTML), in one pass; never fails.
@@ -59,7 +61,8 @@ impl Taxonomy {
     /// web developer) needs a specialty in the title; an open title (software engineer, technician) may be decided by
     /// the text alone.
     pub fn recognise(&self, title: &str, text: &str) -> Recognised {
-        let findings = Findings::collect(&self.terms, title, text);
+        let prepared = Prepared::new(title, text);
+        let findings = Findings::collect(&self.terms, &prepared);
         let discipline = decide(&findings);
         let mut scores = [0.0; 5];
         for (at, score) in scores.iter_mut().enumerate() {
@@ -74,7 +77,7 @@ impl Taxonomy {
             skills: self.skills_of(&findings),
             seniority: recognise_seniority(title),
             employment_type: title_employment_type(title).or(findings.employment_type),
-            workplace: title_workplace(title).or(findings.workplace),
+            workplace: title_workplace(title).or_else(|| workplace_of(&findings)),
             environment: environments
                 .filter(|(_, count)| *count >= 1)
                 .map(|(environment, _)| *environment)
@@ -147,6 +150,14 @@ impl Taxonomy {
     }
 }
 
+/// What the text says most firmly; where two are said alike, the one with more office in it is the rule.
+fn workplace_of(findings: &Findings) -> Option<Workplace> {
+    let points = |workplace: Workplace| findings.workplaces[workplace_slot(workplace)];
+    let order = [Workplace::Remote, Workplace::OnSite, Workplace::Hybrid];
+    let best = order.into_iter().max_by_key(|workplace| points(*workplace))?;
+    (points(best) > 0).then_some(best)
+}
+
 fn combined(findings: &Findings, at: usize) -> f32 {
     findings.title[at] + findings.text[at].min(TEXT_CAP) * 0.5
 }
@@ -156,12 +167,19 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     if findings.outside {
         return None;
     }
+    let is_named = findings.title.iter().any(|points| *points >= TITLE_DECIDES);
+    if findings.elsewhere && !(findings.builds && is_named) {
+        return None;
+    }
     let mut ranked = Discipline::ALL.to_vec();
     ranked.sort_by(|a, b| combined(findings, slot(*b)).total_cmp(&combined(findings, slot(*a))));
+    if let Some(role) = led(findings) {
+        return Some(role);
+    }
     let best_by_title = ranked
         .iter()
         .copied()
-        .find(|d| findings.title[slot(*d)] >= TITLE_DECIDES);
+        .find(|d| findings.title[slot(*d)] >= TITLE_DECIDES && findings.title_names[slot(*d)]);
     if let Some(best) = best_by_title {
         return Some(best);
     }
@@ -175,7 +193,7 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     if findings.title_only {
         let software = matches!(best, Discipline::DistributedSystems | Discipline::MlPlatform);
         let certain = software || findings.named[slot(best)] > 0;
-        return (title >= TITLE_ALONE && certain).then_some(best);
+        return (title >= TITLE_ALONE && findings.title_hints[slot(best)] && certain).then_some(best);
     }
     if !is_named_enough(findings, best) {
         return None;
@@ -185,10 +203,23 @@ fn decide(findings: &Findings) -> Option<Discipline> {
     }
     let second = ranked.get(1).map_or(0.0, |d| findings.text[slot(*d)]);
     // Every backend has a database, a queue and a cloud: only a text that speaks of distributed systems is about them.
-    let everyday = best == Discipline::DistributedSystems && findings.named[slot(best)] < 2;
+    let everyday =
+        best == Discipline::DistributedSystems && (findings.named[slot(best)] < 2 || text < TEXT_EVERYDAY);
     let leads = text >= second * TEXT_LEAD || text >= TEXT_CAP;
     let clear = text >= TEXT_DECIDES && leads && !everyday;
     (findings.open && clear).then_some(best)
+}
+
+/// The discipline of a role such as program manager that begins the title, when the title says for what of the field it is;
+/// those for data centers belong to the data center.
+fn led(findings: &Findings) -> Option<Discipline> {
+    let role = findings.led_by?;
+    let subject = Discipline::ALL
+        .iter()
+        .filter(|d| **d != role)
+        .max_by(|a, b| findings.title[slot(**a)].total_cmp(&findings.title[slot(**b)]))?;
+    let is_named = findings.title[slot(*subject)] >= TITLE_ALONE;
+    (is_named && *subject != Discipline::DataCenter).then_some(role)
 }
 
 /// Chillers, switchgear and circuit boards are everywhere: a text is about a data center or about silicon only when it says
@@ -200,6 +231,7 @@ fn is_named_enough(findings: &Findings, discipline: Discipline) -> bool {
             named >= 2 || (named == 1 && findings.text[slot(discipline)] >= TEXT_DECIDES)
         }
         // Programs and supply chains are run everywhere: here they must be for infrastructure of some kind.
+        Discipline::AiOperations if !findings.is_general[slot(discipline)] => true,
         Discipline::AiOperations => findings.named.iter().map(|count| u32::from(*count)).sum::<u32>() >= 2,
         _ => true,
     }

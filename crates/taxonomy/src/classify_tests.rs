@@ -234,3 +234,111 @@ fn programs_and_supply_chains_count_only_for_infrastructure() {
         Some(Discipline::AiOperations)
     );
 }
+
+#[test]
+fn a_subject_of_another_department_does_not_hide_who_builds_for_it() {
+    use Discipline::{AiOperations, MlPlatform};
+    for (title, expected) in [
+        ("Machine Learning Engineer, Payments", Some(MlPlatform)),
+        ("Site Reliability Engineer, Marketplace", Some(AiOperations)),
+        ("Software Engineer, Growth", None),
+        ("Sales Manager, Data Center", None),
+        ("Marketing Lead, GPU Cloud", None),
+        ("Finance Manager, Data Center Construction", None),
+    ] {
+        assert_eq!(discipline(title, ""), expected, "{title}");
+    }
+}
+
+#[test]
+fn a_role_stays_what_it_is_whatever_the_title_says_behind_it() {
+    use Discipline::{AiOperations, DataCenter, DistributedSystems, MlPlatform, Silicon};
+    for (title, expected) in [
+        ("Site Reliability Engineer, Inference", Some(AiOperations)),
+        ("SRE - Distributed Storage", Some(AiOperations)),
+        ("Technical Program Manager, Silicon", Some(AiOperations)),
+        ("TPM, AI Platform", Some(AiOperations)),
+        ("Technical Program Manager, Data Center", Some(DataCenter)),
+        ("Technical Program Manager, Loyalty", None),
+        ("Software Engineer, Inference", Some(MlPlatform)),
+        ("Software Engineer, Storage", Some(DistributedSystems)),
+        ("Product Manager, Silicon", Some(Silicon)),
+    ] {
+        assert_eq!(discipline(title, ""), expected, "{title}");
+    }
+}
+
+#[test]
+fn hints_alone_do_not_decide_a_title() {
+    for title in [
+        "Owner's Representative - Residential Construction",
+        "Supply Chain & Logistics Intern",
+        "Batching Operator",
+        "CAE Engineer, Durability",
+        "Test Operations Engineer / Test Operations Lead",
+        "Security Incident Manager",
+        "Frontend Engineer, Observability Platform",
+        "Product Manager, Customer Data Platform",
+        "Counter Coordinator - NOC 65201",
+        "Security Analyst - SOC experience",
+    ] {
+        assert_eq!(discipline(title, ""), None, "{title}");
+    }
+}
+
+#[test]
+fn a_programmable_part_in_the_text_does_not_make_a_circuit_board_silicon() {
+    let wearable = "You own the electrical architecture of our wristband: schematic and PCB layout, battery, radio and \
+        sensors, a small FPGA for prototypes, firmware bring-up with the embedded team, suppliers and EVT builds. You \
+        measure with an oscilloscope, write test plans and take the product through certification and into stores. The \
+        team is twelve people in one room, and the first product shipped last spring.";
+    assert_eq!(discipline("Electrical Engineer", wearable), None);
+}
+
+#[test]
+fn one_word_in_several_spellings_is_one_word() {
+    for (one, other) in [
+        ("Datacentre Technician", "Data Center Technician"),
+        ("Data Centre Operations Manager", "Datacenter Operations Manager"),
+        ("K8s Platform Engineer", "Kubernetes Platform Engineer"),
+        ("ML Platform Engineer", "Machine Learning Platform Engineer"),
+        (
+            "HPC Cluster Engineer",
+            "High Performance Computing Cluster Engineer",
+        ),
+    ] {
+        assert!(!specialty(one).is_empty(), "{one}");
+        assert_eq!(specialty(one), specialty(other), "{one} / {other}");
+    }
+}
+
+#[test]
+fn the_shipped_postings_are_recognised() {
+    let lines = include_str!("../../../scripts/eval.d/shipped.ndjson").lines();
+    for line in lines {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (title, text) = (row["title"].as_str().unwrap(), row["text"].as_str().unwrap());
+        let found = Taxonomy::bundled().recognise(title, text);
+        assert_eq!(
+            found.discipline.map(Discipline::as_str),
+            row["discipline"].as_str(),
+            "{title}"
+        );
+        assert_eq!(
+            found.seniority.map(Seniority::as_str),
+            row["seniority"].as_str(),
+            "{title}"
+        );
+        assert_eq!(
+            found.workplace.map(Workplace::as_str),
+            row["workplace"].as_str(),
+            "{title}"
+        );
+        for skill in row["skills"].as_array().unwrap() {
+            assert!(
+                found.skills.iter().any(|id| Some(id.as_str()) == skill.as_str()),
+                "{title}: {skill}"
+            );
+        }
+    }
+}

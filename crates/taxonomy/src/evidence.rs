@@ -6,6 +6,7 @@ use crate::{Discipline, EmploymentType, Environment, Workplace};
 
 /// Points of one phrase in the title.
 pub(crate) const TITLE_SPECIALTY: f32 = 10.0;
+const TITLE_LEADS: f32 = 20.0;
 const TITLE_DISCIPLINE: f32 = 8.0;
 const TITLE_CUE: f32 = 5.0;
 const TITLE_SKILL: f32 = 3.0;
@@ -25,6 +26,10 @@ const EARLIER_TITLE_WORD: f32 = 1.0;
 pub(crate) struct Findings {
     pub(crate) title: [f32; 5],
     pub(crate) text: [f32; 5],
+    /// Whether the title names each discipline or a specialty of it.
+    pub(crate) title_names: [bool; 5],
+    /// Whether it does so at least by a weak name or a cue for the whole discipline.
+    pub(crate) title_hints: [bool; 5],
     /// How often each discipline is called by its name, at most 255.
     pub(crate) named: [u8; 5],
     /// Whether there is too little text to count on.
@@ -36,9 +41,16 @@ pub(crate) struct Findings {
     pub(crate) environments: [u16; 5],
     /// What the text says first.
     pub(crate) employment_type: Option<EmploymentType>,
-    /// What the text says first.
-    pub(crate) workplace: Option<Workplace>,
+    /// How firmly the text says each workplace, in the order of [`Workplace::ALL`].
+    pub(crate) workplaces: [u16; 3],
     pub(crate) outside: bool,
+    pub(crate) elsewhere: bool,
+    /// Whether the title says that someone builds or repairs: engineer, developer, technician …
+    pub(crate) builds: bool,
+    /// The discipline of a role of every trade that begins the title.
+    pub(crate) led_by: Option<Discipline>,
+    /// Of each discipline, whether what the title names is work of every trade.
+    pub(crate) is_general: [bool; 5],
     pub(crate) adjacent: bool,
     pub(crate) open: bool,
     /// Phrases that gave points: number, in the title, discipline, points.
@@ -47,6 +59,33 @@ pub(crate) struct Findings {
     pending: Vec<(usize, u16, f32)>,
     /// Whether a phrase of the title has counted already.
     title_begun: bool,
+}
+
+/// Title and text made ready for matching, one behind the other.
+pub(crate) struct Prepared {
+    bytes: Vec<u8>,
+    title_end: usize,
+    text_bytes: usize,
+}
+
+impl Prepared {
+    pub(crate) fn new(title: &str, text: &str) -> Self {
+        let mut bytes = Vec::with_capacity(title.len() + text.len() + 16);
+        spaced_into(title, &mut bytes);
+        let title_end = bytes.len();
+        // No phrase holds a line feed: none reaches from the title into the text.
+        bytes.push(b'\n');
+        spaced_into(text, &mut bytes);
+        Self {
+            bytes,
+            title_end,
+            text_bytes: text.len(),
+        }
+    }
+
+    pub(crate) fn title(&self) -> &[u8] {
+        &self.bytes[..self.title_end]
+    }
 }
 
 /// The position of a discipline in arrays of five.
@@ -60,6 +99,39 @@ pub(crate) fn slot(discipline: Discipline) -> usize {
     }
 }
 
+pub(crate) fn workplace_slot(workplace: Workplace) -> usize {
+    Workplace::ALL
+        .iter()
+        .position(|other| *other == workplace)
+        .unwrap_or(0)
+}
+
+/// Whether a prepared title holds a word for someone who builds, runs or repairs.
+fn builds(title: &[u8]) -> bool {
+    const WORDS: &[&str] = &[
+        "engineer",
+        "engineers",
+        "engineering",
+        "developer",
+        "sre",
+        "devops",
+        "devsecops",
+        "architect",
+        "swe",
+        "sde",
+        "mle",
+        "mlops",
+        "technician",
+        "programmer",
+    ];
+    let mut words = title.split(|byte| *byte == b' ');
+    words.any(|word| {
+        WORDS
+            .iter()
+            .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+    })
+}
+
 fn environment_slot(environment: Environment) -> usize {
     Environment::ALL
         .iter()
@@ -69,24 +141,25 @@ fn environment_slot(environment: Environment) -> usize {
 
 impl Findings {
     /// One pass over title and text.
-    pub(crate) fn collect(terms: &Terms, title: &str, text: &str) -> Self {
-        let mut prepared = Vec::with_capacity(title.len() + text.len() + 16);
-        spaced_into(title, &mut prepared);
-        let title_end = prepared.len();
-        // No phrase holds a line feed: none reaches from the title into the text.
-        prepared.push(b'\n');
-        spaced_into(text, &mut prepared);
+    pub(crate) fn collect(terms: &Terms, prepared: &Prepared) -> Self {
+        let title_end = prepared.title_end;
         let mut findings = Self {
             title: [0.0; 5],
             text: [0.0; 5],
+            title_names: [false; 5],
+            title_hints: [false; 5],
             named: [0; 5],
-            title_only: text.len() < SHORT_TEXT_BYTES,
+            title_only: prepared.text_bytes < SHORT_TEXT_BYTES,
             specialties: vec![(0.0, 0.0); terms.specialty_disciplines.len()],
             skills: vec![0; terms.skill_specialties.len()],
             environments: [0; 5],
             employment_type: None,
-            workplace: None,
+            workplaces: [0; 3],
             outside: false,
+            elsewhere: false,
+            builds: builds(prepared.title()),
+            led_by: None,
+            is_general: [false; 5],
             adjacent: false,
             open: false,
             scored: Vec::new(),
@@ -94,17 +167,18 @@ impl Findings {
             title_begun: false,
         };
         let mut mentions = vec![0_u8; terms.phrases.len()];
-        for hit in terms.hits(&prepared) {
+        for hit in terms.hits(&prepared.bytes) {
             let in_title = hit.start < title_end;
             let seen = &mut mentions[hit.phrase];
             // A word of the title says it once, however often the text repeats it.
             let mention = if in_title { 0 } else { *seen };
             *seen = seen.saturating_add(1);
-            for (meaning, exact) in terms.meanings_of(hit, &prepared) {
+            for (meaning, exact) in terms.meanings_of(hit, &prepared.bytes) {
                 findings.take(terms, hit.phrase, meaning, exact, in_title, mention);
             }
         }
         findings.admit_pending(terms);
+        findings.note_general(terms);
         findings
     }
 
@@ -123,6 +197,13 @@ impl Findings {
             _ => 0.0,
         };
         let points = |title: f32, text: f32| if in_title { title } else { text * fading };
+        if in_title {
+            self.note_title(
+                terms,
+                meaning,
+                exact && terms.phrases[phrase].text.len() <= 1 + AMBIGUOUS_LETTERS,
+            );
+        }
         match meaning {
             Meaning::Specialty(index) if exact && !in_title => {
                 self.pending.push((phrase, index, TEXT_SPECIALTY * fading));
@@ -133,14 +214,16 @@ impl Findings {
             {
                 self.add(terms, phrase, index, in_title, TITLE_CUE);
             }
-            Meaning::Specialty(index) => self.add(
-                terms,
-                phrase,
-                index,
-                in_title,
-                points(TITLE_SPECIALTY, TEXT_SPECIALTY),
-            ),
+            Meaning::Specialty(index) => {
+                let leads = !self.title_begun && terms.specialty_leads[usize::from(index)];
+                let title = if leads { TITLE_LEADS } else { TITLE_SPECIALTY };
+                self.add(terms, phrase, index, in_title, points(title, TEXT_SPECIALTY));
+            }
             Meaning::SpecialtyCue(index) | Meaning::WeakSpecialty(index) => {
+                let is_role = in_title && terms.specialty_leads[usize::from(index)] && !self.title_begun;
+                if is_role && matches!(meaning, Meaning::WeakSpecialty(_)) {
+                    self.led_by = Some(terms.specialty_disciplines[usize::from(index)]);
+                }
                 self.add(terms, phrase, index, in_title, points(TITLE_CUE, TEXT_CUE));
             }
             Meaning::Holds(discipline) => self.name(discipline),
@@ -175,11 +258,42 @@ impl Findings {
                 *count = count.saturating_add(if in_title { 3 } else { 1 });
             }
             Meaning::Employment(found) => self.employment_type = self.employment_type.or(Some(found)),
-            Meaning::Workplace(found) => self.workplace = self.workplace.or(Some(found)),
+            Meaning::Workplace(found, weight) if mention == 0 => {
+                let points = &mut self.workplaces[workplace_slot(found)];
+                *points = points.saturating_add(u16::from(weight));
+            }
             Meaning::Outside => self.outside |= in_title,
+            Meaning::Elsewhere => self.elsewhere |= in_title,
             Meaning::Adjacent => self.adjacent |= in_title,
             Meaning::Open => self.open |= in_title,
-            Meaning::Lookalike | Meaning::Query(_) => {}
+            Meaning::Lookalike | Meaning::Query(_) | Meaning::Workplace(..) => {}
+        }
+    }
+
+    /// How firmly the title speaks of a discipline: by a name, or by less than that.
+    fn note_title(&mut self, terms: &Terms, meaning: Meaning, is_ambiguous: bool) {
+        let (discipline, is_name) = match meaning {
+            Meaning::Specialty(index) => (terms.specialty_disciplines[usize::from(index)], !is_ambiguous),
+            Meaning::WeakSpecialty(index) => (terms.specialty_disciplines[usize::from(index)], false),
+            Meaning::Discipline(discipline) => (discipline, true),
+            Meaning::DisciplineCue(discipline) => (discipline, false),
+            _ => return,
+        };
+        self.title_hints[slot(discipline)] = true;
+        self.title_names[slot(discipline)] |= is_name;
+    }
+
+    fn note_general(&mut self, terms: &Terms) {
+        for at in 0..5 {
+            let of_discipline =
+                (0..self.specialties.len()).filter(|index| slot(terms.specialty_disciplines[*index]) == at);
+            let best = of_discipline
+                .max_by(|one, other| self.specialties[*one].0.total_cmp(&self.specialties[*other].0));
+            self.is_general[at] = best.is_some_and(|index| {
+                let is_named = self.specialties[index].0 > 0.0;
+                // A title that names no specialty leaves it to the text, which must then name the field.
+                !is_named || terms.specialty_is_general[index]
+            });
         }
     }
 
@@ -189,14 +303,17 @@ impl Findings {
     }
 
     fn add(&mut self, terms: &Terms, phrase: usize, index: u16, in_title: bool, points: f32) {
-        let slot = &mut self.specialties[usize::from(index)];
+        let found = &mut self.specialties[usize::from(index)];
         if in_title {
-            slot.0 += points;
+            found.0 += points;
         } else {
-            slot.1 += points;
+            found.1 += points;
         }
         let discipline = terms.specialty_disciplines[usize::from(index)];
-        self.score(phrase, discipline, in_title, points);
+        // "AI platform" names the discipline and hints at a specialty of it: one thing, not two.
+        if terms.phrases[phrase].names & (1 << slot(discipline)) == 0 {
+            self.score(phrase, discipline, in_title, points);
+        }
     }
 
     fn score(&mut self, phrase: usize, discipline: Discipline, in_title: bool, points: f32) {

@@ -23,7 +23,7 @@ pub fn parse_pay(text: &str) -> Option<PayRange> {
 /// Looks for pay in a full description: a range, or a figure with its period, near a word such as salary, pay or
 /// compensation. Conservative: bonuses, stipends, budgets and funding are passed over, and `None` is the usual answer.
 pub fn find_pay_in_text(text: &str) -> Option<PayRange> {
-    if !text.contains(['$', '€', '£', '₹']) && !has_currency_code(text) {
+    if !text.contains(['$', '€', '£', '₹', '₪', '₱']) && !has_currency_code(text) {
         return None;
     }
     let all = figures(text);
@@ -36,7 +36,7 @@ pub fn find_pay_in_text(text: &str) -> Option<PayRange> {
             continue;
         }
         let stated = period_around(text, candidate.start, candidate.end);
-        if stated.is_none() && !candidate.is_range {
+        if stated.is_none() && !candidate.is_range && !candidate.is_called_salary(text) {
             continue;
         }
         let Some(found) = candidate.finish(stated) else {
@@ -68,6 +68,7 @@ const NOT_PAY_BEHIND: &[&str] = &[
 const PAY_WORDS: &[&str] = &[
     "salary",
     "salaries",
+    "salaried",
     "pay ",
     "pay:",
     "paid",
@@ -222,6 +223,13 @@ impl Candidate {
         })
     }
 
+    /// Whether "base salary" follows directly.
+    fn is_called_salary(&self, text: &str) -> bool {
+        let behind = window_after(text, self.end, 16).to_lowercase();
+        let behind = behind.trim_start();
+        behind.starts_with("base salary") || behind.starts_with("base pay") || behind.starts_with("salary")
+    }
+
     /// Whether the words around say that this is pay and not some other money.
     fn is_pay_in_context(&self, text: &str) -> bool {
         let before = window_before(text, self.start, 140).to_lowercase();
@@ -235,6 +243,9 @@ impl Candidate {
         PAY_WORDS
             .iter()
             .any(|word| before.contains(word) || behind.contains(word))
+            || ["per hour", "/hour", "/hr", "an hour"]
+                .iter()
+                .any(|word| behind.trim_start().starts_with(word))
             || (self.is_range && behind.trim_start().starts_with("per "))
             || (self.is_range && (behind.contains("annual") || behind.contains("per year")))
     }

@@ -116,3 +116,27 @@ fn odd_bytes_do_not_break_the_reader() {
         let _ = find_pay_in_text(&format!("salary {text} per year 日本"));
     }
 }
+
+#[test]
+fn a_single_figure_counts_with_its_period_or_when_it_is_called_salary() {
+    for (text, expected) in [
+        ("Night shift; $19.25 per hour.", "19.25 19.25 USD hour"),
+        (
+            "We offer: $60K base salary, commission and equity.",
+            "60000 60000 USD year",
+        ),
+        (
+            "A salaried position with a target range of $180,000 - $225,000.",
+            "180000 225000 USD year",
+        ),
+        ("Salary: ₱230K – ₱300K per year", "230000 300000 PHP year"),
+    ] {
+        assert_eq!(shown(find_pay_in_text(text)), expected, "{text}");
+    }
+    for text in [
+        "A stipend of $25 per hour of childcare.",
+        "Our plan costs $20 per seat.",
+    ] {
+        assert_eq!(find_pay_in_text(text), None, "{text}");
+    }
+}

@@ -14,9 +14,30 @@ pub fn recognise_seniority(title: &str) -> Option<Seniority> {
     let lower = String::from_utf8_lossy(&prepared).to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     student(&words)
+        .or_else(|| either_rank(title))
         .or_else(|| leader(&words))
         .or_else(|| rank(&words))
         .or_else(|| level(&words))
+}
+
+/// "Senior/Staff", "Senior to Staff": the lower of the two is what one needs to be. "Senior Staff" is one rank.
+fn either_rank(title: &str) -> Option<Seniority> {
+    let lower = title.to_lowercase();
+    let between = |first: &str, second: &str| {
+        let at = lower.find(first)? + first.len();
+        let behind = &lower[at..];
+        let gap = &behind[..behind.find(second)?];
+        (gap.len() <= 6 && gap.contains(['/', '|', '-', '–', ',', '&']) || [" or ", " to "].contains(&gap))
+            .then_some(Seniority::Senior)
+    };
+    let is_leader = ["manager", "director", "head of"]
+        .iter()
+        .any(|word| lower.contains(word));
+    let found = between("senior", "staff")
+        .or_else(|| between("staff", "senior"))
+        .or_else(|| between("sr.", "staff"))
+        .or_else(|| between("senior", "principal"));
+    found.filter(|_| !is_leader)
 }
 
 fn pair(words: &[&str], first: &str, second: &str) -> bool {
@@ -59,9 +80,10 @@ fn leader(words: &[&str]) -> Option<Seniority> {
         "avp",
         "president",
     ];
+    // A field CTO advises customers; an assistant to the CEO is none.
     let assistant = words
         .iter()
-        .any(|word| matches!(*word, "assistant" | "to" | "office"));
+        .any(|word| matches!(*word, "assistant" | "to" | "office" | "field"));
     let chief = words.windows(2).any(|two| two[0] == "chief" && two[1] != "of")
         && words.contains(&"officer")
         && !assistant;
@@ -108,6 +130,44 @@ fn leads_people(words: &[&str]) -> bool {
         "partnerships",
         "sourcing",
         "alliance",
+        "alliances",
+        "partnership",
+        "procurement",
+        "supplier",
+        "vendor",
+        "chain",
+        "onboarding",
+        "implementation",
+        "engagement",
+        "enablement",
+        "risk",
+        "sales",
+        "development",
+        "event",
+        "events",
+        "brand",
+        "pricing",
+        "incident",
+        "asset",
+        "contract",
+        "relations",
+        "media",
+        "influencer",
+        "affiliate",
+        "launch",
+        "acquisition",
+        "deployment",
+        "strategy",
+        "solutions",
+        "policy",
+        "affairs",
+        "transformation",
+        "capacity",
+        "inventory",
+        "bid",
+        "proposal",
+        "grants",
+        "lifecycle",
     ];
     if words.contains(&"supervisor") || words.contains(&"foreman") {
         return true;
@@ -172,6 +232,7 @@ fn level(words: &[&str]) -> Option<Seniority> {
         "electrician",
         "level",
         "development",
+        "engineering",
         "tpm",
     ];
     words.windows(2).find_map(|two| {
@@ -210,6 +271,21 @@ mod tests {
             ("GPU Verification Engineer - New College Grad 2026", Some(Entry)),
             ("Senior Manager, Site Reliability", Some(Manager)),
             ("Engineering Manager", Some(Manager)),
+            ("Senior/Staff Network Engineer", Some(Senior)),
+            ("Senior or Staff Engineer, Storage", Some(Senior)),
+            ("SRE (Staff or Senior)", Some(Senior)),
+            ("Senior Staff Engineer", Some(Staff)),
+            ("Software Engineering II", Some(Mid)),
+            ("Field CTO", None),
+            ("Account Manager", None),
+            ("Regional Sales Manager", None),
+            ("Business Development Manager", None),
+            ("Implementation Manager", None),
+            ("Supply Chain Manager", None),
+            ("Incident Manager", None),
+            ("Data Center Manager", Some(Manager)),
+            ("Construction Manager", Some(Manager)),
+            ("Manager, Sales Engineering", Some(Manager)),
             ("Technical Program Manager", None),
             ("Senior Technical Program Manager", Some(Senior)),
             ("Director of Data Center Operations", Some(Director)),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::Discipline;
 use crate::normalise::key;
-use crate::terms::{Recognition, Terms};
+use crate::terms::{Recognition, Terms, spellings};
 
 /// A kind of work within a discipline.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -28,6 +28,12 @@ pub struct Specialty {
     /// Names too general to decide a title alone: they count as a cue there, and as a name in a query.
     #[serde(default)]
     pub weak: Vec<String>,
+    /// Whether such work is done in every trade and counts only where something of the field is named beside it.
+    #[serde(default)]
+    pub(crate) general: bool,
+    /// Whether its name is a role that stays what it is whatever the title says behind it: an SRE for inference is an SRE.
+    #[serde(default)]
+    pub(crate) leads: bool,
     /// Words that speak for it without naming it.
     #[serde(default)]
     pub(crate) cues: Vec<String>,
@@ -314,6 +320,10 @@ fn claim<'a>(
                 });
             }
             _ => {}
+        }
+        // Other spellings are a convenience: a name that somebody wrote down goes before them.
+        for spelling in spellings(name) {
+            keys.entry(key(&spelling)).or_insert(index);
         }
     }
     Ok(())

@@ -149,3 +149,62 @@ fn a_file_with_an_error_is_refused_with_its_place() {
     );
     assert!(matches!(read("skills = 3"), Some(TaxonomyError::Syntax(_))));
 }
+
+#[test]
+fn an_abbreviation_and_its_full_form_are_one_specialty_in_a_query() {
+    let taxonomy = Taxonomy::bundled();
+    for (one, other) in [
+        ("SRE", "site reliability engineering"),
+        ("DC tech", "data center technician"),
+        ("DCT", "datacentre technician"),
+        ("DV", "design verification"),
+        ("STA", "static timing analysis"),
+        ("DFT", "design for test"),
+        ("PD", "physical design"),
+        ("HPC", "high performance computing"),
+        ("k8s", "kubernetes"),
+        ("SI/PI", "signal and power integrity"),
+        ("BMC", "BMC firmware"),
+        ("TPM", "technical program manager"),
+        ("MLOps", "machine learning operations"),
+        ("RTL", "register transfer level design"),
+        ("BMS", "building management system"),
+        ("NOC", "network operations center"),
+        ("DBRE", "database reliability engineer"),
+        ("EDA", "electronic design automation"),
+        ("AMS", "analog mixed signal"),
+        ("PnR", "place and route"),
+        ("DevOps", "site reliability"),
+        ("MLE", "machine learning engineer"),
+        ("IaC", "infrastructure as code"),
+        ("o11y", "observability"),
+        ("Cx", "commissioning"),
+        ("OSP", "outside plant engineer"),
+    ] {
+        let found = taxonomy.specialty_id(one);
+        assert!(found.is_some(), "{one}");
+        assert_eq!(found, taxonomy.specialty_id(other), "{one} / {other}");
+    }
+}
+
+#[test]
+fn an_abbreviation_and_its_full_form_are_one_skill() {
+    let taxonomy = Taxonomy::bundled();
+    for (one, other) in [
+        ("k8s", "Kubernetes"),
+        ("UVM", "universal verification methodology"),
+        ("HLS", "high-level synthesis"),
+        ("GPFS", "Spectrum Scale"),
+        ("S3", "Amazon S3"),
+        ("Postgres", "PostgreSQL"),
+        ("Golang", "Go"),
+        ("CPP", "C++"),
+        ("GCP", "Google Cloud Platform"),
+        ("AWS", "Amazon Web Services"),
+        ("IB", "InfiniBand"),
+    ] {
+        let found = taxonomy.skill_id(one);
+        assert!(found.is_some(), "{one}");
+        assert_eq!(found, taxonomy.skill_id(other), "{one} / {other}");
+    }
+}

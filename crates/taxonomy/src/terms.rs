@@ -9,7 +9,7 @@ use crate::evidence::slot;
 use crate::normalise::spaced_into;
 use crate::spans::QUERY_WORDS;
 use crate::taxonomy::{DisciplineWords, Skill, Specialty, TaxonomyError};
-use crate::work_terms::{EMPLOYMENT_SENTENCES, WORKPLACE_SENTENCES};
+use crate::work_terms::{EMPLOYMENT_SENTENCES, workplace_phrases};
 use crate::{Discipline, EmploymentType, Environment, SpanKind, Workplace};
 
 /// Word lists for deciding whether a title belongs to the field at all.
@@ -18,6 +18,8 @@ use crate::{Discipline, EmploymentType, Environment, SpanKind, Workplace};
 pub(crate) struct Recognition {
     /// Titles of other trades: with one of these in its title a posting belongs to no discipline.
     pub(crate) outside: Vec<String>,
+    /// Subjects of other departments: with one of these in the title only a builder of something of the field belongs to it.
+    pub(crate) elsewhere: Vec<String>,
     /// Titles and subjects close to the field: the rest of the title must name a specialty.
     pub(crate) adjacent: Vec<String>,
     /// Titles that say only that someone builds something: the text may decide.
@@ -46,8 +48,9 @@ pub(crate) enum Meaning {
     /// Says the kind of contract, in a sentence of the text.
     Employment(EmploymentType),
     /// Says the workplace, in a sentence of the text.
-    Workplace(Workplace),
+    Workplace(Workplace, u8),
     Outside,
+    Elsewhere,
     Adjacent,
     Open,
     Lookalike,
@@ -66,6 +69,8 @@ pub(crate) struct Phrase {
     pub(crate) exact: Vec<(Vec<u8>, Meaning)>,
     /// The disciplines that this phrase speaks for other than as a skill, one bit each.
     pub(crate) speaks_for: u8,
+    /// The disciplines that this phrase names as a whole, one bit each.
+    pub(crate) names: u8,
     /// The longest other phrase that begins this one, for when this one ends within a word.
     shorter: Option<usize>,
 }
@@ -84,6 +89,10 @@ pub(crate) struct Terms {
     pub(crate) phrases: Vec<Phrase>,
     /// For each specialty its discipline.
     pub(crate) specialty_disciplines: Vec<Discipline>,
+    /// For each specialty whether its name is a role that stays what it is whatever follows.
+    pub(crate) specialty_leads: Vec<bool>,
+    /// For each specialty whether such work is done in every trade.
+    pub(crate) specialty_is_general: Vec<bool>,
     /// For each skill the specialties it speaks for.
     pub(crate) skill_specialties: Vec<Vec<u16>>,
     automaton: Option<AhoCorasick>,
@@ -154,6 +163,7 @@ impl Terms {
             }
         }
         book.add_all(&recognition.outside, Meaning::Outside);
+        book.add_all(&recognition.elsewhere, Meaning::Elsewhere);
         book.add_all(&recognition.adjacent, Meaning::Adjacent);
         book.add_all(&recognition.open, Meaning::Open);
         book.add_all(&recognition.lookalikes, Meaning::Lookalike);
@@ -163,8 +173,8 @@ impl Terms {
         for (text, found) in EMPLOYMENT_SENTENCES {
             book.add(text, Meaning::Employment(*found));
         }
-        for (text, found) in WORKPLACE_SENTENCES {
-            book.add(text, Meaning::Workplace(*found));
+        for (text, found, weight) in workplace_phrases() {
+            book.add(&text, Meaning::Workplace(found, weight));
         }
         for (index, (text, _, _)) in QUERY_WORDS.iter().enumerate() {
             book.add(text, Meaning::Query(index as u16));
@@ -181,10 +191,25 @@ impl Terms {
                 .chain(phrase.exact.iter().map(|(_, meaning)| meaning));
             phrase.speaks_for =
                 meanings.fold(0, |bits, meaning| bits | discipline_bit(*meaning, &disciplines));
+            phrase.names = phrase.meanings.iter().fold(0, |bits, meaning| match meaning {
+                Meaning::Discipline(discipline) => bits | 1 << slot(*discipline),
+                _ => bits,
+            });
+            // A word that names a specialty and is a cue for its discipline says one thing, not two.
+            let names = phrase.meanings.iter().fold(0, |bits, meaning| match meaning {
+                Meaning::Specialty(_) => bits | discipline_bit(*meaning, &disciplines),
+                _ => bits,
+            });
+            phrase.meanings.retain(|meaning| match meaning {
+                Meaning::DisciplineCue(discipline) => names & (1 << slot(*discipline)) == 0,
+                _ => true,
+            });
         }
         Ok(Self {
             automaton: Some(automaton(&book.phrases, MatchKind::LeftmostLongest)?),
             specialty_disciplines: disciplines,
+            specialty_leads: specialties.iter().map(|specialty| specialty.leads).collect(),
+            specialty_is_general: specialties.iter().map(|specialty| specialty.general).collect(),
             skill_specialties: skill_specialties.collect(),
             phrases: with_contained_meanings(book.phrases)?,
         })
@@ -303,6 +328,48 @@ fn with_contained_meanings(phrases: Vec<Phrase>) -> Result<Vec<Phrase>, Taxonomy
     Ok(extended)
 }
 
+/// Words that are written in several ways: whatever holds one of them is meant in all.
+const SPELLINGS: &[&[&str]] = &[
+    &["data center", "datacenter", "data centre", "datacentre"],
+    &["kubernetes", "k8s"],
+    &["machine learning", "ML"],
+    &["high performance computing", "HPC"],
+    &["on-prem", "on-premises", "on-premise"],
+    &["modeling", "modelling"],
+    &["optimization", "optimisation"],
+    &["virtualization", "virtualisation"],
+];
+
+/// `text` and how else it may be written.
+pub(crate) fn spellings(text: &str) -> Vec<String> {
+    let mut all = vec![text.to_owned()];
+    let lower = text.to_lowercase();
+    for group in SPELLINGS {
+        let written = group
+            .iter()
+            .find_map(|word| Some((word.len(), whole_word(&lower, &word.to_lowercase())?)));
+        let Some((length, at)) = written.filter(|_| lower.len() == text.len()) else {
+            continue;
+        };
+        for other in *group {
+            let spelled = format!("{}{other}{}", &text[..at], &text[at + length..]);
+            if !spelled.eq_ignore_ascii_case(text) {
+                all.push(spelled);
+            }
+        }
+    }
+    all
+}
+
+/// Where `word` stands in `lower`, not within a longer word; a plural `s` may follow.
+fn whole_word(lower: &str, word: &str) -> Option<usize> {
+    lower.match_indices(word).map(|(at, _)| at).find(|at| {
+        let before = lower[..*at].chars().next_back();
+        let behind = lower[*at + word.len()..].trim_start_matches('s').chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !behind.is_some_and(char::is_alphanumeric)
+    })
+}
+
 /// The phrases under construction, each text once.
 #[derive(Default)]
 struct Book {
@@ -318,6 +385,12 @@ impl Book {
     }
 
     fn add(&mut self, text: &str, meaning: Meaning) {
+        for spelling in spellings(text) {
+            self.add_spelling(&spelling, meaning);
+        }
+    }
+
+    fn add_spelling(&mut self, text: &str, meaning: Meaning) {
         if let Some(index) = self.phrase(text)
             && !self.phrases[index].meanings.contains(&meaning)
         {

@@ -346,12 +346,22 @@ impl ImportRow {
         stated.or_else(|| {
             if places.is_hybrid {
                 Some(Workplace::Hybrid)
-            } else if self.remote == Some(true) || places.is_remote {
+            } else if places.is_remote || (self.remote == Some(true) && !self.text_asks_for_presence()) {
                 Some(Workplace::Remote)
             } else {
                 None
             }
         })
+    }
+
+    /// Whether title or text ask for days in an office. Applicant systems set `remote` for "remote is possible" too: of
+    /// the flags that no place confirms about half stand on hybrid work, and there the text is right.
+    fn text_asks_for_presence(&self) -> bool {
+        let texts = [&self.description, &self.description_html, &self.description_text];
+        let text = texts.into_iter().flatten().find(|text| !text.trim().is_empty());
+        let title = self.title.as_deref().unwrap_or_default();
+        let found = Taxonomy::bundled().recognise(title, text.map_or("", String::as_str));
+        matches!(found.workplace, Some(Workplace::Hybrid | Workplace::OnSite))
     }
 
     /// Collectors put "New grad" and "Early Career" where the kind of employment belongs.

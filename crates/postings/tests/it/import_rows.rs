@@ -104,6 +104,9 @@ on_both! {
             (json!({"locations": ["Remote - US"]}), Some(Workplace::Remote)),
             (json!({"locations": ["Berlin, Germany (Hybrid)"]}), Some(Workplace::Hybrid)),
             (json!({"remote": true, "workplace_raw": "OnSite"}), Some(Workplace::OnSite)),
+            (json!({"remote": true, "description_html": "<p>You are in the office 3 days a week.</p>"}), Some(Workplace::Hybrid)),
+            (json!({"remote": true, "description_text": "This position is onsite."}), Some(Workplace::OnSite)),
+            (json!({"remote": true, "locations": ["Remote (US)"], "description_text": "Our office is hybrid. #LI-Hybrid"}), Some(Workplace::Remote)),
             (json!({"remote": false}), None),
         ];
         for (n, (fields, wanted)) in cases.into_iter().enumerate() {
