@@ -11,8 +11,11 @@ use crate::{Draft, EmailAddress, GIVE_UP_AFTER, ListHeaders};
 /// How long a claimed mail belongs to the process that claimed it; longer than all timeouts of one SMTP delivery.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Rows of one INSERT: 17 parameters each, and a statement takes at most 32,766.
+/// Rows of one INSERT: 18 parameters each, and a statement takes at most 32,766.
 const INSERT_CHUNK: usize = 500;
+
+/// Queued mails of one address that are looked at when some are withdrawn.
+const WITHDRAWN: i64 = 1000;
 
 store::text_enum! {
     /// Where a mail stands.
@@ -65,6 +68,8 @@ pub struct Mail {
     pub created_at: Timestamp,
     /// When it left the state `queued`.
     pub finished_at: Option<Timestamp>,
+    /// Whether it has list headers. Mails that have none go first: somebody waits for them.
+    pub is_bulk: bool,
 }
 
 impl Mail {
@@ -94,6 +99,7 @@ struct NewMail<'a> {
     last_error: Option<String>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
+    is_bulk: bool,
 }
 
 /// Writes `drafts` into the outbox, due at once, and returns how many were new. A draft whose `dedup_key` exists already,
@@ -134,6 +140,7 @@ fn new_mail<'a>(draft: &'a Draft, random: &Random, now: Timestamp) -> NewMail<'a
         last_error: None,
         created_at: now,
         finished_at: None,
+        is_bulk: draft.list.is_some(),
     }
 }
 
@@ -224,11 +231,36 @@ pub fn queue_counts(conn: &mut DbConn) -> Result<QueueCounts, StoreError> {
     }
     counts.oldest_queued_at = outbox::table
         .filter(outbox::state.eq(MailState::Queued))
-        .select(outbox::created_at)
-        .order(outbox::id)
-        .first(conn)
-        .optional()?;
+        .select(diesel::dsl::min(outbox::created_at))
+        .first(conn)?;
     Ok(counts)
+}
+
+/// Ends mails to `address` whose `dedup_key` begins with `key`, unless they are on their way already: what they tell has
+/// become wrong, or their reader has unsubscribed. They count as suppressed. Returns how many.
+pub fn withdraw(
+    tx: &mut DbConn,
+    address: &EmailAddress,
+    key: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let ids: Vec<(Id, String)> = outbox::table
+        .filter(outbox::recipient.eq(address))
+        .filter(outbox::state.eq(MailState::Queued))
+        .filter(outbox::lease_expires_at.is_null().or(outbox::lease_expires_at.le(now)))
+        .select((outbox::id, outbox::dedup_key))
+        .order(outbox::id)
+        .limit(WITHDRAWN)
+        .load(tx)?;
+    let ids: Vec<Id> = ids
+        .into_iter()
+        .filter(|(_, found)| found.starts_with(key))
+        .map(|(id, _)| id)
+        .collect();
+    Ok(diesel::update(outbox::table.filter(outbox::id.eq_any(ids)))
+        .filter(outbox::state.eq(MailState::Queued))
+        .set((outbox::state.eq(MailState::Suppressed), outbox::finished_at.eq(now)))
+        .execute(tx)?)
 }
 
 /// Deletes at most `limit` mails that were finished before `older_than`; returns how many. Their dedup keys are free again.

@@ -86,14 +86,14 @@ impl TestApp {
             config: Arc::clone(&mail_config),
             links: Arc::new(LinkKey::random(&random)),
         };
-        let courier = Courier {
-            db: db.clone(),
-            transport: Transport::Memory(mailbox.clone()),
-            config: Arc::clone(&mail_config),
-            random: Arc::clone(&random),
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            holder: random.id(monday_morning()),
-        };
+        let courier = Courier::new(
+            db.clone(),
+            &Transport::Memory(mailbox.clone()),
+            Arc::clone(&mail_config),
+            Arc::clone(&random),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            random.id(monday_morning()),
+        );
         let state = State::new(Parts {
             db: db.clone(),
             index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),

@@ -68,14 +68,14 @@ impl<'d> House<'d> {
         let clock = Arc::new(FixedClock::new(monday_morning()));
         let random = Arc::new(Random::seeded(7));
         let mailbox = MemoryMailbox::default();
-        let courier = Courier {
-            db: (**db).clone(),
-            transport: Transport::Memory(mailbox.clone()),
-            config: Arc::new(config()),
-            random: Arc::clone(&random),
-            clock: Arc::clone(&clock) as _,
-            holder: random.id(monday_morning()),
-        };
+        let courier = Courier::new(
+            (**db).clone(),
+            &Transport::Memory(mailbox.clone()),
+            Arc::new(config()),
+            Arc::clone(&random),
+            Arc::clone(&clock) as _,
+            random.id(monday_morning()),
+        );
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -89,6 +89,10 @@ impl<'d> House<'d> {
             courier,
             runtime,
         }
+    }
+
+    pub(crate) fn use_transport(&mut self, transport: &Transport) {
+        self.courier = self.courier.with_transport(transport);
     }
 
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
