@@ -74,11 +74,8 @@ impl Courier {
     }
 
     /// The same courier, whose mails name `return_path` as the envelope's sender, so that reports find back.
-    pub fn with_return_path(self, return_path: ReturnPath) -> Self {
-        Self {
-            return_path: Some(Arc::new(return_path)),
-            ..self
-        }
+    pub fn with_return_path(self, return_path: Option<Arc<ReturnPath>>) -> Self {
+        Self { return_path, ..self }
     }
 
     /// The same courier with another way out; what it remembers about pace and failures stays.

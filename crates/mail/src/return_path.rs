@@ -22,11 +22,14 @@ pub struct ReturnPath {
 }
 
 impl ReturnPath {
+    /// Most characters of its part before the `@`: that part has 64 at most (RFC 5321, section 4.5.3.1.1).
+    pub const LOCAL_CHARS: usize = 18;
+
     /// `address`, which must receive mail for any `+token`. `None` when there is no room: its part before the `@` has
-    /// more than 18 characters.
+    /// more than [`Self::LOCAL_CHARS`] characters.
     pub fn new(address: EmailAddress, key: Arc<LinkKey>) -> Option<Self> {
         let (local, _) = address.as_str().split_once('@')?;
-        (local.len() <= 18).then_some(Self { address, key })
+        (local.len() <= Self::LOCAL_CHARS).then_some(Self { address, key })
     }
 
     /// The sender of the mail `id`.

@@ -104,16 +104,20 @@ pub(super) async fn dispatch(shop: Arc<Workshop>) -> Result<Done> {
 /// Out of the outbox.
 pub(super) async fn mail(shop: Arc<Workshop>) -> Result<Done> {
     let report = mail::delivery_pass(&shop.courier).await?;
+    for ((outcome, class), count) in &report.by_class {
+        metrics::counter!("backplane_mails_total", "outcome" => *outcome, "mailboxes" => *class)
+            .increment(*count as u64);
+    }
+    metrics::gauge!("backplane_relay_available").set(if report.relay_failed { 0.0 } else { 1.0 });
+    metrics::gauge!("backplane_relay_connections").set(shop.courier.open_connections() as f64);
     let counts = [
-        ("sent", report.sent),
-        ("retried", report.retried),
-        ("failed", report.failed),
         ("expired", report.expired),
         ("suppressed", report.suppressed),
         ("lost", report.lost),
     ];
     for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        metrics::counter!("backplane_mails_total", "outcome" => outcome).increment(count as u64);
+        metrics::counter!("backplane_mails_total", "outcome" => outcome, "mailboxes" => "any")
+            .increment(count as u64);
     }
     let worked = report.done() > 0;
     let next = report.next_due.map_or(Next::AsUsual, |due| {

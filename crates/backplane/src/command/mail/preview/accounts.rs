@@ -1,0 +1,44 @@
+//! The mails of accounts.
+
+use accounts::{Letters, NewEmployer, NewInvitation, Registration, Role};
+use anyhow::Result;
+use mail::EmailAddress;
+
+use super::Stage;
+
+/// Plays what makes every mail of an account.
+pub(super) fn write_mails(stage: &Stage) -> Result<()> {
+    let letters = Letters {
+        config: &stage.config,
+        random: &stage.random,
+    };
+    let (db, now) = (&stage.db, stage.now);
+    let rita: EmailAddress = "rita@fernhollow.example".parse()?;
+    let registration = Registration {
+        email: rita.clone(),
+        name: "Rita Recruiter".to_owned(),
+        // Nobody signs in here, so it need not be a real hash.
+        password_hash: "none".to_owned(),
+    };
+    db.write_blocking(|tx| accounts::register(tx, &registration, letters, now))?;
+    let token = stage.last_token(&rita)?;
+    let user = db.write_blocking(|tx| accounts::verify_email(tx, &token, now))?;
+    db.write_blocking(|tx| accounts::register(tx, &registration, letters, now))?;
+    db.write_blocking(|tx| accounts::request_password_reset(tx, &rita, letters, now))?;
+    let token = stage.last_token(&rita)?;
+    db.write_blocking(|tx| accounts::reset_password(tx, &token, "none", letters, now))?;
+    let new = NewEmployer {
+        name: "Fernhollow Silicon & Söhne".to_owned(),
+        website: None,
+        description_html: String::new(),
+        headquarters: None,
+    };
+    let employer =
+        db.write_blocking(|tx| accounts::create_employer(tx, Some(user.id), &new, &stage.random, now))?;
+    let invitation = NewInvitation {
+        email: "tariq@fernhollow.example".parse()?,
+        role: Role::Recruiter,
+    };
+    db.write_blocking(|tx| accounts::invite(tx, &employer, &invitation, &user, letters, now))?;
+    Ok(())
+}
