@@ -12,7 +12,7 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         config: &stage.config,
         random: &stage.random,
     };
-    let (db, now) = (&stage.db, stage.now);
+    let db = &stage.db;
     let rita: EmailAddress = "rita@fernhollow.example".parse()?;
     let registration = Registration {
         email: rita.clone(),
@@ -20,13 +20,13 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         // Nobody signs in here, so it need not be a real hash.
         password_hash: "none".to_owned(),
     };
-    db.write_blocking(|tx| accounts::register(tx, &registration, letters, now))?;
+    db.write_blocking(|tx| accounts::register(tx, &registration, letters, stage.now()))?;
     let token = stage.last_token(&rita)?;
-    let user = db.write_blocking(|tx| accounts::verify_email(tx, &token, now))?;
-    db.write_blocking(|tx| accounts::register(tx, &registration, letters, now))?;
-    db.write_blocking(|tx| accounts::request_password_reset(tx, &rita, letters, now))?;
+    let user = db.write_blocking(|tx| accounts::verify_email(tx, &token, stage.now()))?;
+    db.write_blocking(|tx| accounts::register(tx, &registration, letters, stage.now()))?;
+    db.write_blocking(|tx| accounts::request_password_reset(tx, &rita, letters, stage.now()))?;
     let token = stage.last_token(&rita)?;
-    db.write_blocking(|tx| accounts::reset_password(tx, &token, "none", letters, now))?;
+    db.write_blocking(|tx| accounts::reset_password(tx, &token, "none", letters, stage.now()))?;
     let new = NewEmployer {
         name: "Fernhollow Silicon & Söhne".to_owned(),
         website: None,
@@ -34,11 +34,11 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         headquarters: None,
     };
     let employer =
-        db.write_blocking(|tx| accounts::create_employer(tx, Some(user.id), &new, &stage.random, now))?;
+        db.write_blocking(|tx| accounts::create_employer(tx, Some(user.id), &new, &stage.random, stage.now()))?;
     let invitation = NewInvitation {
         email: "tariq@fernhollow.example".parse()?,
         role: Role::Recruiter,
     };
-    db.write_blocking(|tx| accounts::invite(tx, &employer, &invitation, &user, letters, now))?;
+    db.write_blocking(|tx| accounts::invite(tx, &employer, &invitation, &user, letters, stage.now()))?;
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         config: stage.config.clone(),
         links: stage.links.clone(),
     };
-    let yesterday = stage.now.minus(SignedDuration::from_hours(25));
+    let yesterday = stage.now().minus(SignedDuration::from_hours(25));
     let carl: EmailAddress = "carl@candidate.example".parse()?;
     let wide = json!({"discipline": ["silicon", "distributed_systems"]});
     subscribe(stage, &letterhead, &carl, wide, Frequency::Daily, yesterday)?;
@@ -28,7 +28,7 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
     samples::load(&stage.db, &stage.random, yesterday)?;
     publish(stage)?;
     settle(stage, &letterhead, yesterday)?;
-    settle(stage, &letterhead, stage.now)
+    settle(stage, &letterhead, stage.now())
 }
 
 /// A confirmed alert.
@@ -77,9 +77,10 @@ fn publish(stage: &Stage) -> Result<()> {
         "apply": {"url": "https://fernhollow.example/apply/1"}
     });
     let input: PostingInput = serde_json::from_value(posting).context("the sample posting is wrong")?;
+    let now = stage.now();
     stage.db.write_blocking(|tx| {
-        let draft = lifecycle::create(tx, employer, input, &stage.random, stage.now)?;
-        lifecycle::publish(tx, draft.row.id, None, stage.now)
+        let draft = lifecycle::create(tx, employer, input, &stage.random, now)?;
+        lifecycle::publish(tx, draft.row.id, None, now)
     })?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod accounts;
 mod alerts;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use ::mail::{EmailAddress, LinkKey, Mail, MailConfig};
 use anyhow::{Context as _, Result, bail};
+use jiff::SignedDuration;
 use store::{Clock as _, Db, DbOptions, Random, SystemClock, Timestamp};
 use tempfile::TempDir;
 
@@ -27,7 +29,7 @@ struct Stage {
     random: Random,
     config: Arc<MailConfig>,
     links: Arc<LinkKey>,
-    now: Timestamp,
+    now: Cell<Timestamp>,
     _dir: TempDir,
 }
 
@@ -49,9 +51,16 @@ impl Stage {
             db,
             random,
             config,
-            now: SystemClock.now(),
+            now: Cell::new(SystemClock.now().minus(SignedDuration::from_hours(1))),
             _dir: dir,
         })
+    }
+
+    /// Two minutes after the last: an address gets one mail a minute that anybody can cause.
+    fn now(&self) -> Timestamp {
+        let now = self.now.get().plus(SignedDuration::from_mins(2));
+        self.now.set(now);
+        now
     }
 
     /// The newest mail to `address`.
