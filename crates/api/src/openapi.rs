@@ -7,7 +7,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
-use crate::routes::{alerts, auth, changes, employers, imports, mail_reports, me, members, operations, postings, search};
+use crate::routes::{
+    alerts, auth, changes, employers, imports, mail_reports, me, members, operations, postings, search,
+};
 
 #[derive(OpenApi)]
 #[openapi(

@@ -79,7 +79,10 @@ mod tests {
         for (pause, least) in pauses.iter().zip([1, 2, 4, 8, 16, 32]) {
             assert!((least..=least * 11 / 10).contains(pause), "{pauses:?}");
         }
-        assert!(pauses[6..].iter().all(|pause| (60..=66).contains(pause)), "{pauses:?}");
+        assert!(
+            pauses[6..].iter().all(|pause| (60..=66).contains(pause)),
+            "{pauses:?}"
+        );
         breaker.reset();
         assert_eq!(breaker.way(now), Way::Open);
     }

@@ -181,7 +181,11 @@ pub(crate) fn record(
             outbox::lease_expires_at.eq(None::<Timestamp>),
         ))
         .execute(tx)?;
-    if let Outcome::Failed { error, suppress: true } = outcome {
+    if let Outcome::Failed {
+        error,
+        suppress: true,
+    } = outcome
+    {
         suppress(tx, &mail.recipient, SuppressionReason::Bounce, error, now)?;
     }
     Ok(recorded == 1)

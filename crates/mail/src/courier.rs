@@ -88,6 +88,11 @@ impl Courier {
         }
     }
 
+    /// Whether mails go to a relay, and not to files.
+    pub fn leaves_the_machine(&self) -> bool {
+        matches!(*self.carrier, Carrier::Smtp(_))
+    }
+
     /// Connections to the relay that are open now.
     pub fn open_connections(&self) -> usize {
         self.carrier.open()

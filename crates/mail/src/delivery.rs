@@ -187,10 +187,7 @@ async fn give_back(
     if mails.is_empty() {
         return Ok(());
     }
-    report.released += courier
-        .db
-        .write(move |tx| claim::give_back(tx, &mails))
-        .await?;
+    report.released += courier.db.write(move |tx| claim::give_back(tx, &mails)).await?;
     Ok(())
 }
 
@@ -215,7 +212,8 @@ async fn send_all(
         }
         let patience = Instant::now() + PATIENCE;
         let moment = until.map_or(patience, |until| until.min(patience));
-        if tokio::time::timeout_at(moment, changed).await.is_err() && until.is_none_or(|until| until > patience)
+        if tokio::time::timeout_at(moment, changed).await.is_err()
+            && until.is_none_or(|until| until > patience)
         {
             break;
         }
@@ -246,7 +244,9 @@ async fn begin_some(
             break;
         };
         let now = courier.clock.now();
-        let gate = traffic.domains().begin(&traffic.rules, mail.recipient.domain(), now);
+        let gate = traffic
+            .domains()
+            .begin(&traffic.rules, mail.recipient.domain(), now);
         match gate {
             Gate::Go => {
                 let Some(mail) = with_enough_lease(courier, mail.clone()).await else {
@@ -309,7 +309,9 @@ async fn send(courier: &Courier, mail: Mail) -> Room {
     }
     let is_throttled = match &delivery {
         Delivery::Accepted => Some(false),
-        Delivery::Later { is_throttled: true, .. } => Some(true),
+        Delivery::Later {
+            is_throttled: true, ..
+        } => Some(true),
         _ => None,
     };
     let room = match &delivery {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
 use data_encoding::BASE64;
@@ -123,7 +123,9 @@ impl DkimKey {
     fn from_der(selector: &str, domain: &str, der: &[u8]) -> Result<Self, DkimError> {
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         let is_name = |text: &str| text.len() <= 200 && text.split('.').all(is_label);
         if !is_name(selector) || !is_name(domain) {

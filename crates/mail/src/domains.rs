@@ -177,10 +177,16 @@ mod tests {
             }
         }
         for (index, start) in accepted.iter().enumerate() {
-            let within = accepted[index..].iter().take_while(|end| **end < *start + SECOND).count();
+            let within = accepted[index..]
+                .iter()
+                .take_while(|end| **end < *start + SECOND)
+                .count();
             assert!(within <= 3, "{within} mails in the second from {start:?}");
         }
-        assert!(accepted.last().unwrap() < &Duration::from_secs(12), "and not many fewer");
+        assert!(
+            accepted.last().unwrap() < &Duration::from_secs(12),
+            "and not many fewer"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,7 +194,10 @@ mod tests {
         let (rules, now) = (rules(), monday_morning());
         let mut domains = Domains::default();
         let mut begin = |domain| domains.begin(&rules, domain, now);
-        assert_eq!([begin("slow.example"), begin("slow.example")], [Gate::Go, Gate::Go]);
+        assert_eq!(
+            [begin("slow.example"), begin("slow.example")],
+            [Gate::Go, Gate::Go]
+        );
         assert_eq!(begin("slow.example"), Gate::Wait(None));
         for _ in 0..8 {
             assert_eq!(begin("fast.example"), Gate::Go);

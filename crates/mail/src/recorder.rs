@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use store::{Clock, Db, StoreError};
 use tokio::sync::oneshot;
 
-use crate::claim::{self, Outcome};
 use crate::Mail;
+use crate::claim::{self, Outcome};
 
 /// Whoever has something to write down waits for its turn, and then writes for all who wait by then: under load a
 /// transaction carries many outcomes, and a single one waits for nobody. An outcome is durable when `record` returns.

@@ -78,15 +78,32 @@ mod tests {
         let local = sender.as_str().split_once('@').unwrap().0;
         assert!(local.len() <= 64 && local.starts_with("board+"), "{local}");
         assert_eq!(path.mail_of(sender.as_str()), Some(id));
-        assert_eq!(path.mail_of(&sender.as_str().to_ascii_uppercase()), Some(id), "in any case");
+        assert_eq!(
+            path.mail_of(&sender.as_str().to_ascii_uppercase()),
+            Some(id),
+            "in any case"
+        );
         assert_eq!(other.mail_of(sender.as_str()), None);
-        assert_eq!(path.mail_of(&sender.as_str().replace("board.example", "evil.example")), None);
+        assert_eq!(
+            path.mail_of(&sender.as_str().replace("board.example", "evil.example")),
+            None
+        );
         for at in 6..local.len() {
             let mut changed = sender.as_str().to_owned().into_bytes();
             changed[at] = if changed[at] == b'a' { b'b' } else { b'a' };
-            assert_eq!(path.mail_of(&String::from_utf8(changed).unwrap()), None, "at {at}");
+            assert_eq!(
+                path.mail_of(&String::from_utf8(changed).unwrap()),
+                None,
+                "at {at}"
+            );
         }
-        for nonsense in ["", "@", "board@board.example", "board+@board.example", "board+ä@board.example"] {
+        for nonsense in [
+            "",
+            "@",
+            "board@board.example",
+            "board+@board.example",
+            "board+ä@board.example",
+        ] {
             assert_eq!(path.mail_of(nonsense), None);
         }
         let long: EmailAddress = "a-local-part-of-nineteen@board.example".parse().unwrap();

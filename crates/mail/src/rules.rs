@@ -75,9 +75,12 @@ impl DeliveryRules {
             return Err(RulesError::Connections);
         }
         let mut by_domain = HashMap::new();
-        for entry in domains.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (domain, rule) =
-                parse_domain(entry).ok_or_else(|| RulesError::Domain(entry.to_owned()))?;
+        for entry in domains
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+        {
+            let (domain, rule) = parse_domain(entry).ok_or_else(|| RulesError::Domain(entry.to_owned()))?;
             by_domain.insert(domain, rule);
         }
         let steps: Result<Vec<u32>, _> = retry_after_s
@@ -157,18 +160,42 @@ mod tests {
             (rule.connections, rule.per_second, rules.lane(domain))
         };
         assert_eq!(of("slow.example"), (2, 5, Some("slow.example")));
-        assert_eq!(of("other.example"), (8, 0, Some("other.example")), "never more than there are");
+        assert_eq!(
+            of("other.example"),
+            (8, 0, Some("other.example")),
+            "never more than there are"
+        );
         assert_eq!(of("third.example"), (8, 20, None));
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for domains in ["slow.example", "slow.example 2", "slow.example 0/5", "slow 2/5", "a.b x/y", "a.b 2/-1"] {
-            assert!(matches!(DeliveryRules::parse(8, 0, 0, domains, "1"), Err(RulesError::Domain(_))), "{domains}");
+        for domains in [
+            "slow.example",
+            "slow.example 2",
+            "slow.example 0/5",
+            "slow 2/5",
+            "a.b x/y",
+            "a.b 2/-1",
+        ] {
+            assert!(
+                matches!(
+                    DeliveryRules::parse(8, 0, 0, domains, "1"),
+                    Err(RulesError::Domain(_))
+                ),
+                "{domains}"
+            );
         }
         for steps in ["", "0", "x", "5,1", "1.5", "-1"] {
-            assert_eq!(DeliveryRules::parse(8, 0, 0, "", steps), Err(RulesError::RetryAfter), "{steps}");
+            assert_eq!(
+                DeliveryRules::parse(8, 0, 0, "", steps),
+                Err(RulesError::RetryAfter),
+                "{steps}"
+            );
         }
-        assert_eq!(DeliveryRules::parse(0, 0, 0, "", "1"), Err(RulesError::Connections));
+        assert_eq!(
+            DeliveryRules::parse(0, 0, 0, "", "1"),
+            Err(RulesError::Connections)
+        );
     }
 }

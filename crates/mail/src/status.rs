@@ -66,12 +66,31 @@ mod tests {
 
     #[test]
     fn only_what_is_about_the_mailbox_ends_it() {
-        for ended in ["5.1.1 no such user", "5.1.10 null MX", "5.2.1", "5.2.0 mailbox", "5.4.4 no route"] {
+        for ended in [
+            "5.1.1 no such user",
+            "5.1.10 null MX",
+            "5.2.1",
+            "5.2.0 mailbox",
+            "5.4.4 no route",
+        ] {
             assert!(is_about_the_mailbox(ended), "{ended}");
         }
         for kept in [
-            "4.1.1 later", "5.7.1 policy", "5.2.2 full", "5.1.8 bad sender", "5.1.7 bad sender", "5.3.4 too big", "no",
-            "", "5.1", "5.1.1.1 x", "5..1 x", "5.1.1111 x", "9.1.1 x", "550 5.1.1", "5.0.0 no",
+            "4.1.1 later",
+            "5.7.1 policy",
+            "5.2.2 full",
+            "5.1.8 bad sender",
+            "5.1.7 bad sender",
+            "5.3.4 too big",
+            "no",
+            "",
+            "5.1",
+            "5.1.1.1 x",
+            "5..1 x",
+            "5.1.1111 x",
+            "9.1.1 x",
+            "550 5.1.1",
+            "5.0.0 no",
         ] {
             assert!(!is_about_the_mailbox(kept), "{kept}");
         }

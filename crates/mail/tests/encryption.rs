@@ -15,7 +15,11 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// Sends two mails by `url`, in which PORT is the server's; what came of it and what was said last.
-fn send(encryption: Encryption, url: &str, authority: Option<&str>) -> (PassReport, SmtpServer, Option<String>) {
+fn send(
+    encryption: Encryption,
+    url: &str,
+    authority: Option<&str>,
+) -> (PassReport, SmtpServer, Option<String>) {
     let db = TestDb::new(Backend::Sqlite);
     let mut house = House::new(&db);
     let server = house.block_on(SmtpServer::start_tls(encryption));
@@ -28,7 +32,11 @@ fn send(encryption: Encryption, url: &str, authority: Option<&str>) -> (PassRepo
     house.enqueue(&[draft(1), draft(2)]);
     let report = house.pass();
     let said = house.mails().into_iter().find_map(|mail| mail.last_error);
-    let sent = house.mails().iter().filter(|mail| mail.state == MailState::Sent).count();
+    let sent = house
+        .mails()
+        .iter()
+        .filter(|mail| mail.state == MailState::Sent)
+        .count();
     assert_eq!((sent, server.accepted().len()), (report.sent, report.sent));
     (report, server, said)
 }
@@ -38,8 +46,14 @@ fn with_the_authority_of_the_relay_mail_leaves_encrypted_and_logged_in() {
     for (encryption, url) in [
         (Encryption::Implicit, "smtps://user:secret@localhost:PORT"),
         (Encryption::Implicit, "smtps://user:secret@127.0.0.1:PORT"),
-        (Encryption::StartTls, "smtp://user:secret@localhost:PORT?tls=required"),
-        (Encryption::StartTls, "smtp://user:secret@127.0.0.1:PORT?tls=when-offered"),
+        (
+            Encryption::StartTls,
+            "smtp://user:secret@localhost:PORT?tls=required",
+        ),
+        (
+            Encryption::StartTls,
+            "smtp://user:secret@127.0.0.1:PORT?tls=when-offered",
+        ),
     ] {
         let (report, _, said) = send(encryption, url, Some("authority.pem"));
         assert_eq!((report.sent, report.relay_failed), (2, false), "{url}: {said:?}");
@@ -50,8 +64,14 @@ fn with_the_authority_of_the_relay_mail_leaves_encrypted_and_logged_in() {
 fn a_relay_that_nobody_vouches_for_gets_neither_password_nor_mail() {
     for (encryption, url) in [
         (Encryption::Implicit, "smtps://user:secret@localhost:PORT"),
-        (Encryption::StartTls, "smtp://user:secret@localhost:PORT?tls=required"),
-        (Encryption::StartTls, "smtp://user:secret@localhost:PORT?tls=when-offered"),
+        (
+            Encryption::StartTls,
+            "smtp://user:secret@localhost:PORT?tls=required",
+        ),
+        (
+            Encryption::StartTls,
+            "smtp://user:secret@localhost:PORT?tls=when-offered",
+        ),
     ] {
         for authority in [None, Some("stranger.pem")] {
             let (report, server, said) = send(encryption, url, authority);

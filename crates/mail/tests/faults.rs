@@ -17,14 +17,24 @@ const FAULTS: [&[Treat]; 17] = [
     &[],
     &[],
     &[],
-    &[Treat::AtRecipient("450 4.2.1 later"), Treat::AtRecipient("451 4.3.0 later")],
+    &[
+        Treat::AtRecipient("450 4.2.1 later"),
+        Treat::AtRecipient("451 4.3.0 later"),
+    ],
     &[Treat::AtRecipient("421 4.3.2 closing")],
     &[Treat::AtData("451 4.3.0 later")],
-    &[Treat::AtDot("452 4.3.1 full"), Treat::AtRecipient("450 4.7.1 greylisted")],
+    &[
+        Treat::AtDot("452 4.3.1 full"),
+        Treat::AtRecipient("450 4.7.1 greylisted"),
+    ],
     &[Treat::AtRecipient("550 5.1.1 no such user")],
     &[Treat::AtData("554 5.5.1 no")],
     &[Treat::AtDot("554 5.7.1 spam")],
-    &[Treat::DropAtRecipient, Treat::DropInContent, Treat::DropAfterContent],
+    &[
+        Treat::DropAtRecipient,
+        Treat::DropInContent,
+        Treat::DropAfterContent,
+    ],
     &[Treat::HangAtRecipient],
     &[Treat::HangAfterContent],
     &[Treat::Garbage, Treat::Endless],
@@ -108,7 +118,11 @@ fn a_mailbox_that_hangs_holds_up_nobody_else() {
     house.enqueue(&[draft(100)]);
     assert_eq!(house.pass().sent, 1, "and later ones neither");
     house.block_on(house.courier.stop(std::time::Duration::ZERO));
-    assert_eq!(house.mails()[0].state, MailState::Queued, "it is tried again when its lease runs out");
+    assert_eq!(
+        house.mails()[0].state,
+        MailState::Queued,
+        "it is tried again when its lease runs out"
+    );
 }
 
 #[test]
@@ -130,7 +144,10 @@ fn a_relay_that_takes_few_connections_gets_few() {
     assert!(accepted(&server).values().all(|&times| times == 1));
     let (_, most_open) = server.connections();
     assert!(most_open <= 2, "{most_open}");
-    assert!(house.mails().iter().all(|mail| mail.attempts == 1), "being one too many is no attempt");
+    assert!(
+        house.mails().iter().all(|mail| mail.attempts == 1),
+        "being one too many is no attempt"
+    );
 }
 
 #[test]
@@ -159,9 +176,15 @@ fn a_domain_with_a_rule_of_its_own_has_its_own_connections_and_holds_up_nobody()
         .collect();
     times.sort();
     let span = times[94].as_jiff().duration_since(times[0].as_jiff());
-    assert!(span >= SignedDuration::from_millis(18_800), "five a second: {span}");
+    assert!(
+        span >= SignedDuration::from_millis(18_800),
+        "five a second: {span}"
+    );
     let lanes = server.lanes();
-    assert!(lanes.iter().all(|domains| domains.len() == 1), "no connection is shared: {lanes:?}");
+    assert!(
+        lanes.iter().all(|domains| domains.len() == 1),
+        "no connection is shared: {lanes:?}"
+    );
     assert_eq!(server.most_open_for("slow.example"), 2);
 }
 
@@ -195,7 +218,12 @@ fn a_relay_that_is_down_is_asked_rarely_and_the_mails_that_wait_are_not_touched(
     }
     let (asked, _) = server.connections();
     assert!((55..100).contains(&asked), "{asked} times in an hour");
-    assert!(house.mails().iter().all(|mail| mail.attempts == 0 && mail.state == MailState::Queued));
+    assert!(
+        house
+            .mails()
+            .iter()
+            .all(|mail| mail.attempts == 0 && mail.state == MailState::Queued)
+    );
     server.set_down(false);
     house.advance(SignedDuration::from_secs(66));
     for _ in 0..5 {

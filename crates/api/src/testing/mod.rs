@@ -16,9 +16,7 @@ use actix_web::{App, test};
 use alerts::{Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
 use mail::report::ReportDesk;
-use mail::{
-    Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass,
-};
+use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
 use search::Index;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};

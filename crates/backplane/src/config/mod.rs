@@ -355,9 +355,9 @@ fn delivery(
     let transport = if written.ca_file.as_os_str().is_empty() {
         transport
     } else {
-        transport.with_authorities(&written.ca_file).map_err(|_| {
-            layers.refuse("mail.ca_file", "is not a readable file with certificates in PEM")
-        })?
+        transport
+            .with_authorities(&written.ca_file)
+            .map_err(|_| layers.refuse("mail.ca_file", "is not a readable file with certificates in PEM"))?
     };
     let rules = DeliveryRules::parse(
         written.connections,
@@ -375,9 +375,9 @@ fn delivery(
         "" => Some(from.address.clone()).filter(has_room),
         "none" => None,
         address => {
-            let address: EmailAddress = address.parse().map_err(|error| {
-                layers.refuse("mail.return_path", &format!("is not an address: {error}"))
-            })?;
+            let address: EmailAddress = address
+                .parse()
+                .map_err(|error| layers.refuse("mail.return_path", &format!("is not an address: {error}")))?;
             if !has_room(&address) {
                 let detail = "must have at most 18 characters before the @";
                 return Err(layers.refuse("mail.return_path", detail));

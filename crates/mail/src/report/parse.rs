@@ -56,7 +56,9 @@ impl Report {
         if bytes.len() > REPORT_BYTES {
             return Err(ReportError::TooLarge);
         }
-        let message = MessageParser::default().parse(bytes).ok_or(ReportError::NotMail)?;
+        let message = MessageParser::default()
+            .parse(bytes)
+            .ok_or(ReportError::NotMail)?;
         let parts: Vec<(String, Vec<u8>)> = message
             .parts
             .iter()
@@ -154,7 +156,10 @@ fn complaint(fields: &[(String, String)]) -> Result<Report, ReportError> {
         .unwrap_or_default()
         .to_ascii_lowercase();
     // RFC 5965, section 7.3; `not-spam` (RFC 6430) and `auth-failure` (RFC 6591) are no complaints.
-    if !matches!(kind.as_str(), "abuse" | "fraud" | "virus" | "other" | "opt-out" | "opt-out-list") {
+    if !matches!(
+        kind.as_str(),
+        "abuse" | "fraud" | "virus" | "other" | "opt-out" | "opt-out-list"
+    ) {
         return Err(ReportError::NothingWrong);
     }
     let from = value(fields, "original-mail-from").map(addresses);
@@ -235,22 +240,34 @@ mod tests {
         let report = Report::parse(PLAIN.as_bytes()).unwrap();
         assert_eq!(report.kind, ReportKind::Bounce);
         assert_eq!(report.detail, "5.1.1 smtp; 550 5.1.1 no such user here");
-        assert_eq!(report.return_paths, ["board+token@board.example", "board+other@board.example"]);
+        assert_eq!(
+            report.return_paths,
+            ["board+token@board.example", "board+other@board.example"]
+        );
         assert_eq!(report.message_ids, ["<abc@board.example>"]);
         let with_lf = PLAIN.replace("\r\n", "\n");
-        assert_eq!(Report::parse(with_lf.as_bytes()).unwrap(), report, "also from a pipe with bare LF");
+        assert_eq!(
+            Report::parse(with_lf.as_bytes()).unwrap(),
+            report,
+            "also from a pipe with bare LF"
+        );
     }
 
     #[test]
     fn what_passes_is_a_delay_and_success_is_nothing() {
-        let kind = |from: &str, to: &str| Report::parse(PLAIN.replace(from, to).as_bytes()).map(|report| report.kind);
+        let kind = |from: &str, to: &str| {
+            Report::parse(PLAIN.replace(from, to).as_bytes()).map(|report| report.kind)
+        };
         assert_eq!(kind("Action: failed", "Action: delayed"), Ok(ReportKind::Delay));
         assert_eq!(kind("Status: 5.1.1", "Status: 4.4.7"), Ok(ReportKind::Delay));
         for action in ["delivered", "relayed", "expanded", "nonsense", ""] {
             let changed = kind("Action: failed", &format!("Action: {action}"));
             assert_eq!(changed, Err(ReportError::NothingWrong), "{action}");
         }
-        assert_eq!(kind("message/delivery-status", "text/html"), Err(ReportError::NotReport));
+        assert_eq!(
+            kind("message/delivery-status", "text/html"),
+            Err(ReportError::NotReport)
+        );
     }
 
     #[test]
@@ -260,7 +277,10 @@ mod tests {
             Feedback-Type: abuse\r\nUser-Agent: SomeFBL/1.0\r\nVersion: 1\r\nOriginal-Mail-From: <board+t@board.example>\r\n\r\n\
             --b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <m@board.example>\r\n\r\n--b--\r\n";
         let read = Report::parse(report.as_bytes()).unwrap();
-        assert_eq!((read.kind, read.detail.as_str()), (ReportKind::Complaint, "abuse reported by SomeFBL/1.0"));
+        assert_eq!(
+            (read.kind, read.detail.as_str()),
+            (ReportKind::Complaint, "abuse reported by SomeFBL/1.0")
+        );
         assert!(read.return_paths.contains(&"board+t@board.example".to_owned()));
         assert_eq!(read.message_ids, ["<m@board.example>"]);
         let praise = report.replace("abuse", "not-spam");
@@ -287,7 +307,10 @@ mod tests {
         let _ = Report::parse(nested.as_bytes());
         let long = PLAIN.replace("Status:", &format!("X: {}\r\nStatus:", "y".repeat(1 << 20)));
         let _ = Report::parse(long.as_bytes());
-        assert_eq!(Report::parse(&vec![b'x'; REPORT_BYTES + 1]), Err(ReportError::TooLarge));
+        assert_eq!(
+            Report::parse(&vec![b'x'; REPORT_BYTES + 1]),
+            Err(ReportError::TooLarge)
+        );
         assert!(Report::parse(b"").is_err());
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let damage = proptest::collection::vec((0..PLAIN.len(), any::<u8>()), 0..40);

@@ -10,8 +10,8 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub(crate) use smtp::Relay;
 pub use memory::{MemoryMailbox, SentMail};
+pub(crate) use smtp::Relay;
 pub use smtp_url::{SmtpConfig, SmtpTimeouts, Tls};
 
 use crate::Message;

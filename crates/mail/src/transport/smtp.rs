@@ -14,8 +14,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::wire::{Reply, Wire, WireError};
 use super::{Delivery, SmtpConfig, Tls, tls};
-use crate::status::is_about_the_mailbox;
 use crate::Message;
+use crate::status::is_about_the_mailbox;
 
 /// An idle connection is kept so long.
 const IDLE: Duration = Duration::from_secs(15);
@@ -268,9 +268,11 @@ impl Relay {
         };
         if wants_tls {
             if !offers.has("STARTTLS") {
-                return Err("the relay offers no STARTTLS, and mail does not leave without encryption; \
+                return Err(
+                    "the relay offers no STARTTLS, and mail does not leave without encryption; \
                             `?tls=none` in mail.url does without"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             let reply = wire
                 .ask("STARTTLS\r\n", limits.command)
@@ -283,7 +285,9 @@ impl Relay {
         }
         if let Some(credentials) = &self.config.credentials {
             if !(wants_tls || self.config.tls == Tls::Implicit || self.config.is_local()) {
-                return Err("the connection is not encrypted, and the password is not sent without".to_owned());
+                return Err(
+                    "the connection is not encrypted, and the password is not sent without".to_owned(),
+                );
             }
             self.log_in(&mut wire, &offers, credentials).await?;
         }
@@ -331,7 +335,14 @@ impl Relay {
             .ask(&hello, self.config.timeouts.command)
             .await
             .map_err(said("EHLO"))?;
-        let offers = Offers(reply.lines.iter().skip(1).map(|line| line.to_ascii_uppercase()).collect());
+        let offers = Offers(
+            reply
+                .lines
+                .iter()
+                .skip(1)
+                .map(|line| line.to_ascii_uppercase())
+                .collect(),
+        );
         welcome("EHLO", reply, 250)?;
         Ok(offers)
     }
@@ -345,7 +356,10 @@ impl Relay {
         let limit = self.config.timeouts.command;
         let encoded = |text: &str| BASE64.encode(text.as_bytes());
         let lines = if offers.has_mechanism("PLAIN") || !offers.has_mechanism("LOGIN") {
-            vec![format!("AUTH PLAIN {}\r\n", encoded(&format!("\0{user}\0{password}")))]
+            vec![format!(
+                "AUTH PLAIN {}\r\n",
+                encoded(&format!("\0{user}\0{password}"))
+            )]
         } else {
             vec![
                 "AUTH LOGIN\r\n".to_owned(),

@@ -18,7 +18,9 @@ pub(super) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Tr
             store_of(&roots)?;
             Ok(roots)
         }
-        _ => Err(TransportError("the file of authorities holds no certificate in PEM")),
+        _ => Err(TransportError(
+            "the file of authorities holds no certificate in PEM",
+        )),
     }
 }
 

@@ -178,10 +178,7 @@ fn parse_line(line: &[u8]) -> Result<(u16, bool, String), WireError> {
     Ok((code, more, String::from_utf8_lossy(text).trim().to_owned()))
 }
 
-async fn in_time<T>(
-    limit: Duration,
-    work: impl Future<Output = io::Result<T>>,
-) -> Result<T, WireError> {
+async fn in_time<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> Result<T, WireError> {
     match tokio::time::timeout(limit, work).await {
         Ok(outcome) => Ok(outcome?),
         Err(_) => Err(WireError::TooSlow(limit.as_millis())),
@@ -194,11 +191,7 @@ enum Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Self::Encrypted(tls) => Pin::new(tls).poll_read(cx, buf),
@@ -235,10 +228,24 @@ mod tests {
 
     #[test]
     fn a_reply_is_three_digits_and_what_is_not_is_refused() {
-        assert_eq!(parse_line(b"250 2.0.0 ok").unwrap(), (250, false, "2.0.0 ok".to_owned()));
-        assert_eq!(parse_line(b"250-SIZE 1").unwrap(), (250, true, "SIZE 1".to_owned()));
+        assert_eq!(
+            parse_line(b"250 2.0.0 ok").unwrap(),
+            (250, false, "2.0.0 ok".to_owned())
+        );
+        assert_eq!(
+            parse_line(b"250-SIZE 1").unwrap(),
+            (250, true, "SIZE 1".to_owned())
+        );
         assert_eq!(parse_line(b"354").unwrap(), (354, false, String::new()));
-        for bad in [&b"2x0 \xff\xfe what"[..], b"", b"25", b"250ok", b"100 x", b"999 x", b"+50 x"] {
+        for bad in [
+            &b"2x0 \xff\xfe what"[..],
+            b"",
+            b"25",
+            b"250ok",
+            b"100 x",
+            b"999 x",
+            b"+50 x",
+        ] {
             assert!(parse_line(bad).is_err(), "{bad:?}");
         }
     }

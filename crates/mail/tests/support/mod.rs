@@ -318,13 +318,23 @@ impl SmtpServer {
 
     /// How often mails to `recipient` came as far as RCPT TO.
     pub(crate) fn tried(&self, recipient: &str) -> usize {
-        self.seen.lock().unwrap().tried.get(recipient).copied().unwrap_or(0)
+        self.seen
+            .lock()
+            .unwrap()
+            .tried
+            .get(recipient)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Treats mails to `recipient` like this, one entry each, then like any other.
     pub(crate) fn plan_for(&self, recipient: &str, treats: &[Treat]) {
         let plan = treats.iter().copied().collect();
-        self.seen.lock().unwrap().by_recipient.insert(recipient.to_owned(), plan);
+        self.seen
+            .lock()
+            .unwrap()
+            .by_recipient
+            .insert(recipient.to_owned(), plan);
     }
 
     /// Whether connections end as soon as they begin.
@@ -354,9 +364,8 @@ impl SmtpServer {
             return;
         };
         seen.lanes[lane].insert(domain.to_owned());
-        let open = |(at, domains): &(usize, &HashSet<String>)| {
-            !seen.closed.contains(at) && domains.contains(domain)
-        };
+        let open =
+            |(at, domains): &(usize, &HashSet<String>)| !seen.closed.contains(at) && domains.contains(domain);
         let count = seen.lanes.iter().enumerate().filter(open).count();
         let most = seen.most_by_domain.entry(domain.to_owned()).or_default();
         *most = count.max(*most);
@@ -516,7 +525,10 @@ impl SmtpServer {
     }
 }
 
-async fn say(stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>, reply: &str) -> std::io::Result<()> {
+async fn say(
+    stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
+    reply: &str,
+) -> std::io::Result<()> {
     stream
         .get_mut()
         .write_all(format!("{reply}\r\n").as_bytes())
@@ -525,7 +537,9 @@ async fn say(stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>, reply:
 }
 
 /// The content as it came, dots unstuffed.
-async fn read_content(stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>) -> std::io::Result<String> {
+async fn read_content(
+    stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
+) -> std::io::Result<String> {
     let mut content = String::new();
     loop {
         let mut line = String::new();

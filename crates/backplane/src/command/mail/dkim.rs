@@ -47,12 +47,19 @@ fn generate(
     };
     match keyfile::create(&path, pem.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!("{} exists already, and a key is never written over", path.display())
+            bail!(
+                "{} exists already, and a key is never written over",
+                path.display()
+            )
         }
         outcome => outcome.with_context(|| format!("{} cannot be written", path.display()))?,
     }
     let mut text = std::io::stdout().lock();
-    writeln!(text, "The private key is in {}, readable by you alone.", path.display())?;
+    writeln!(
+        text,
+        "The private key is in {}, readable by you alone.",
+        path.display()
+    )?;
     writeln!(text)?;
     writeln!(text, "1. Publish this TXT record at {}", key.dns_name())?;
     writeln!(text)?;

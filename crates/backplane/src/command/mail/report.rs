@@ -41,8 +41,8 @@ fn read_and_receive(config: Config) -> Result<String> {
     };
     let mail_config = config.mail_config()?;
     let place = wiring::open(config)?;
-    let links = LinkKey::load_or_create(&place.config.data_dir, &place.random)
-        .context("the keys cannot be used")?;
+    let links =
+        LinkKey::load_or_create(&place.config.data_dir, &place.random).context("the keys cannot be used")?;
     let return_path = place.config.return_path(&links.into());
     let desk = ReportDesk::new(&mail_config, return_path, None);
     let now = place.clock.now();
@@ -71,7 +71,11 @@ pub(super) fn list(place: &Installation, limit: u16) -> Result<()> {
         .read_blocking(|conn| report::list_reports(conn, i64::from(limit)))?;
     let mut out = std::io::stdout().lock();
     for entry in reports {
-        let effect = if entry.suppressed { "suppressed" } else { "recorded" };
+        let effect = if entry.suppressed {
+            "suppressed"
+        } else {
+            "recorded"
+        };
         writeln!(
             out,
             "{}\t{}\t{}\t{effect}\t{}",

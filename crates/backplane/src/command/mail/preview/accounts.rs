@@ -33,8 +33,9 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         description_html: String::new(),
         headquarters: None,
     };
-    let employer =
-        db.write_blocking(|tx| accounts::create_employer(tx, Some(user.id), &new, &stage.random, stage.now()))?;
+    let employer = db.write_blocking(|tx| {
+        accounts::create_employer(tx, Some(user.id), &new, &stage.random, stage.now())
+    })?;
     let invitation = NewInvitation {
         email: "tariq@fernhollow.example".parse()?,
         role: Role::Recruiter,

@@ -18,16 +18,17 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         config: stage.config.clone(),
         links: stage.links.clone(),
     };
-    let yesterday = stage.now().minus(SignedDuration::from_hours(25));
+    // The digest is due in the hour after the postings, and written after that.
+    let earlier = stage.now().minus(SignedDuration::from_hours(4));
     let carl: EmailAddress = "carl@candidate.example".parse()?;
     let wide = json!({"discipline": ["silicon", "distributed_systems"]});
-    subscribe(stage, &letterhead, &carl, wide, Frequency::Daily, yesterday)?;
+    subscribe(stage, &letterhead, &carl, wide, Frequency::Daily, earlier)?;
     let ines: EmailAddress = "ines@candidate.example".parse()?;
     let narrow = json!({"q": "chiplet architect", "country": ["US"]});
-    subscribe(stage, &letterhead, &ines, narrow, Frequency::Instant, yesterday)?;
-    samples::load(&stage.db, &stage.random, yesterday)?;
+    subscribe(stage, &letterhead, &ines, narrow, Frequency::Instant, earlier)?;
+    samples::load(&stage.db, &stage.random, earlier)?;
     publish(stage)?;
-    settle(stage, &letterhead, yesterday)?;
+    settle(stage, &letterhead, earlier)?;
     settle(stage, &letterhead, stage.now())
 }
 
@@ -46,8 +47,8 @@ fn subscribe(
         query: search::query_from_json(&query)
             .map_err(|errors| anyhow!("the sample query is wrong: {errors:?}"))?,
         frequency,
-        timezone: "America/Chicago".to_owned(),
-        hour: 8,
+        timezone: "UTC".to_owned(),
+        hour: ((now.seconds() / 3600 + 2) % 24) as i16,
     };
     stage
         .db

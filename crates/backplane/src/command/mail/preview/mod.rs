@@ -162,9 +162,16 @@ mod tests {
                 assert!(ours(link), "{kind} leads to {link}");
             }
             let bytes = ::mail::render(mail, &mail_config, mail.created_at).unwrap().bytes;
-            assert!(bytes.len() < 102_000, "{kind} has {} bytes: Gmail would cut it", bytes.len());
+            assert!(
+                bytes.len() < 102_000,
+                "{kind} has {} bytes: Gmail would cut it",
+                bytes.len()
+            );
             let is_bulk = !["alert_confirm"].contains(&kind.as_str()) && kind.starts_with("alert_");
-            assert!(mail.list().is_some() || !is_bulk, "{kind} cannot be unsubscribed from");
+            assert!(
+                mail.list().is_some() || !is_bulk,
+                "{kind} cannot be unsubscribed from"
+            );
         }
     }
 }
