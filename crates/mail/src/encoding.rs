@@ -159,7 +159,7 @@ fn quote_line(line: &[u8], out: &mut String) {
             out.push_str("=\r\n");
             width = 0;
             // What was safe in mid-line may now begin one.
-            if matches!(byte, b'.' | b'F') {
+            if byte == b'.' || line[index..].starts_with(b"From ") {
                 push_escaped(byte, out);
                 width += 3;
                 continue;
