@@ -104,7 +104,7 @@ impl TestApp {
         let state = State::new(Parts {
             db: db.clone(),
             index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
-            mail_config,
+            mail_config: Arc::clone(&mail_config),
             letterhead: letterhead.clone(),
             jwt: JwtKeys::random("https://board.example", &random).expect("keys"),
             hasher: PasswordHasher::with_cost(64, 1, Arc::clone(&random)).expect("a hasher"),

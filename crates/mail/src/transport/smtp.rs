@@ -410,7 +410,7 @@ fn welcome(step: &str, reply: Reply, code: u16) -> Result<(), String> {
 
 fn positive(reply: Reply) -> Result<(), Fault> {
     match reply.code {
-        250 | 251 | 252 => Ok(()),
+        250..=252 => Ok(()),
         400.. => Err(Fault::Reply(reply)),
         code => Err(Fault::Broken(format!("expected 250, got {code}"))),
     }
