@@ -94,7 +94,7 @@ pub(crate) async fn receive_mail_report(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     let report = Report::parse(&mail.0)
-        .map_err(|error| Problem::new(Code::ContentInvalid).detail(&error.to_string()))?;
+        .map_err(|error| Problem::new(Code::ContentInvalid).detail(error.to_string()))?;
     let kind = report.kind.to_string();
     let received: Received = state
         .write(move |tx, state| {
