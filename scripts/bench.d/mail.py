@@ -107,8 +107,14 @@ class Board:
         self.lines.line = line
         headers = ({"Content-Type": "application/json"} if body is not None else {}) | (
             {"Authorization": f"Bearer {token}"} if token else {})
-        line.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = line.getresponse()
+        try:
+            line.request(method, path, json.dumps(body) if body is not None else None, headers)
+            answer = line.getresponse()
+        except (BrokenPipeError, http.client.RemoteDisconnected):
+            # It was kept too long; nothing was done with it.
+            line.close()
+            line.request(method, path, json.dumps(body) if body is not None else None, headers)
+            answer = line.getresponse()
         text = answer.read()
         return answer.status, json.loads(text) if text.startswith((b"{", b"[")) else None
 

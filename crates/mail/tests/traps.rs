@@ -55,7 +55,7 @@ fn rustsec_2026_0561_and_cve_2023_51764_a_smuggled_mail_stays_text() {
     assert_eq!(server.tried("victim@bank.example"), 0);
     for content in server.accepted() {
         assert!(content.starts_with("Date: "), "each begins where it should");
-        assert!(!content.contains("\r\nMAIL FROM"));
+        assert!(!content.contains("\r\n.\r\n"), "and ends where it should");
     }
 }
 
