@@ -1,5 +1,4 @@
 //! What went wrong elsewhere, each as a test of its own: the advisories and measurements that this sender is built against.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

@@ -31,7 +31,7 @@ on_both! {
     async fn a_mail_server_with_the_token_hands_a_bounce_in_and_the_address_gets_nothing_more(app) {
         let alert = json!({"email": SUBSCRIBER, "query": {"q": "chiplet"}, "frequency": "daily"});
         app.post("/v1/alerts").json(&alert).send().await.expect(202);
-        let sender = sender(&app).await;
+        let sender = sender(app).await;
         let hand_in = |to: String, status: &'static str| {
             app.post("/v1/mail/reports").by(REPORT_TOKEN).body("message/rfc822", dsn(&to, status))
         };

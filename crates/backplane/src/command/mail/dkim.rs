@@ -36,14 +36,13 @@ fn generate(
         KeyKind::Ed25519 => DkimAlgorithm::Ed25519,
     };
     let (key, pem) = DkimKey::generate(selector, &domain, algorithm)?;
-    let path = match out {
-        Some(path) => path,
-        None => {
-            let keys = config.data_dir.join("keys");
-            prepare_data_dir(&config.data_dir)?;
-            prepare_data_dir(&keys)?;
-            keys.join(format!("dkim-{selector}.pem"))
-        }
+    let path = if let Some(path) = out {
+        path
+    } else {
+        let keys = config.data_dir.join("keys");
+        prepare_data_dir(&config.data_dir)?;
+        prepare_data_dir(&keys)?;
+        keys.join(format!("dkim-{selector}.pem"))
     };
     match keyfile::create(&path, pem.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
