@@ -1,6 +1,6 @@
 """Plays a board's users from outside and judges what comes back. Called by scripts/accept.
 
-    judge.py BINARY SHARED_DIRECTORY
+    judge.py BINARY SHARED_DIRECTORY [CHECK…]
 
 Each check is a function named check_*; it raises when something does not hold. All run, and the exit status is 1 when one failed.
 """
@@ -221,6 +221,215 @@ def check_mail_and_dkim(directory):
         relay.wait()
 
 
+def check_every_kind_of_mail(directory):
+    """Each kind that `mail preview` writes, signed by two keys that `mail dkim generate` made, as a receiver judges it."""
+    board = Board(directory, BACKPLANE_MAIL__FROM="Backplane <board@board.test>", BACKPLANE_SERVER__PUBLIC_URL="https://board.test",
+                  BACKPLANE_MAIL__POSTAL_ADDRESS="Backplane, 1 Rack Row, Austin, TX 78701, USA")
+    for selector, algorithm in (("s1", "rsa"), ("e1", "ed25519")):
+        done = board.command("mail", "dkim", "generate", "--selector", selector, "--algorithm", algorithm,
+                             "--out", directory / f"{selector}.pem")
+        require(done.returncode == 0 and f"{selector}._domainkey.board.test" in done.stdout, done.stdout + done.stderr)
+        require((directory / f"{selector}.pem").stat().st_mode & 0o777 == 0o600, "others can read a private key")
+        again = board.command("mail", "dkim", "generate", "--selector", selector, "--out", directory / f"{selector}.pem")
+        require(again.returncode == 1 and "exists already" in again.stderr, "a key is written over")
+    board.environment |= {
+        "BACKPLANE_MAIL__DKIM__SELECTOR": "s1", "BACKPLANE_MAIL__DKIM__DOMAIN": "board.test",
+        "BACKPLANE_MAIL__DKIM__KEY_FILE": str(directory / "s1.pem"), "BACKPLANE_MAIL__DKIM__SECOND_SELECTOR": "e1",
+        "BACKPLANE_MAIL__DKIM__SECOND_KEY_FILE": str(directory / "e1.pem")}
+    public = directory / "s1.pub.pem"
+    run("openssl", "pkey", "-in", directory / "s1.pem", "-pubout", "-out", public, check=True)
+    done = board.command("mail", "preview", "--dir", directory / "preview")
+    require(done.returncode == 0, done.stderr)
+    mails = sorted((directory / "preview").glob("*.eml"))
+    require(len(mails) >= 8, f"only {len(mails)} kinds of mail")
+    for mail in mails:
+        is_bulk = b"\nList-Unsubscribe:" in mail.read_bytes()
+        done = run(sys.executable, TOOLS / "check_mail.py", "--quiet", "--kind", "alert" if is_bulk else "transactional",
+                   "--dkim-key", public, *(["--spam-max", "1", "--address", "1 Rack Row"] if is_bulk else []), mail)
+        require(done.returncode == 0, f"{mail.stem}: {done.stdout[-1500:]}{done.stderr[-500:]}")
+        require(second_signature_verifies(mail, directory / "e1.pem"), f"{mail.stem}: the Ed25519 signature does not verify")
+
+
+def second_signature_verifies(mail, key):
+    import base64
+    import dkim
+    from cryptography.hazmat.primitives import serialization
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    record = b"v=DKIM1; k=ed25519; p=" + base64.b64encode(raw)
+    return dkim.DKIM(mail.read_bytes()).verify(idx=1, dnsfunc=lambda name, timeout=5: record)
+
+
+class Relay:
+    """tools/faulty_smtp.py, with a log for each chapter."""
+
+    def __init__(self, directory):
+        self.directory, self.port, self.control, self.chapter, self.process = directory, free_port(), free_port(), 0, None
+        self.kept = directory / "kept"
+
+    def turn_page(self):
+        """Goes on with an empty log; returns its path."""
+        self.stop()
+        self.chapter += 1
+        log = self.directory / f"mail-{self.chapter}.ndjson"
+        self.process = subprocess.Popen(
+            [sys.executable, TOOLS / "faulty_smtp.py", "serve", "--port", str(self.port), "--ctl", str(self.control),
+             "--log", log, "--keep", self.kept], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("the relay does not listen", lambda: is_open(self.port) and is_open(self.control))
+        return log
+
+    def tell(self, path, body):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}{path}", json.dumps(body).encode(), method="POST")
+        urllib.request.urlopen(request, timeout=10).read()
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+
+def events(log, kind):
+    lines = Path(log).read_text().splitlines() if Path(log).exists() else []
+    return [event for event in map(json.loads, lines) if event["ev"] == kind]
+
+
+# What is done to every so manieth reader, with what must come of it: whether the mail arrives, how often it is tried (None:
+# however often), and how many repetitions nobody can avoid.
+FAULTS = [
+    (None, True, 1, 0), (None, True, 1, 0), ({"action": "rcpt450", "times": 2}, True, None, 0),
+    ({"action": "rcpt421", "times": 1}, True, None, 0), ({"action": "eod451", "times": 2}, True, None, 0),
+    ({"action": "rcpt550"}, False, 1, 0), ({"action": "eod554"}, False, 1, 0), ({"action": "close421", "times": 1}, True, None, 0),
+    ({"action": "dropdata", "times": 2}, True, None, 0), ({"action": "garbage", "times": 1}, True, None, 0),
+    ({"action": "hangrcpt3", "times": 1}, True, None, 0), ({"action": "hangeod3", "times": 1}, True, None, 0),
+    ({"action": "dropack", "times": 1}, True, None, 1), ({"action": "hangdrop2", "times": 1}, True, None, 1),
+]
+
+
+def check_smtp_faults_and_kills(directory):
+    """Every fault of tools/faulty_smtp.py, a relay that is away, and kill -9 while mails leave: each arrives once."""
+    readers = [f"reader{n}@inbox{n % 5}.test" for n in range(140)]
+    relay = Relay(directory)
+    board = Board(
+        directory, BACKPLANE_MAIL__URL=f"smtp://127.0.0.1:{relay.port}", BACKPLANE_MAIL__FROM="Backplane <board@board.test>",
+        BACKPLANE_MAIL__POSTAL_ADDRESS="Backplane, 1 Rack Row, Austin, TX 78701, USA", BACKPLANE_LIMITS__ENABLED="false",
+        BACKPLANE_SERVER__PUBLIC_URL="https://board.test", BACKPLANE_MAIL__RETRY_AFTER_S="1, 2, 3")
+    try:
+        relay.turn_page()
+        board.start()
+        tokens, _ = board.sign_up("rita@fernhollow.test", file_mails(relay.kept))
+        employer = board.must(201, "POST", "/v1/employers", {"name": "Fernhollow", "website": "https://fernhollow.example"},
+                              tokens["access_token"])["id"]
+        for reader in readers:
+            board.must(202, "POST", "/v1/alerts", {"email": reader, "query": {"q": "chiplet"}, "frequency": "instant"})
+        wait_for("not every confirmation", lambda: len(list(relay.kept.glob("*.eml"))) > len(readers), 60)
+        confirmations = {}
+        for path in relay.kept.glob("*.eml"):
+            confirmations[re.search(r"(?im)^To: (\S+)", path.read_text(errors="replace")).group(1)] = path
+        for reader in readers:
+            board.must(200, "POST", "/v1/alerts/confirm", {"token": token_in(confirmations[reader])})
+
+        # Every fault at once.
+        log = relay.turn_page()
+        rules = [{"match": f"^{re.escape(reader)}$", **FAULTS[n % len(FAULTS)][0]}
+                 for n, reader in enumerate(readers) if FAULTS[n % len(FAULTS)][0]]
+        relay.tell("/rules", rules)
+        fates = [FAULTS[n % len(FAULTS)] for n in range(len(readers))]
+        arriving = [reader for reader, fate in zip(readers, fates) if fate[1]]
+        board.publish(employer, "Chiplet Architect One", tokens["access_token"])
+        wait_for("not every mail arrived", lambda: arrived(log) >= set(arriving), 90)
+        wait_for("the outbox is not empty", lambda: "mails queued: 0" in board.command("admin", "status").stdout, 60)
+        judged(log, arriving, sum(fate[3] for fate in fates), 0)
+        for reader, fate in zip(readers, fates):
+            refused = [event for event in events(log, "refused") if event["rcpt"] == reader]
+            require(fate[1] or len(refused) == 1, f"{reader} was refused for good and tried {len(refused)} times")
+
+        # The relay is away; meanwhile the board is killed.
+        log = relay.turn_page()
+        relay.tell("/set", {"down": True})
+        board.publish(employer, "Chiplet Architect Two", tokens["access_token"])
+        time.sleep(6)
+        board.kill()
+        board.start()
+        time.sleep(6)
+        away = len(events(log, "connect_refused"))
+        require(away <= 40, f"a relay that is away was asked {away} times in 12 s")
+        require(board.must(200, "GET", "/v1/search?q=chiplet")["total"] == 2, "search suffers from the relay")
+        relay.tell("/set", {"down": False})
+        gone = {reader for reader, fate in zip(readers, fates) if fate[0] and fate[0]["action"] == "rcpt550"}
+        reached = [reader for reader in readers if reader not in gone]
+        wait_for("not every mail arrived after the relay's return", lambda: arrived(log) >= set(reached), 90)
+        judged(log, reached, 0, 0)
+
+        # Killed again and again while mails leave.
+        log, kills = relay.turn_page(), 6
+        relay.tell("/set", {"latency": 20})
+        board.publish(employer, "Chiplet Architect Three", tokens["access_token"])
+        for turn in range(kills):
+            wait_for("no mail leaves", lambda: len(events(log, "accepted")) > 15 * turn, 60)
+            board.kill()
+            board.start()
+        wait_for("not every mail arrived after the kills", lambda: arrived(log) >= set(reached), 90)
+        judged(log, reached, kills * 8, kills * 8)
+    finally:
+        board.stop()
+        relay.stop()
+
+
+def arrived(log):
+    return {event["rcpt"] for event in events(log, "accepted")}
+
+
+def judged(log, recipients, repeats, repeats_after_ack):
+    expected = Path(log).with_suffix(".tsv")
+    expected.write_text("".join(f"{recipient}\n" for recipient in recipients))
+    done = run(sys.executable, TOOLS / "faulty_smtp.py", "count", log, "--expected", expected, "--max-dup", str(repeats),
+               "--max-dup-acked", str(repeats_after_ack))
+    require(done.returncode == 0, f"{Path(log).name}: {done.stdout[-1500:]}{done.stderr[-500:]}")
+    print(f"accept:   {Path(log).name}: {' '.join(done.stdout.split())[:260]}", flush=True)
+
+
+def check_bounces(directory):
+    """A bounce suppresses by pipe and by HTTP; a forged one changes nothing and says so."""
+    token = "reports-are-handed-in-with-this"
+    relay = Relay(directory)
+    board = Board(
+        directory, BACKPLANE_MAIL__URL=f"smtp://127.0.0.1:{relay.port}", BACKPLANE_MAIL__FROM="Backplane <board@board.test>",
+        BACKPLANE_MAIL__POSTAL_ADDRESS="1 Rack Row, Austin", BACKPLANE_SERVER__PUBLIC_URL="https://board.test",
+        BACKPLANE_MAIL__REPORT_TOKEN=token)
+    try:
+        log = relay.turn_page()
+        board.start()
+        for reader in ("one@inbox.test", "two@inbox.test"):
+            board.must(202, "POST", "/v1/alerts", {"email": reader, "query": {"q": "chiplet"}, "frequency": "daily"})
+        wait_for("no confirmation mails", lambda: len(events(log, "accepted")) == 2)
+        senders = {event["rcpt"]: event["mail_from"] for event in events(log, "accepted")}
+        forged = board.command("mail", "report", input=bounce("board+" + "a" * 45 + "@board.test", "5.1.1"))
+        require(forged.returncode == 0 and forged.stdout.startswith("unknown"), forged.stdout + forged.stderr)
+        delayed = board.command("mail", "report", input=bounce(senders["one@inbox.test"], "4.4.1"))
+        require(delayed.stdout.startswith("recorded"), delayed.stdout + delayed.stderr)
+        done = board.command("mail", "report", input=bounce(senders["one@inbox.test"], "5.1.1"))
+        require(done.stdout.startswith("suppressed"), done.stdout + done.stderr)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{board.port}/v1/mail/reports", bounce(senders["two@inbox.test"], "5.1.1").encode(),
+            {"Content-Type": "message/rfc822", "Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            require(json.load(response)["outcome"] == "suppressed", "the bounce by HTTP suppressed nobody")
+        listed = board.command("mail", "suppressions", "list").stdout
+        require(all(f"{reader}\tbounce" in listed for reader in senders), listed)
+        require(board.command("mail", "report", input="nonsense").returncode == 0, "nonsense is bounced back")
+    finally:
+        board.stop()
+        relay.stop()
+
+
+def bounce(to, status):
+    return (f"From: mailer-daemon@mx.test\r\nTo: {to}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report;"
+            f" report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\n"
+            f"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.test\r\n\r\nFinal-Recipient: rfc822; x@inbox.test\r\n"
+            f"Action: {'failed' if status.startswith('5') else 'delayed'}\r\nStatus: {status}\r\n\r\n--b--\r\n")
+
+
 def is_open(port):
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
@@ -262,7 +471,10 @@ def check_kill_backup_and_restore(directory):
 
 def main():
     failed = 0
+    only = sys.argv[3:]
     for name, check in sorted((n, c) for n, c in globals().items() if n.startswith("check_")):
+        if only and name.removeprefix("check_") not in only:
+            continue
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="backplane-accept-") as directory:
             try:

@@ -12,7 +12,7 @@ const KILLS: usize = 5;
 /// Postings in one life at most.
 const POSTINGS: usize = 30;
 /// Mails that can be on their way at a kill: the connections of the delivery pass.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 8;
 /// Subscribers of every posting.
 const READERS: [&str; 3] = ["one@example.org", "two@example.org", "three@example.org"];
 

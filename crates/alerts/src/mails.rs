@@ -245,6 +245,7 @@ fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
         title: content.title.clone(),
         url: letterhead.config.url(&format!("/postings/{}", posting.row.slug)),
         lines,
+        links: Vec::new(),
     }
 }
 

@@ -42,6 +42,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::postings::routes(config);
         routes::alerts::routes(config);
         routes::changes::routes(config);
+        routes::mail_reports::routes(config);
         routes::operations::routes(config);
         routes::pages::routes(config);
         config.default_service(web::to(routes::pages::not_found));

@@ -7,7 +7,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
-use crate::routes::{alerts, auth, changes, employers, imports, me, members, operations, postings, search};
+use crate::routes::{
+    alerts, auth, changes, employers, imports, mail_reports, me, members, operations, postings, search,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +31,7 @@ use crate::routes::{alerts, auth, changes, employers, imports, me, members, oper
         search::search_postings, search::suggest, search::similar_postings, search::explain_match, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
         alerts::update_alert, alerts::delete_alert, changes::list_changes, operations::healthz, operations::readyz,
-        operations::metrics, operations::openapi, operations::jwks
+        operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
     components(schemas(ProblemBody)),
     modifiers(&Problems, &Bearer),

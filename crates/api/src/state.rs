@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use accounts::{JwtKeys, Letters, PasswordHasher};
 use alerts::Letterhead;
 use mail::MailConfig;
+use mail::report::ReportDesk;
 use metrics_exporter_prometheus::PrometheusHandle;
 use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
@@ -35,6 +36,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Renders the metrics, when they are recorded.
     pub metrics: Option<PrometheusHandle>,
+    /// Takes in what mail servers report.
+    pub reports: ReportDesk,
 }
 
 /// How much a client may ask.
@@ -94,6 +97,7 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) reports: ReportDesk,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     is_ready: AtomicBool,
@@ -127,6 +131,7 @@ impl State {
             clock: parts.clock,
             limits: parts.limits,
             metrics: parts.metrics,
+            reports: parts.reports,
             wake: Wake::default(),
             is_ready: AtomicBool::new(false),
         }))

@@ -38,6 +38,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AdminCommand,
     },
+    /// Keys, samples and reports of mail
+    Mail {
+        /// What about it
+        #[command(subcommand)]
+        command: MailCommand,
+    },
     /// Look at the settings
     Config {
         /// What to look at
@@ -146,6 +152,76 @@ pub(crate) enum SuppressionCommand {
         /// The address
         email: String,
     },
+}
+
+/// What can be done about mail.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailCommand {
+    /// Take in a bounce or a complaint from standard input, as a mail server's pipe hands it over
+    ///
+    /// Reads a whole delivery status notification (RFC 3464) or feedback report (RFC 5965) and prints what came of it. Ends
+    /// with status 0 also when it is none, or about no mail of ours: who sent it must not be answered. Ends with 75 when
+    /// the database is not available, so that the mail server tries again.
+    Report,
+    /// Write every kind of mail to files, on made-up data: .eml, .html and .txt
+    ///
+    /// Needs no database and sends nothing. Sender, postal address, URL and DKIM keys are those of the settings.
+    Preview {
+        /// One kind, such as alert_instant; all when left out
+        kind: Option<String>,
+        /// Where to
+        #[arg(long, default_value = "mail-preview")]
+        dir: PathBuf,
+    },
+    /// Keys that sign mails (RFC 6376)
+    Dkim {
+        /// What to do with them
+        #[command(subcommand)]
+        command: DkimCommand,
+    },
+    /// Addresses that get no bulk mail
+    Suppressions {
+        /// What to do with them
+        #[command(subcommand)]
+        command: SuppressionCommand,
+    },
+    /// Print the last reports of bounces and complaints, newest first
+    Reports {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u16,
+    },
+}
+
+/// What can be done about signing keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DkimCommand {
+    /// Make a key and print the DNS record and the settings that belong to it
+    Generate {
+        /// Name under which the public key will stand in the DNS
+        #[arg(long)]
+        selector: String,
+        /// Domain that signs; that of mail.from when left out
+        #[arg(long)]
+        domain: Option<String>,
+        /// RSA, which every receiver knows, or Ed25519, to stand beside it
+        #[arg(long, value_enum, default_value_t = KeyKind::Rsa)]
+        algorithm: KeyKind,
+        /// File for the private key, which must not exist yet; keys/dkim-SELECTOR.pem in the data directory when left out
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Print the DNS records of the keys in the settings
+    Show,
+}
+
+/// Kinds of signing keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    /// RSA of 2048 bits
+    Rsa,
+    /// Ed25519
+    Ed25519,
 }
 
 /// What can be looked at.

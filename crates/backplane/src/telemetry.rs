@@ -78,7 +78,29 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle> {
     );
     describe_counter!(
         "backplane_mails_total",
-        "Mails that left the outbox or were tried, by outcome"
+        "Mails that left the outbox or were tried, by outcome and by who runs the mailbox"
+    );
+    describe_counter!(
+        "backplane_mail_reports_total",
+        "Bounces, delays and complaints that mail servers handed in, by kind"
+    );
+    describe_gauge!(
+        "backplane_relay_available",
+        "1 while the relay answers, 0 while it is left alone because it does not"
+    );
+    describe_gauge!("backplane_relay_connections", "Open connections to the relay");
+    describe_gauge!(
+        "backplane_suppressed_addresses",
+        "Addresses that get no bulk mail, by reason"
+    );
+    describe_gauge!(
+        "backplane_outbox_oldest_due_seconds",
+        Unit::Seconds,
+        "How long the mail waits that is due longest; about 0 in health"
+    );
+    describe_gauge!(
+        "backplane_mail_configured",
+        "1 when mail leaves this machine, 0 when it is written to files"
     );
     describe_gauge!("backplane_outbox_mails", "Mails in the outbox, by state");
     describe_gauge!(

@@ -4,8 +4,9 @@ use diesel::prelude::*;
 use store::schema::outbox;
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
+use crate::SuppressionReason;
 use crate::outbox::{LEASE, Mail, MailState};
-use crate::suppression::suppressed_among;
+use crate::suppression::{suppress, suppressed_among};
 
 /// What a claim took and what it found not worth sending.
 #[derive(Debug, Default)]
@@ -18,26 +19,22 @@ pub(crate) struct Claimed {
     pub(crate) suppressed: usize,
 }
 
-impl Claimed {
-    /// Whether nothing was due.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.mails.is_empty() && self.expired == 0 && self.suppressed == 0
-    }
-}
-
 /// What to write about a mail after an attempt.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Outcome {
     Sent,
     Failed {
         error: String,
+        /// Whether nothing more is to be sent there.
+        suppress: bool,
     },
     Retry {
         error: String,
         at: Timestamp,
     },
-    /// Given back untried; the attempt does not count.
-    Released {
+    /// Given back, because there was no way out; the attempt does not count.
+    Stranded {
+        error: String,
         at: Timestamp,
     },
 }
@@ -72,12 +69,23 @@ pub(crate) fn claim(tx: &mut DbConn, holder: Id, limit: i64, now: Timestamp) -> 
     })
 }
 
-/// Due rows; on PostgreSQL locked, passing over those that another process is claiming at this moment.
+/// Due rows: first the mails that somebody waits for, then bulk. On PostgreSQL they are locked, passing over those that
+/// another process is claiming at this moment.
 fn due_mails(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<Vec<Mail>, StoreError> {
+    let mut due = due_of(tx, false, limit, now)?;
+    let room = limit - due.len() as i64;
+    if room > 0 {
+        due.extend(due_of(tx, true, room, now)?);
+    }
+    Ok(due)
+}
+
+fn due_of(tx: &mut DbConn, is_bulk: bool, limit: i64, now: Timestamp) -> Result<Vec<Mail>, StoreError> {
     macro_rules! due {
         () => {
             outbox::table
                 .filter(outbox::state.eq(MailState::Queued))
+                .filter(outbox::is_bulk.eq(is_bulk))
                 .filter(outbox::next_attempt_at.le(now))
                 .order((outbox::next_attempt_at, outbox::id))
                 .limit(limit)
@@ -126,7 +134,7 @@ fn lease(tx: &mut DbConn, ids: &[Id], holder: Id, now: Timestamp) -> Result<Vec<
         ))
         .returning(cols::<Mail>())
         .get_results(tx)?;
-    mails.sort_by_key(|mail| mail.id);
+    mails.sort_by_key(|mail| (mail.is_bulk, mail.id));
     Ok(mails)
 }
 
@@ -145,7 +153,8 @@ pub(crate) fn renew(tx: &mut DbConn, mail: &Mail, now: Timestamp) -> Result<bool
     Ok(renewed == 1)
 }
 
-/// Writes `outcome`, when the lease under which `mail` was tried is still the row's; returns whether it was.
+/// Writes `outcome`, when the lease under which `mail` was tried is still the row's; returns whether it was. An address
+/// that proved dead is suppressed along with it.
 pub(crate) fn record(
     tx: &mut DbConn,
     mail: &Mail,
@@ -154,12 +163,9 @@ pub(crate) fn record(
 ) -> Result<bool, StoreError> {
     let (state, finished_at, next_attempt_at, error, attempts) = match outcome {
         Outcome::Sent => (MailState::Sent, Some(now), now, None, mail.attempts),
-        Outcome::Failed { error } => (MailState::Failed, Some(now), now, Some(error), mail.attempts),
+        Outcome::Failed { error, .. } => (MailState::Failed, Some(now), now, Some(error), mail.attempts),
         Outcome::Retry { error, at } => (MailState::Queued, None, *at, Some(error), mail.attempts),
-        Outcome::Released { at } => {
-            let error = mail.last_error.as_ref();
-            (MailState::Queued, None, *at, error, mail.attempts - 1)
-        }
+        Outcome::Stranded { error, at } => (MailState::Queued, None, *at, Some(error), mail.attempts - 1),
     };
     let recorded = diesel::update(outbox::table.find(mail.id))
         .filter(outbox::state.eq(MailState::Queued))
@@ -175,7 +181,34 @@ pub(crate) fn record(
             outbox::lease_expires_at.eq(None::<Timestamp>),
         ))
         .execute(tx)?;
+    if let Outcome::Failed {
+        error,
+        suppress: true,
+    } = outcome
+    {
+        suppress(tx, &mail.recipient, SuppressionReason::Bounce, error, now)?;
+    }
     Ok(recorded == 1)
+}
+
+/// Gives claimed mails back untried, each due at its time; the attempt does not count. Returns how many were still the
+/// claimer's.
+pub(crate) fn give_back(tx: &mut DbConn, mails: &[(Mail, Timestamp)]) -> Result<usize, StoreError> {
+    let mut given = 0;
+    for (mail, at) in mails {
+        given += diesel::update(outbox::table.find(mail.id))
+            .filter(outbox::state.eq(MailState::Queued))
+            .filter(outbox::lease_holder.eq(mail.lease_holder))
+            .filter(outbox::lease_expires_at.eq(mail.lease_expires_at))
+            .set((
+                outbox::next_attempt_at.eq((*at).min(mail.not_after)),
+                outbox::attempts.eq(mail.attempts - 1),
+                outbox::lease_holder.eq(None::<Id>),
+                outbox::lease_expires_at.eq(None::<Timestamp>),
+            ))
+            .execute(tx)?;
+    }
+    Ok(given)
 }
 
 /// Makes every mail that `holder` had leased due again: a process that starts under the name of its dead predecessor

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::{DkimKey, EmailAddress, Transport};
+use crate::{DkimAlgorithm, DkimKey, EmailAddress, Transport};
 
 /// A name and an address: `Backplane <board@example.com>` or just the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,12 @@ pub enum ConfigError {
     /// Bulk mail leaves the machine without saying who sends it.
     #[error("mail.postal_address must be set to send alerts by SMTP: the law asks for it in every bulk mail")]
     PostalAddress,
+    /// Receivers compare the domain that signs with that of the sender (DMARC, RFC 7489, section 3.1.1).
+    #[error("mail.dkim.domain must be the domain of mail.from, or one above it")]
+    DkimDomain,
+    /// Many receivers know no Ed25519.
+    #[error("mail.dkim needs an RSA key; an Ed25519 key can only stand beside it")]
+    DkimAlgorithm,
     /// Links in mails would lead nowhere.
     #[error("server.public_url must be an http:// or https:// URL without a query")]
     PublicUrl,
@@ -89,6 +95,18 @@ pub fn check(config: &MailConfig, transport: &Transport) -> Result<(), ConfigErr
     let url = Url::parse(&config.public_url).map_err(|_| ConfigError::PublicUrl)?;
     if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.host_str().is_none() {
         return Err(ConfigError::PublicUrl);
+    }
+    let from = config.from.address.domain();
+    for key in &config.dkim {
+        let is_above = from
+            .strip_suffix(key.domain())
+            .is_some_and(|below| below.is_empty() || below.ends_with('.'));
+        if !is_above || !key.domain().contains('.') {
+            return Err(ConfigError::DkimDomain);
+        }
+    }
+    if !config.dkim.is_empty() && config.dkim.iter().all(|key| key.kind() == DkimAlgorithm::Ed25519) {
+        return Err(ConfigError::DkimAlgorithm);
     }
     if let Transport::Smtp(smtp) = transport {
         if config.postal_address.trim().is_empty() {

@@ -1,22 +1,26 @@
 //! The delivery pass: due mails out of the outbox, over the transport, outcome into the outbox.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use store::{Clock, Db, Id, Random, StoreError, Timestamp};
-use tokio::task::JoinSet;
+use store::{StoreError, Timestamp};
+use tokio::time::Instant;
 
+use crate::breaker::Way;
 use crate::claim::{self, Outcome};
-use crate::transport::{Carrier, Delivery};
-use crate::{Mail, MailConfig, SuppressionReason, Transport, backoff, render, suppress};
+use crate::courier::Courier;
+use crate::domains::{Domains, Gate, class_of};
+use crate::transport::Delivery;
+use crate::{Mail, backoff, render};
 
 /// Mails that one pass claims at most.
-const BATCH: i64 = 100;
+const BATCH: usize = 200;
 
-/// Connections that one pass opens at most; also the most mails that a crash can repeat.
-const CONNECTIONS: usize = 4;
+/// Mails claimed for each connection that is free.
+const PER_SLOT: usize = 25;
+
+/// How long a pass waits for mails that make no progress. They go on without it, and it leaves room for others.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A mail is begun only while its lease lasts at least this long: more than all timeouts of one delivery.
 const LEASE_NEEDED: jiff::SignedDuration = jiff::SignedDuration::from_secs(230);
@@ -24,33 +28,8 @@ const LEASE_NEEDED: jiff::SignedDuration = jiff::SignedDuration::from_secs(230);
 /// Longest text kept of what a relay said.
 const ERROR_CHARS: usize = 500;
 
-/// What a delivery pass works with. Cheap to clone.
-#[derive(Clone)]
-pub struct Courier {
-    /// Where the outbox is.
-    pub db: Db,
-    /// The way out.
-    pub transport: Transport,
-    /// Who we are.
-    pub config: Arc<MailConfig>,
-    /// For the spread of repetitions.
-    pub random: Arc<Random>,
-    /// Tells when things happen.
-    pub clock: Arc<dyn Clock>,
-    /// This process, as the holder of leases: new at every start.
-    pub holder: Id,
-}
-
-impl std::fmt::Debug for Courier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Courier")
-            .field("transport", &self.transport)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a delivery pass did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a delivery pass did, with what mails that an earlier one began came to meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PassReport {
     /// Taken by the other side.
     pub sent: usize,
@@ -62,7 +41,7 @@ pub struct PassReport {
     pub expired: usize,
     /// Bulk mail to suppressed addresses.
     pub suppressed: usize,
-    /// Given back untried because the relay failed.
+    /// Given back untried: the relay failed, or their domain has had enough for the moment.
     pub released: usize,
     /// Tried, but the lease had run out: whoever holds it now decides.
     pub lost: usize,
@@ -70,6 +49,8 @@ pub struct PassReport {
     pub relay_failed: bool,
     /// When the next mail is due; `None` when none is queued. May be in the past: call again.
     pub next_due: Option<Timestamp>,
+    /// How many were sent, retried or failed, by outcome and by who runs the mailbox (`google`, `other` …).
+    pub by_class: HashMap<(&'static str, &'static str), usize>,
 }
 
 impl PassReport {
@@ -77,42 +58,65 @@ impl PassReport {
     pub fn done(&self) -> usize {
         self.sent + self.retried + self.failed + self.expired + self.suppressed + self.released + self.lost
     }
+
+    fn count(&mut self, outcome: &'static str, class: &'static str) {
+        match outcome {
+            "sent" => self.sent += 1,
+            "failed" => self.failed += 1,
+            _ => self.retried += 1,
+        }
+        *self.by_class.entry((outcome, class)).or_default() += 1;
+    }
 }
 
-/// Sends up to 100 due mails, four at a time, and records what became of each. Safe to run in several processes at once
-/// and to be killed at any point: what was claimed becomes due again when its lease runs out ([`crate::LEASE`]).
+/// Sends up to 200 due mails, as many at once and as fast as the rules allow, and records what became of each. Safe to
+/// run in several processes at once and to be killed at any point: what was claimed becomes due again when its lease runs
+/// out ([`crate::LEASE`]).
+///
+/// It does not wait for mails that make no progress for a second: they keep their connection, and their outcome is in the
+/// report of a later pass. While the relay does not answer, a pass does nothing but try it with one mail now and then.
 ///
 /// # Errors
 /// When the outbox cannot be read. A mail whose outcome could not be recorded is counted as `lost`, and repeated later
 /// with the same Message-ID.
 pub async fn delivery_pass(courier: &Courier) -> Result<PassReport, StoreError> {
-    let now = courier.clock.now();
-    let holder = courier.holder;
-    let claimed = courier
-        .db
-        .write(move |tx| claim::claim(tx, holder, BATCH, now))
-        .await?;
-    let mut report = PassReport {
-        expired: claimed.expired,
-        suppressed: claimed.suppressed,
-        ..PassReport::default()
-    };
-    if !claimed.is_empty() {
-        let batch = Arc::new(Batch::new(courier.clone(), claimed.mails));
-        let mut lines = JoinSet::new();
-        for _ in 0..batch.len().min(CONNECTIONS) {
-            lines.spawn(Arc::clone(&batch).work());
+    let traffic = &courier.traffic;
+    courier.carrier.close_idle().await;
+    let way = traffic.breaker().way(courier.clock.now());
+    let mut report = PassReport::default();
+    match way {
+        Way::Closed(until) => {
+            report.relay_failed = true;
+            report.next_due = Some(until);
         }
-        while let Some(ended) = lines.join_next().await {
-            if let Ok(part) = ended {
-                report.add(&part);
-            } else {
-                tracing::error!(
-                    "a line of deliveries was interrupted; its mail is repeated when its lease runs out"
-                );
-                report.lost += 1;
+        Way::Probe => {
+            deliver_batch(courier, 1, &mut report).await?;
+            if traffic.breaker().way(courier.clock.now()) == Way::Open {
+                deliver_batch(courier, BATCH, &mut report).await?;
             }
         }
+        Way::Open => {
+            if traffic.free_slots() == 0 {
+                // Everything in flight hangs.
+                let _ = tokio::time::timeout(PATIENCE, traffic.changed.notified()).await;
+            }
+            deliver_batch(courier, BATCH, &mut report).await?;
+        }
+    }
+    let tally = std::mem::take(&mut *traffic.tally());
+    report.sent = tally.sent;
+    report.retried = tally.retried;
+    report.failed = tally.failed;
+    report.lost += tally.lost;
+    report.by_class = tally.by_class;
+    traffic.domains().tidy(courier.clock.now());
+    if let Way::Closed(until) = traffic.breaker().way(courier.clock.now()) {
+        report.relay_failed = true;
+        report.next_due = Some(until);
+    } else {
+        report.next_due = courier.db.read(claim::next_due).await?;
+    }
+    if report.done() > 0 {
         tracing::info!(
             sent = report.sent,
             retried = report.retried,
@@ -123,181 +127,289 @@ pub async fn delivery_pass(courier: &Courier) -> Result<PassReport, StoreError> 
             "mails were delivered"
         );
     }
-    report.next_due = courier.db.read(claim::next_due).await?;
     Ok(report)
 }
 
-impl PassReport {
-    fn add(&mut self, part: &PassReport) {
-        self.sent += part.sent;
-        self.retried += part.retried;
-        self.failed += part.failed;
-        self.released += part.released;
-        self.lost += part.lost;
-        self.relay_failed |= part.relay_failed;
+/// Claims at most `most` mails and sends them.
+async fn deliver_batch(courier: &Courier, most: usize, report: &mut PassReport) -> Result<(), StoreError> {
+    let limit = most.min(courier.traffic.free_slots() * PER_SLOT) as i64;
+    if limit == 0 {
+        return Ok(());
     }
+    let (holder, now) = (courier.holder, courier.clock.now());
+    let claimed = courier
+        .db
+        .write(move |tx| claim::claim(tx, holder, limit, now))
+        .await?;
+    report.expired += claimed.expired;
+    report.suppressed += claimed.suppressed;
+    let (waiting, put_off) = plan(courier, claimed.mails);
+    give_back(courier, put_off, report).await?;
+    let rest = send_all(courier, waiting, report).await?;
+    let now = courier.clock.now();
+    let at = match courier.traffic.breaker().way(now) {
+        Way::Closed(until) => until,
+        Way::Open | Way::Probe => now,
+    };
+    let rest = rest.into_iter().map(|mail| (mail, at)).collect();
+    give_back(courier, rest, report).await
 }
 
-/// The mails of one pass, worked off by several lines.
-struct Batch {
-    courier: Courier,
-    mails: Mutex<VecDeque<Mail>>,
-    relay_failed: AtomicBool,
-}
-
-impl Batch {
-    fn new(courier: Courier, mails: Vec<Mail>) -> Self {
-        Self {
-            courier,
-            mails: Mutex::new(mails.into()),
-            relay_failed: AtomicBool::new(false),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.mails.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    fn next(&self) -> Option<Mail> {
-        self.mails
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
-    }
-
-    async fn work(self: Arc<Self>) -> PassReport {
-        let mut report = PassReport::default();
-        let hello = self.courier.config.from.address.domain();
-        let mut carrier = Carrier::new(&self.courier.transport, hello);
-        while let Some(mail) = self.next() {
-            if self.relay_failed.load(Ordering::Relaxed) {
-                let at = self.after_relay_fault(&mail);
-                self.record(&mail, Outcome::Released { at }, &mut report).await;
-            } else if let Some(mail) = self.with_enough_lease(mail, &mut report).await {
-                self.deliver(&mut carrier, &mail, &mut report).await;
+/// Mails to be sent now, and those of domains with a rate that are beyond a second's worth, each with its time. A mail
+/// that somebody waits for is never put off.
+fn plan(courier: &Courier, mails: Vec<Mail>) -> (VecDeque<Mail>, Vec<(Mail, Timestamp)>) {
+    let rules = &courier.traffic.rules;
+    let now = courier.clock.now();
+    let mut domains = courier.traffic.domains();
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    let (mut waiting, mut put_off) = (VecDeque::new(), Vec::new());
+    for mail in mails {
+        let domain = mail.recipient.domain();
+        if let Some(most) = Domains::per_pass(rules, domain) {
+            let count = taken.entry(domain.to_owned()).or_default();
+            *count += 1;
+            if mail.is_bulk && *count > most {
+                let place = domains.book(rules, domain, now);
+                put_off.push((mail, place));
+                continue;
             }
         }
-        carrier.close().await;
-        report.relay_failed = self.relay_failed.load(Ordering::Relaxed);
-        report
+        waiting.push_back(mail);
     }
+    (waiting, put_off)
+}
 
-    async fn deliver(&self, carrier: &mut Carrier, mail: &Mail, report: &mut PassReport) {
-        let delivery = match render(mail, &self.courier.config, self.courier.clock.now()) {
-            Ok(message) => carrier.deliver(message).await,
-            Err(error) => Delivery::Refused {
-                detail: error.to_string(),
-                no_such_mailbox: false,
-            },
-        };
-        if delivery != Delivery::Accepted {
-            tracing::warn!(mail = %mail.id, kind = mail.kind, attempt = mail.attempts, outcome = delivery.as_str(),
-                "a mail was not delivered");
+async fn give_back(
+    courier: &Courier,
+    mails: Vec<(Mail, Timestamp)>,
+    report: &mut PassReport,
+) -> Result<(), StoreError> {
+    if mails.is_empty() {
+        return Ok(());
+    }
+    report.released += courier.db.write(move |tx| claim::give_back(tx, &mails)).await?;
+    Ok(())
+}
+
+/// Begins the mails as slots and domains become free, and waits for them as long as there is progress. Returns those
+/// that were not begun.
+async fn send_all(
+    courier: &Courier,
+    mut waiting: VecDeque<Mail>,
+    report: &mut PassReport,
+) -> Result<VecDeque<Mail>, StoreError> {
+    let traffic = &courier.traffic;
+    let mut put_off = Vec::new();
+    loop {
+        // Asked for before anything is looked at, so that no change is missed.
+        let changed = traffic.changed.notified();
+        if matches!(traffic.breaker().way(courier.clock.now()), Way::Closed(_)) {
+            break;
         }
-        let now = self.courier.clock.now();
-        let random = &self.courier.random;
-        let outcome = match delivery {
-            Delivery::Accepted => Outcome::Sent,
-            Delivery::Later { detail } | Delivery::Unknown { detail } => Outcome::Retry {
+        let until = begin_some(courier, &mut waiting, &mut put_off, report).await;
+        if waiting.is_empty() {
+            break;
+        }
+        let patience = Instant::now() + PATIENCE;
+        let moment = until.map_or(patience, |until| until.min(patience));
+        if tokio::time::timeout_at(moment, changed).await.is_err()
+            && until.is_none_or(|until| until > patience)
+        {
+            break;
+        }
+    }
+    give_back(courier, put_off, report).await?;
+    loop {
+        let changed = traffic.changed.notified();
+        if traffic.in_flight() == 0 || tokio::time::timeout(PATIENCE, changed).await.is_err() {
+            return Ok(waiting);
+        }
+    }
+}
+
+/// Begins every mail that may begin now. Returns the earliest moment at which another one may, as far as it is known.
+async fn begin_some(
+    courier: &Courier,
+    waiting: &mut VecDeque<Mail>,
+    put_off: &mut Vec<(Mail, Timestamp)>,
+    report: &mut PassReport,
+) -> Option<Instant> {
+    let traffic = &courier.traffic;
+    let mut earliest: Option<Instant> = None;
+    for _ in 0..waiting.len() {
+        let Some(slot) = traffic.try_slot() else {
+            break;
+        };
+        let Some(mail) = waiting.pop_front() else {
+            break;
+        };
+        let now = courier.clock.now();
+        let gate = traffic
+            .domains()
+            .begin(&traffic.rules, mail.recipient.domain(), now);
+        match gate {
+            Gate::Go => {
+                let Some(mail) = with_enough_lease(courier, mail.clone()).await else {
+                    traffic
+                        .domains()
+                        .end(&traffic.rules, mail.recipient.domain(), None, now);
+                    report.lost += 1;
+                    continue;
+                };
+                let sender = courier.clone();
+                traffic.start(async move {
+                    if send(&sender, mail).await == Room::OneTooMany {
+                        sender.traffic.retire(slot);
+                    } else {
+                        drop(slot);
+                    }
+                    sender.traffic.changed.notify_waiters();
+                });
+            }
+            Gate::Wait(until) => {
+                waiting.push_back(mail);
+                earliest = match (earliest, until) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
+            }
+            Gate::Closed(until) => put_off.push((mail, until)),
+        }
+    }
+    earliest
+}
+
+/// Whether the relay can bear as many connections as there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Enough,
+    OneTooMany,
+}
+
+/// Tries one mail and records what became of it.
+async fn send(courier: &Courier, mail: Mail) -> Room {
+    let traffic = &courier.traffic;
+    let domain = mail.recipient.domain().to_owned();
+    let class = class_of(&mail.recipient);
+    let sender = courier.return_path.as_deref().map(|path| path.of(mail.id));
+    let delivery = match render(&mail, &courier.config, courier.clock.now()) {
+        Ok(mut message) => {
+            message.sender = sender.unwrap_or(message.sender);
+            let lane = traffic.rules.lane(&domain);
+            courier.carrier.deliver(message, lane).await
+        }
+        Err(error) => Delivery::Refused {
+            detail: error.to_string(),
+            no_such_mailbox: false,
+        },
+    };
+    if delivery != Delivery::Accepted {
+        tracing::warn!(mail = %mail.id, kind = mail.kind, attempt = mail.attempts, outcome = delivery.as_str(),
+            "a mail was not delivered");
+    }
+    let is_throttled = match &delivery {
+        Delivery::Accepted => Some(false),
+        Delivery::Later {
+            is_throttled: true, ..
+        } => Some(true),
+        _ => None,
+    };
+    let room = match &delivery {
+        Delivery::NoRelay { is_surplus: true, .. } => Room::OneTooMany,
+        _ => Room::Enough,
+    };
+    let now = courier.clock.now();
+    let (outcome, word) = judge(courier, &mail, delivery, now);
+    traffic.domains().end(&traffic.rules, &domain, is_throttled, now);
+    if record(courier, mail, outcome).await {
+        traffic.tally().count(word, class);
+    } else {
+        traffic.tally().lost += 1;
+    }
+    room
+}
+
+/// What a delivery means for the mail, and in one word for the figures.
+fn judge(courier: &Courier, mail: &Mail, delivery: Delivery, now: Timestamp) -> (Outcome, &'static str) {
+    let (traffic, random) = (&courier.traffic, &courier.random);
+    let rules = &traffic.rules;
+    match delivery {
+        Delivery::Accepted => {
+            traffic.breaker().reset();
+            (Outcome::Sent, "sent")
+        }
+        Delivery::Later { detail, .. } | Delivery::Unknown { detail } => {
+            let at = backoff::after_attempt(rules, mail.attempts, random, now);
+            let error = cut(detail);
+            (Outcome::Retry { error, at }, "retried")
+        }
+        Delivery::Refused {
+            detail,
+            no_such_mailbox,
+        } => {
+            let outcome = Outcome::Failed {
                 error: cut(detail),
-                at: backoff::after_attempt(mail.attempts, random, now),
-            },
-            Delivery::Refused {
-                detail,
-                no_such_mailbox,
-            } => {
-                if no_such_mailbox {
-                    self.suppress(mail, &detail, now).await;
-                }
-                Outcome::Failed { error: cut(detail) }
-            }
-            Delivery::RelayFault { detail } => {
-                self.relay_failed.store(true, Ordering::Relaxed);
-                Outcome::Retry {
-                    error: cut(detail),
-                    at: self.after_relay_fault(mail),
-                }
-            }
-        };
-        self.record(mail, outcome, report).await;
-    }
-
-    fn after_relay_fault(&self, mail: &Mail) -> Timestamp {
-        backoff::after_relay_fault(mail.attempts, &self.courier.random, self.courier.clock.now())
-    }
-
-    /// `mail` when it can be begun, its lease renewed where needed.
-    async fn with_enough_lease(&self, mut mail: Mail, report: &mut PassReport) -> Option<Mail> {
-        let now = self.courier.clock.now();
-        let until = mail.lease_expires_at.unwrap_or(now);
-        if until.minus(LEASE_NEEDED) > now {
-            return Some(mail);
+                suppress: no_such_mailbox,
+            };
+            (outcome, "failed")
         }
-        let held = mail.clone();
-        let renewed = self
-            .courier
-            .db
-            .write(move |tx| claim::renew(tx, &held, now))
-            .await;
-        if !matches!(renewed, Ok(true)) {
-            report.lost += 1;
-            return None;
+        Delivery::NoRelay { detail, is_surplus } => {
+            let at = if is_surplus {
+                now
+            } else {
+                traffic.breaker().trip(random, now)
+            };
+            let error = cut(detail);
+            (Outcome::Stranded { error, at }, "relay_fault")
         }
-        mail.lease_expires_at = Some(now.plus(crate::LEASE));
-        Some(mail)
-    }
-
-    async fn suppress(&self, mail: &Mail, detail: &str, now: Timestamp) {
-        let address = mail.recipient.clone();
-        let detail = cut(detail.to_owned());
-        let suppressed = self
-            .courier
-            .db
-            .write(move |tx| suppress(tx, &address, SuppressionReason::Bounce, &detail, now))
-            .await;
-        if let Err(error) = suppressed {
-            tracing::error!(mail = %mail.id, %error, "an address that bounced could not be suppressed");
+        Delivery::RelayFault { detail, .. } => {
+            let again = traffic.breaker().trip(random, now);
+            let at = backoff::after_relay_fault(rules, mail.attempts, random, now).max(again);
+            let error = cut(detail);
+            (Outcome::Retry { error, at }, "relay_fault")
         }
-    }
-
-    /// Writes what became of `mail`, trying a few times: a mail that is out but not recorded goes out twice.
-    async fn record(&self, mail: &Mail, outcome: Outcome, report: &mut PassReport) {
-        let outcome = Arc::new(outcome);
-        let held = Arc::new(mail.clone());
-        for wait_ms in [0, 100, 1000, 5000] {
-            if wait_ms > 0 {
-                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-            }
-            let (shared, held, now) = (Arc::clone(&outcome), Arc::clone(&held), self.courier.clock.now());
-            match self
-                .courier
-                .db
-                .write(move |tx| claim::record(tx, &held, &shared, now))
-                .await
-            {
-                Ok(true) => return report.count(&outcome),
-                Ok(false) => {
-                    tracing::warn!(mail = %mail.id, "the lease on a mail ran out before its outcome was recorded");
-                    break;
-                }
-                Err(error) => {
-                    tracing::warn!(mail = %mail.id, %error, "the outcome of a mail was not recorded");
-                }
-            }
-        }
-        report.lost += 1;
     }
 }
 
-impl PassReport {
-    fn count(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Sent => self.sent += 1,
-            Outcome::Failed { .. } => self.failed += 1,
-            Outcome::Retry { .. } => self.retried += 1,
-            Outcome::Released { .. } => self.released += 1,
+/// `mail` when it can be begun, its lease renewed where needed.
+async fn with_enough_lease(courier: &Courier, mut mail: Mail) -> Option<Mail> {
+    let now = courier.clock.now();
+    let until = mail.lease_expires_at.unwrap_or(now);
+    if until.minus(LEASE_NEEDED) > now {
+        return Some(mail);
+    }
+    let held = mail.clone();
+    let renewed = courier.db.write(move |tx| claim::renew(tx, &held, now)).await;
+    if !matches!(renewed, Ok(true)) {
+        return None;
+    }
+    mail.lease_expires_at = Some(now.plus(crate::LEASE));
+    Some(mail)
+}
+
+/// Writes what became of `mail`, trying a few times: a mail that is out but not recorded goes out twice.
+async fn record(courier: &Courier, mail: Mail, outcome: Outcome) -> bool {
+    for wait_ms in [0, 100, 1000, 5000] {
+        if wait_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        }
+        let written = courier
+            .traffic
+            .recorder
+            .record(&courier.db, &*courier.clock, mail.clone(), outcome.clone())
+            .await;
+        match written {
+            Ok(true) => return true,
+            Ok(false) => {
+                tracing::warn!(mail = %mail.id, "the lease on a mail ran out before its outcome was recorded");
+                return false;
+            }
+            Err(error) => {
+                tracing::warn!(mail = %mail.id, error, "the outcome of a mail was not recorded");
+            }
         }
     }
+    false
 }
 
 fn cut(text: String) -> String {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
 use data_encoding::BASE64;
 use store::Timestamp;
 
@@ -53,6 +54,15 @@ enum Secret {
     Ed25519(Arc<Ed25519KeyPair>),
 }
 
+/// How a key signs. Every receiver knows RSA; Ed25519 (RFC 8463) stands beside it, never alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DkimAlgorithm {
+    /// RSA of 2048 bits.
+    Rsa,
+    /// Ed25519.
+    Ed25519,
+}
+
 /// A key that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DkimError {
@@ -62,33 +72,72 @@ pub enum DkimError {
     /// A selector or domain that is not a DNS name.
     #[error("the selector and the domain of a DKIM key must be DNS names")]
     Name,
+    /// No key came out.
+    #[error("a key could not be made")]
+    Generate,
 }
 
 impl DkimKey {
     /// A key from PEM text (PKCS#8, or PKCS#1 for RSA).
     pub fn from_pem(selector: &str, domain: &str, pem: &str) -> Result<Self, DkimError> {
-        let is_name = |text: &str| {
-            !text.is_empty()
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.' || b == b'_')
-        };
-        if !is_name(selector) || !is_name(domain) {
-            return Err(DkimError::Name);
-        }
         let base64: String = pem
             .lines()
             .map(str::trim)
             .filter(|line| !line.starts_with("-----"))
             .collect();
         let der = BASE64.decode(base64.as_bytes()).map_err(|_| DkimError::Key)?;
-        let secret = if let Ok(key) = RsaKeyPair::from_pkcs8(&der).or_else(|_| RsaKeyPair::from_der(&der)) {
+        Self::from_der(selector, domain, &der)
+    }
+
+    /// A new key, and its PEM text (PKCS#8), which is a secret.
+    pub fn generate(
+        selector: &str,
+        domain: &str,
+        algorithm: DkimAlgorithm,
+    ) -> Result<(Self, String), DkimError> {
+        let der = match algorithm {
+            DkimAlgorithm::Rsa => {
+                let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| DkimError::Generate)?;
+                let der: Result<Pkcs8V1Der<'_>, _> = key.as_der();
+                der.map_err(|_| DkimError::Generate)?.as_ref().to_vec()
+            }
+            DkimAlgorithm::Ed25519 => {
+                let key = Ed25519KeyPair::generate().map_err(|_| DkimError::Generate)?;
+                let der = key.to_pkcs8v1().map_err(|_| DkimError::Generate)?;
+                der.as_ref().to_vec()
+            }
+        };
+        let base64 = BASE64.encode(&der);
+        let lines: Vec<&str> = base64
+            .as_bytes()
+            .chunks(64)
+            .filter_map(|line| std::str::from_utf8(line).ok())
+            .collect();
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            lines.join("\n")
+        );
+        Ok((Self::from_der(selector, domain, &der)?, pem))
+    }
+
+    fn from_der(selector: &str, domain: &str, der: &[u8]) -> Result<Self, DkimError> {
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        let is_name = |text: &str| text.len() <= 200 && text.split('.').all(is_label);
+        if !is_name(selector) || !is_name(domain) {
+            return Err(DkimError::Name);
+        }
+        let secret = if let Ok(key) = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der)) {
             if key.public_modulus_len() < 256 {
                 return Err(DkimError::Key);
             }
             Secret::Rsa(Arc::new(key))
         } else {
-            let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| DkimError::Key)?;
+            let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| DkimError::Key)?;
             Secret::Ed25519(Arc::new(key))
         };
         Ok(Self {
@@ -100,8 +149,6 @@ impl DkimKey {
 
     /// The TXT record that must stand at `{selector}._domainkey.{domain}`.
     pub fn dns_record(&self) -> String {
-        use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
-        use aws_lc_rs::signature::KeyPair as _;
         match &self.secret {
             Secret::Rsa(key) => {
                 let public: Result<PublicKeyX509Der<'_>, _> = key.public_key().as_der();
@@ -115,6 +162,35 @@ impl DkimKey {
                 )
             }
         }
+    }
+
+    /// Where the record must stand: `{selector}._domainkey.{domain}`.
+    pub fn dns_name(&self) -> String {
+        format!("{}._domainkey.{}", self.selector, self.domain)
+    }
+
+    /// The record as a line of a zone file: a text in the DNS has at most 255 bytes, so a long one is several.
+    pub fn zone_line(&self) -> String {
+        let record = self.dns_record();
+        let texts: Vec<String> = record
+            .as_bytes()
+            .chunks(250)
+            .map(|text| format!("\"{}\"", String::from_utf8_lossy(text)))
+            .collect();
+        format!("{}. 3600 IN TXT ( {} )", self.dns_name(), texts.join(" "))
+    }
+
+    /// How it signs.
+    pub fn kind(&self) -> DkimAlgorithm {
+        match &self.secret {
+            Secret::Rsa(_) => DkimAlgorithm::Rsa,
+            Secret::Ed25519(_) => DkimAlgorithm::Ed25519,
+        }
+    }
+
+    /// The domain that signs.
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     fn algorithm(&self) -> &'static str {

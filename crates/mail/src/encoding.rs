@@ -61,10 +61,23 @@ pub(crate) fn address_header(name: &str, address: &EmailAddress) -> String {
     token_header(name, address.as_str())
 }
 
-/// `text` with every control character (C0, DEL, C1, line and paragraph separators) as a space, without spaces at the ends.
+/// Whether `c` turns the direction of what follows (Unicode TR 9: embeddings, overrides and isolates). A title with one of
+/// them could make the text behind it read as something else. Scripts that run from right to left need none of them.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` without characters that turn the direction of what follows.
+pub(crate) fn without_turns(text: &str) -> String {
+    text.chars().filter(|c| !turns_direction(*c)).collect()
+}
+
+/// `text` with every control character (C0, DEL, C1, line and paragraph separators) as a space, without spaces at the ends
+/// and without what turns the direction.
 pub(crate) fn without_controls(text: &str) -> String {
     let clean: String = text
         .chars()
+        .filter(|c| !turns_direction(*c))
         .map(|c| {
             if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
                 ' '
@@ -146,7 +159,7 @@ fn quote_line(line: &[u8], out: &mut String) {
             out.push_str("=\r\n");
             width = 0;
             // What was safe in mid-line may now begin one.
-            if matches!(byte, b'.' | b'F') {
+            if byte == b'.' || line[index..].starts_with(b"From ") {
                 push_escaped(byte, out);
                 width += 3;
                 continue;

@@ -38,6 +38,20 @@ pub fn load_or_create(path: &Path, make: impl FnOnce() -> io::Result<Vec<u8>>) -
     read(path)
 }
 
+/// Writes `bytes` into a new file that only its owner can read.
+///
+/// # Errors
+/// When the file exists already, or cannot be written.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = fs::read(path)?;
     #[cfg(unix)]

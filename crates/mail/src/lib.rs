@@ -11,10 +11,13 @@
 
 mod address;
 mod backoff;
+mod breaker;
 mod claim;
 mod config;
+mod courier;
 mod delivery;
 mod dkim;
+mod domains;
 mod draft;
 mod encoding;
 pub mod keyfile;
@@ -22,25 +25,35 @@ mod layout;
 mod links;
 mod message;
 mod outbox;
+mod recorder;
+pub mod report;
+mod return_path;
+mod rules;
+mod status;
 mod suppression;
+mod traffic;
 mod transport;
 
 pub use address::{AddressError, EmailAddress};
 pub use backoff::GIVE_UP_AFTER;
 pub use claim::release_claims;
 pub use config::{ConfigError, MailConfig, Mailbox, check};
-pub use delivery::{Courier, PassReport, delivery_pass};
-pub use dkim::{DkimError, DkimKey};
+pub use courier::Courier;
+pub use delivery::{PassReport, delivery_pass};
+pub use dkim::{DkimAlgorithm, DkimError, DkimKey};
 pub use draft::{Draft, ListHeaders};
 pub use layout::{Block, Entry, Footer, Layout, Rendered};
 pub use links::LinkKey;
 pub use message::{Message, RenderError, render};
 pub use outbox::{
-    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_recipient, find, list_for_recipient,
-    list_recent, purge_finished, queue_counts, retry_now,
+    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_kinds, erase_recipient, find,
+    list_for_recipient, list_recent, list_recent_errors, purge_finished, queue_counts, retry_now, withdraw,
 };
+pub use return_path::ReturnPath;
+pub use rules::{DeliveryRules, DomainRule, RulesError};
 pub use suppression::{
-    Suppression, SuppressionReason, is_suppressed, list_suppressions, suppress, unsuppress,
+    Suppression, SuppressionReason, count_suppressions, find_suppression, is_suppressed, lift_by_owner,
+    list_suppressions, suppress, unsuppress,
 };
 pub use transport::{
     Delivery, MemoryMailbox, SentMail, SmtpConfig, SmtpTimeouts, Tls, Transport, TransportError,

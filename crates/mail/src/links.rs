@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
 use store::{Id, Random};
@@ -11,6 +12,9 @@ use crate::keyfile;
 
 /// Bytes of the key and of a signature.
 const SECRET: usize = 32;
+
+/// Bytes of a short signature: 96 bits.
+pub(crate) const TAG: usize = 12;
 
 /// Signs ids for links in mails, such as unsubscribing: hard to forge, and good for as long as the key is.
 ///
@@ -58,6 +62,21 @@ impl LinkKey {
         signed.extend_from_slice(b"\0\0");
         signed.extend_from_slice(text.as_bytes());
         BASE64URL_NOPAD.encode(hmac::sign(&self.0, &signed).as_ref())
+    }
+
+    /// A short signature of `id` for `purpose`, where a whole one has no room.
+    pub(crate) fn tag(&self, purpose: &str, id: Id) -> [u8; TAG] {
+        let signature = hmac::sign(&self.0, &signed_text(purpose, id));
+        let mut tag = [0; TAG];
+        for (to, from) in tag.iter_mut().zip(signature.as_ref()) {
+            *to = *from;
+        }
+        tag
+    }
+
+    /// Whether `tag` is that of `id` for `purpose`; takes the same time for every wrong one.
+    pub(crate) fn verify_tag(&self, purpose: &str, id: Id, tag: &[u8; TAG]) -> bool {
+        verify_slices_are_equal(&self.tag(purpose, id), tag).is_ok()
     }
 
     /// The id in `token`, when this key signed it for `purpose`.

@@ -2,7 +2,9 @@
 
 use store::Id;
 
-use crate::encoding::{address_header, mailbox_header, quoted_printable, text_header, token_header};
+use crate::encoding::{
+    address_header, mailbox_header, quoted_printable, text_header, token_header, without_turns,
+};
 use crate::{EmailAddress, ListHeaders, Mail, MailConfig, dkim};
 
 /// Longer subjects are cut; nobody sees more.
@@ -137,7 +139,7 @@ fn body(mail: &Mail, boundary: &str) -> String {
         body.push_str("\r\nContent-Type: ");
         body.push_str(content_type);
         body.push_str("; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n");
-        body.push_str(&quoted_printable(content));
+        body.push_str(&quoted_printable(&without_turns(content)));
     }
     body.push_str("--");
     body.push_str(boundary);

@@ -11,7 +11,7 @@ use crate::{Draft, EmailAddress, GIVE_UP_AFTER, ListHeaders};
 /// How long a claimed mail belongs to the process that claimed it; longer than all timeouts of one SMTP delivery.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Rows of one INSERT: 17 parameters each, and a statement takes at most 32,766.
+/// Rows of one INSERT: 18 parameters each, and a statement takes at most 32,766.
 const INSERT_CHUNK: usize = 500;
 
 store::text_enum! {
@@ -65,6 +65,8 @@ pub struct Mail {
     pub created_at: Timestamp,
     /// When it left the state `queued`.
     pub finished_at: Option<Timestamp>,
+    /// Whether it has list headers. Mails that have none go first: somebody waits for them.
+    pub is_bulk: bool,
 }
 
 impl Mail {
@@ -94,6 +96,7 @@ struct NewMail<'a> {
     last_error: Option<String>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
+    is_bulk: bool,
 }
 
 /// Writes `drafts` into the outbox, due at once, and returns how many were new. A draft whose `dedup_key` exists already,
@@ -134,6 +137,7 @@ fn new_mail<'a>(draft: &'a Draft, random: &Random, now: Timestamp) -> NewMail<'a
         last_error: None,
         created_at: now,
         finished_at: None,
+        is_bulk: draft.list.is_some(),
     }
 }
 
@@ -204,6 +208,8 @@ pub struct QueueCounts {
     pub suppressed: i64,
     /// When the oldest queued mail was written.
     pub oldest_queued_at: Option<Timestamp>,
+    /// Since when the mail is due that waits longest: a healthy outbox has none, or one of this second.
+    pub oldest_due_at: Option<Timestamp>,
 }
 
 /// Counts the outbox by state.
@@ -224,11 +230,31 @@ pub fn queue_counts(conn: &mut DbConn) -> Result<QueueCounts, StoreError> {
     }
     counts.oldest_queued_at = outbox::table
         .filter(outbox::state.eq(MailState::Queued))
-        .select(outbox::created_at)
-        .order(outbox::id)
-        .first(conn)
-        .optional()?;
+        .select(diesel::dsl::min(outbox::created_at))
+        .first(conn)?;
+    counts.oldest_due_at = outbox::table
+        .filter(outbox::state.eq(MailState::Queued))
+        .filter(outbox::lease_holder.is_null())
+        .select(diesel::dsl::min(outbox::next_attempt_at))
+        .first(conn)?;
     Ok(counts)
+}
+
+/// What the mails that are put off, or were refused, ended their last attempt with: the `limit` most frequent texts with
+/// how often each.
+pub fn list_recent_errors(conn: &mut DbConn, limit: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows: Vec<(Option<String>, i64)> = outbox::table
+        .filter(outbox::state.eq_any([MailState::Queued, MailState::Failed]))
+        .filter(outbox::last_error.is_not_null())
+        .group_by(outbox::last_error)
+        .select((outbox::last_error, diesel::dsl::count_star()))
+        .order((diesel::dsl::count_star().desc(), outbox::last_error))
+        .limit(limit)
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(error, count)| Some((error?, count)))
+        .collect())
 }
 
 /// Deletes at most `limit` mails that were finished before `older_than`; returns how many. Their dedup keys are free again.
@@ -246,6 +272,50 @@ pub fn purge_finished(tx: &mut DbConn, older_than: Timestamp, limit: i64) -> Res
 /// Deletes every mail to `address`, for a person who asks to be erased; returns how many.
 pub fn erase_recipient(tx: &mut DbConn, address: &EmailAddress) -> Result<usize, StoreError> {
     Ok(diesel::delete(outbox::table.filter(outbox::recipient.eq(address))).execute(tx)?)
+}
+
+/// Takes back the queued mails to `address` whose dedup key begins with `about`, because of `why`; returns how many. One
+/// that is being sent at this moment may still arrive.
+pub fn withdraw(
+    tx: &mut DbConn,
+    address: &EmailAddress,
+    about: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let queued: Vec<(Id, String)> = outbox::table
+        .filter(outbox::recipient.eq(address))
+        .filter(outbox::state.eq(MailState::Queued))
+        .order(outbox::id)
+        .select((outbox::id, outbox::dedup_key))
+        .load(tx)?;
+    let ids: Vec<Id> = queued
+        .into_iter()
+        .filter_map(|(id, key)| key.starts_with(about).then_some(id))
+        .collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    Ok(diesel::update(outbox::table)
+        .filter(outbox::id.eq_any(ids).and(outbox::state.eq(MailState::Queued)))
+        .set((
+            outbox::state.eq(MailState::Expired),
+            outbox::finished_at.eq(now),
+            outbox::last_error.eq(why),
+            outbox::lease_holder.eq(None::<Id>),
+            outbox::lease_expires_at.eq(None::<Timestamp>),
+        ))
+        .execute(tx)?)
+}
+
+/// Deletes the mails of these kinds to `address`; returns how many.
+pub fn erase_kinds(tx: &mut DbConn, address: &EmailAddress, kinds: &[&str]) -> Result<usize, StoreError> {
+    Ok(diesel::delete(
+        outbox::table
+            .filter(outbox::recipient.eq(address))
+            .filter(outbox::kind.eq_any(kinds)),
+    )
+    .execute(tx)?)
 }
 
 /// Makes a queued, failed or expired mail due now, for an operator. It is tried for [`GIVE_UP_AFTER`] from now. False when

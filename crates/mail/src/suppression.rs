@@ -60,10 +60,40 @@ pub fn unsuppress(tx: &mut DbConn, address: &EmailAddress) -> Result<bool, Store
     Ok(diesel::delete(suppressions::table.find(address)).execute(tx)? == 1)
 }
 
+/// Lets `address` get bulk mail again because its owner asks for it and has proved to be the owner. What an operator
+/// decided stays. False when there was nothing to lift.
+pub fn lift_by_owner(tx: &mut DbConn, address: &EmailAddress) -> Result<bool, StoreError> {
+    let lifted = diesel::delete(suppressions::table.find(address))
+        .filter(suppressions::reason.ne(SuppressionReason::Operator))
+        .execute(tx)?;
+    Ok(lifted == 1)
+}
+
+/// How many addresses are suppressed, by reason.
+pub fn count_suppressions(conn: &mut DbConn) -> Result<Vec<(SuppressionReason, i64)>, StoreError> {
+    Ok(suppressions::table
+        .group_by(suppressions::reason)
+        .select((suppressions::reason, diesel::dsl::count_star()))
+        .order(suppressions::reason)
+        .load(conn)?)
+}
+
 /// Whether `address` gets no bulk mail.
 pub fn is_suppressed(conn: &mut DbConn, address: &EmailAddress) -> Result<bool, StoreError> {
     let found: i64 = suppressions::table.find(address).count().get_result(conn)?;
     Ok(found > 0)
+}
+
+/// Why and since when `address` gets no bulk mail, if so.
+pub fn find_suppression(
+    conn: &mut DbConn,
+    address: &EmailAddress,
+) -> Result<Option<Suppression>, StoreError> {
+    Ok(suppressions::table
+        .find(address)
+        .select(cols::<Suppression>())
+        .first(conn)
+        .optional()?)
 }
 
 /// Those of `addresses` that get no bulk mail.

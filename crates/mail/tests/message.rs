@@ -3,7 +3,7 @@
 
 mod support;
 
-use mail::{Block, DkimKey, Draft, Entry, Footer, Layout, ListHeaders, Mail, MailConfig};
+use mail::{Block, DkimAlgorithm, DkimKey, Draft, Entry, Footer, Layout, ListHeaders, Mail, MailConfig};
 use store::testing::{TestDb, monday_morning};
 use store::{Backend, Random};
 use support::{bulk_draft, config, draft};
@@ -48,11 +48,13 @@ fn layout() -> Layout {
                         "Acme Compute · Austin, TX".to_owned(),
                         "$210,000 – $290,000".to_owned(),
                     ],
+                    links: Vec::new(),
                 },
                 Entry {
                     title: "<img src=x onerror=alert(1)>".to_owned(),
                     url: "https://board.example/postings/x".to_owned(),
                     lines: vec![],
+                    links: Vec::new(),
                 },
             ]),
             Block::Button {
@@ -201,6 +203,88 @@ fn unquoted(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// Characters that turn the direction of what follows.
+const TURNS: [char; 9] = [
+    '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
+    '\u{2069}',
+];
+
+#[test]
+fn a_title_cannot_turn_the_direction_of_what_stands_behind_it() {
+    let mut config = config();
+    for turn in TURNS {
+        config.from.name = format!("Board{turn}elpmaxe");
+        let evil = format!("Engineer {turn}gro.live");
+        let stored = stored(Draft {
+            subject: evil.clone(),
+            text: evil.clone(),
+            html: format!("<p>{evil}</p>"),
+            ..draft(1)
+        });
+        let wire =
+            String::from_utf8(mail::render(&stored, &config, monday_morning()).unwrap().bytes).unwrap();
+        assert!(wire.contains("Subject: Engineer gro.live\r\n"), "{turn:?}");
+        assert!(
+            wire.contains("From: \"Boardelpmaxe\" <board@board.example>\r\n"),
+            "{turn:?}"
+        );
+        assert!(!wire.contains("=E2=80") && !wire.contains("=E2=81"), "{turn:?}");
+    }
+    let hebrew = wire(
+        Draft {
+            subject: "מהנדס שבבים בתל אביב".to_owned(),
+            ..draft(1)
+        },
+        &config,
+    );
+    assert!(hebrew.contains("=?UTF-8?B?"), "scripts from right to left stay");
+}
+
+#[test]
+fn keys_that_were_made_sign_side_by_side_and_outlive_the_file() {
+    let (rsa, rsa_pem) = DkimKey::generate("s1", "board.example", DkimAlgorithm::Rsa).unwrap();
+    let (ed25519, pem) = DkimKey::generate("e1", "board.example", DkimAlgorithm::Ed25519).unwrap();
+    for (key, pem, selector) in [(&rsa, &rsa_pem, "s1"), (&ed25519, &pem, "e1")] {
+        let read = DkimKey::from_pem(selector, "board.example", pem).unwrap();
+        assert_eq!((read.dns_record(), read.kind()), (key.dns_record(), key.kind()));
+        assert_eq!(key.dns_name(), format!("{selector}._domainkey.board.example"));
+        let longest = key.zone_line().split('"').map(str::len).max().unwrap();
+        assert!(longest <= 255, "a text in the DNS has at most 255 bytes");
+    }
+    let mut signed = config();
+    signed.dkim = vec![rsa, ed25519];
+    let wire = wire(bulk_draft(1), &signed);
+    assert!(wire.starts_with("DKIM-Signature: v=1; a=rsa-sha256;"));
+    assert_eq!(wire.matches("DKIM-Signature:").count(), 2);
+    assert!(wire.contains("a=ed25519-sha256; c=relaxed/relaxed; d=board.example;\r\n s=e1;"));
+    for bad in ["", "a b", "-", "s1;", "a..b", &"x".repeat(64)] {
+        let made = DkimKey::generate(bad, "board.example", DkimAlgorithm::Ed25519);
+        assert!(made.is_err() || bad == "-", "{bad}");
+    }
+}
+
+#[test]
+fn a_signature_that_receivers_would_not_count_is_refused_at_the_start() {
+    let file = "file:./mail".parse().unwrap();
+    let with = |domain: &str, algorithm| {
+        let mut config = config();
+        config.dkim = vec![DkimKey::generate("s1", domain, algorithm).unwrap().0];
+        mail::check(&config, &file)
+    };
+    assert_eq!(with("board.example", DkimAlgorithm::Rsa), Ok(()));
+    assert_eq!(
+        with("board.example", DkimAlgorithm::Ed25519),
+        Err(mail::ConfigError::DkimAlgorithm)
+    );
+    for domain in ["other.example", "oard.example", "sub.board.example", "example"] {
+        assert_eq!(
+            with(domain, DkimAlgorithm::Rsa),
+            Err(mail::ConfigError::DkimDomain),
+            "{domain}"
+        );
+    }
+}
+
 #[test]
 fn whatever_is_written_arrives_and_is_safe_to_send() {
     use proptest::prelude::*;
@@ -225,7 +309,10 @@ fn whatever_is_written_arrives_and_is_safe_to_send() {
             prop_assert_eq!(parts.len(), 4);
             for part in &parts[1..3] {
                 let (_, body) = part.split_once("\r\n\r\n").unwrap();
-                let expected = text.replace("\r\n", "\n").replace('\r', "\n");
+                let expected = text
+                    .replace("\r\n", "\n")
+                    .replace('\r', "\n")
+                    .replace(|c| TURNS.contains(&c), "");
                 let arrived = unquoted(body).replace("\r\n", "\n");
                 prop_assert_eq!(arrived.trim_end_matches('\n'), expected.trim_end_matches('\n'));
             }

@@ -11,7 +11,7 @@ use support::{House, SmtpServer, Treat, bulk_draft, draft};
 /// One mail per entry of `plan`, one pass; the server and the report.
 fn one_pass(house: &mut House<'_>, plan: &[Treat]) -> (SmtpServer, PassReport) {
     let server = house.block_on(SmtpServer::start(plan));
-    house.courier.transport = server.transport();
+    house.use_transport(&server.transport());
     let report = house.pass();
     (server, report)
 }
@@ -37,7 +37,7 @@ fn a_mail_arrives_as_it_was_rendered_dots_included() {
 }
 
 #[test]
-fn one_connection_carries_many_mails_and_no_more_than_four_are_open() {
+fn one_connection_carries_many_mails_and_no_more_than_six_are_open_for_one_domain() {
     let db = sqlite();
     let mut house = House::new(&db);
     let drafts: Vec<Draft> = (0..80).map(draft).collect();
@@ -46,7 +46,7 @@ fn one_connection_carries_many_mails_and_no_more_than_four_are_open() {
     assert_eq!((report.sent, server.accepted().len()), (80, 80));
     let (connections, most_open) = server.connections();
     assert!(
-        connections <= 4 && most_open <= 4,
+        connections <= 6 && most_open <= 6,
         "{connections} connections, {most_open} at once"
     );
 }
@@ -99,16 +99,15 @@ fn a_relay_that_refuses_us_is_our_fault_and_every_mail_waits_a_little() {
     for treat in [
         Treat::AtSender("550 5.7.1 not allowed to send"),
         Treat::AtSender("530 5.7.0 log in first"),
-        Treat::AtRecipient("421 4.3.2 going down"),
     ] {
         let db = sqlite();
         let mut house = House::new(&db);
         let drafts: Vec<Draft> = (0..20).map(draft).collect();
         house.enqueue(&drafts);
-        let (server, report) = one_pass(&mut house, &[treat; 4]);
+        let (server, report) = one_pass(&mut house, &[treat; 20]);
         assert!(report.relay_failed && report.failed == 0, "{treat:?}: {report:?}");
         assert_eq!(report.done(), 20);
-        assert!(server.attempts() <= 20, "{treat:?}");
+        assert!(server.attempts() <= 8, "{treat:?}: it is not asked twenty times");
         let suppressed = db
             .read_blocking(|c| mail::list_suppressions(c, None, 10))
             .unwrap();
@@ -126,7 +125,7 @@ fn a_relay_that_is_away_for_an_hour_gets_every_mail_once_when_it_is_back() {
     let mut house = House::new(&db);
     let drafts: Vec<Draft> = (0..30).map(draft).collect();
     house.enqueue(&drafts);
-    house.courier.transport = "smtp://127.0.0.1:1".parse().unwrap();
+    house.use_transport(&"smtp://127.0.0.1:1".parse().unwrap());
     let mut passes = 0;
     while house.mails()[0].created_at.plus(SignedDuration::from_mins(60)) > store::Clock::now(&*house.clock) {
         let report = house.pass();
@@ -137,7 +136,7 @@ fn a_relay_that_is_away_for_an_hour_gets_every_mail_once_when_it_is_back() {
     }
     assert!(passes > 10);
     let server = house.block_on(SmtpServer::start(&[]));
-    house.courier.transport = server.transport();
+    house.use_transport(&server.transport());
     house.advance(SignedDuration::from_mins(6));
     house.pass();
     assert_eq!(
@@ -187,7 +186,7 @@ fn a_greeting_that_refuses_us_or_never_comes_is_a_relay_fault() {
         house.enqueue(&[draft(1)]);
         let server = house.block_on(SmtpServer::start(&[]));
         server.greet_with(Some(greeting));
-        house.courier.transport = server.transport();
+        house.use_transport(&server.transport());
         let report = house.pass();
         assert!(
             report.relay_failed && report.retried == 1,
@@ -207,7 +206,7 @@ fn a_greeting_that_refuses_us_or_never_comes_is_a_relay_fault() {
     if let Transport::Smtp(smtp) = &mut transport {
         smtp.timeouts.command = std::time::Duration::from_millis(200);
     }
-    house.courier.transport = transport;
+    house.use_transport(&transport);
     assert!(house.pass().relay_failed);
 }
 
@@ -223,7 +222,7 @@ fn without_the_encryption_that_was_asked_for_neither_password_nor_mail_is_sent()
             smtp.tls = tls;
             smtp.credentials = Some(("user".to_owned(), "secret".to_owned()));
         }
-        house.courier.transport = transport;
+        house.use_transport(&transport);
         let report = house.block_on(delivery_pass(&house.courier)).unwrap();
         assert!(report.relay_failed && report.retried == 1, "{tls:?}");
         assert_eq!((server.attempts(), server.accepted().len()), (0, 0));

@@ -46,7 +46,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Integer, Nullable, Text};
+    use diesel::sql_types::{Bool, Integer, Nullable, Text};
     use crate::column::sql::{Document, Identifier, Moment};
 
     outbox (id) {
@@ -67,6 +67,22 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Moment,
         finished_at -> Nullable<Moment>,
+        is_bulk -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    mail_reports (id) {
+        id -> Identifier,
+        mail_id -> Identifier,
+        kind -> Text,
+        status -> Nullable<Text>,
+        detail -> Text,
+        suppressed -> Bool,
+        received_at -> Moment,
     }
 }
 
@@ -294,6 +310,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(mail_reports -> outbox (mail_id));
 diesel::joinable!(one_time_tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -312,6 +329,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     leases,
     idempotency_keys,
     outbox,
+    mail_reports,
     suppressions,
     users,
     one_time_tokens,

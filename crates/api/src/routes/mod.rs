@@ -5,6 +5,7 @@ pub(crate) mod auth;
 pub(crate) mod changes;
 pub(crate) mod employers;
 pub(crate) mod imports;
+pub(crate) mod mail_reports;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod operations;

@@ -15,7 +15,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, test};
 use alerts::{Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
-use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, SentMail, Transport, delivery_pass};
+use mail::report::ReportDesk;
+use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
 use search::Index;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
@@ -25,6 +26,9 @@ use tempfile::TempDir;
 pub use call::{Answer, Call};
 
 use crate::state::{Limits, Parts, State};
+
+/// The secret with which mail servers hand reports in.
+pub const REPORT_TOKEN: &str = "reports-are-handed-in-with-this";
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
@@ -82,22 +86,25 @@ impl TestApp {
             public_url: "https://board.example".to_owned(),
             dkim: Vec::new(),
         });
+        let links = Arc::new(LinkKey::random(&random));
+        let return_path = ReturnPath::new(mail_config.from.address.clone(), Arc::clone(&links)).map(Arc::new);
         let letterhead = Letterhead {
             config: Arc::clone(&mail_config),
-            links: Arc::new(LinkKey::random(&random)),
+            links,
         };
-        let courier = Courier {
-            db: db.clone(),
-            transport: Transport::Memory(mailbox.clone()),
-            config: Arc::clone(&mail_config),
-            random: Arc::clone(&random),
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            holder: random.id(monday_morning()),
-        };
+        let courier = Courier::new(
+            db.clone(),
+            &Transport::Memory(mailbox.clone()),
+            Arc::clone(&mail_config),
+            Arc::clone(&random),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            random.id(monday_morning()),
+        )
+        .with_return_path(return_path.clone());
         let state = State::new(Parts {
             db: db.clone(),
             index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
-            mail_config,
+            mail_config: Arc::clone(&mail_config),
             letterhead: letterhead.clone(),
             jwt: JwtKeys::random("https://board.example", &random).expect("keys"),
             hasher: PasswordHasher::with_cost(64, 1, Arc::clone(&random)).expect("a hasher"),
@@ -105,6 +112,7 @@ impl TestApp {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             limits,
             metrics: None,
+            reports: ReportDesk::new(&mail_config, return_path.clone(), Some(REPORT_TOKEN)),
         });
         state.set_ready(true);
         Self {

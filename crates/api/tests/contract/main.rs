@@ -9,6 +9,7 @@ mod hostile;
 mod imports;
 mod journey;
 mod keys;
+mod mail_reports;
 mod manners;
 mod openapi;
 mod pages;

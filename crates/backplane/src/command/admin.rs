@@ -3,16 +3,17 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
-use mail::{EmailAddress, SuppressionReason};
+use anyhow::{Result, bail};
+use store::Timestamp;
 use store::revision::{self, Counter};
 
-use crate::cli::{AdminCommand, SuppressionCommand};
+use super::mail::suppressions;
+use crate::cli::AdminCommand;
 use crate::config::Config;
 use crate::wiring::{self, Installation};
 
-/// Addresses read at once.
-const PAGE: i64 = 1000;
+/// Different errors that are shown.
+const ERRORS: i64 = 5;
 
 /// Does what an operator asks for.
 pub(super) fn run(config: Config, command: AdminCommand) -> Result<ExitCode> {
@@ -20,21 +21,13 @@ pub(super) fn run(config: Config, command: AdminCommand) -> Result<ExitCode> {
     match command {
         AdminCommand::MakeOperator { email } => make_operator(&place, &email)?,
         AdminCommand::Status => status(&place)?,
-        AdminCommand::Suppressions { command } => match command {
-            SuppressionCommand::List => list_suppressions(&place)?,
-            SuppressionCommand::Add { email, note } => suppress(&place, &email, &note)?,
-            SuppressionCommand::Remove { email } => unsuppress(&place, &email)?,
-        },
+        AdminCommand::Suppressions { command } => suppressions::run(&place, command)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn address(text: &str) -> Result<EmailAddress> {
-    text.parse().with_context(|| format!("{text} is not an address"))
-}
-
 fn make_operator(place: &Installation, email: &str) -> Result<()> {
-    let address = address(email)?;
+    let address = suppressions::address(email)?;
     let now = place.clock.now();
     let is_made = place
         .db
@@ -66,45 +59,30 @@ fn status(place: &Installation) -> Result<()> {
     for (state, count) in states {
         writeln!(out, "mails {state}: {count}")?;
     }
-    if let Some(since) = mails.oldest_queued_at {
-        writeln!(out, "oldest queued mail: {since}")?;
-    }
-    Ok(())
-}
-
-fn list_suppressions(place: &Installation) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let mut after: Option<EmailAddress> = None;
-    loop {
-        let start = after.clone();
-        let page = place
-            .db
-            .read_blocking(|conn| mail::list_suppressions(conn, start.as_ref(), PAGE))?;
-        for entry in &page {
-            writeln!(out, "{}\t{}\t{}", entry.address, entry.reason, entry.created_at)?;
-        }
-        match page.into_iter().next_back() {
-            Some(last) => after = Some(last.address),
-            None => return Ok(()),
-        }
-    }
-}
-
-fn suppress(place: &Installation, email: &str, note: &str) -> Result<()> {
-    let address = address(email)?;
     let now = place.clock.now();
-    place
-        .db
-        .write_blocking(|tx| mail::suppress(tx, &address, SuppressionReason::Operator, note, now))?;
-    println!("{address} gets no bulk mail from now on.");
+    if let Some(since) = mails.oldest_queued_at {
+        writeln!(out, "oldest queued mail: {since}{}", age(since, now))?;
+    }
+    if let Some(since) = mails.oldest_due_at {
+        writeln!(out, "oldest due mail: {since}{}", age(since, now))?;
+    }
+    for (error, count) in db.read_blocking(|conn| mail::list_recent_errors(conn, ERRORS))? {
+        writeln!(out, "mails put off or refused, {count}: {error}")?;
+    }
+    for (reason, count) in db.read_blocking(mail::count_suppressions)? {
+        writeln!(out, "suppressed addresses, {reason}: {count}")?;
+    }
+    if let Some(warning) = place.config.mail_warning() {
+        writeln!(out, "warning: {warning}")?;
+    }
     Ok(())
 }
 
-fn unsuppress(place: &Installation, email: &str) -> Result<()> {
-    let address = address(email)?;
-    if !place.db.write_blocking(|tx| mail::unsuppress(tx, &address))? {
-        bail!("{address} was not suppressed");
+/// How long ago, in words.
+fn age(since: Timestamp, now: Timestamp) -> String {
+    match now.as_jiff().duration_since(since.as_jiff()).as_mins() {
+        ..=0 => String::new(),
+        minutes @ 1..120 => format!(", {minutes} min ago"),
+        minutes => format!(", {} h ago", minutes / 60),
     }
-    println!("{address} gets bulk mail again.");
-    Ok(())
 }

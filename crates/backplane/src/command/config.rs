@@ -38,19 +38,11 @@ fn check(config: &Config) -> Result<()> {
         Transport::Memory(_) => {}
     }
     for key in &mail.dkim {
-        writeln!(out, "dkim:     publish this TXT record: {}", key.dns_record())?;
+        writeln!(out, "dkim:     publish this TXT record at {}:", key.dns_name())?;
+        writeln!(out, "          {}", key.dns_record())?;
     }
-    let is_example = |domain: &str| {
-        ["example", "test", "invalid", "localhost"]
-            .iter()
-            .any(|top| domain.ends_with(top))
-    };
-    if matches!(config.transport, Transport::Smtp(_)) && is_example(mail.from.address.domain()) {
-        writeln!(
-            out,
-            "warning:  mail.from is {}, which receivers will refuse",
-            mail.from
-        )?;
+    if let Some(warning) = config.mail_warning() {
+        writeln!(out, "warning:  {warning}")?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod healthcheck;
 mod import;
+mod mail;
 mod reindex;
 mod serve;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(args) => import::run(settings()?, &args),
         Command::Reindex => reindex::run(settings()?),
         Command::Admin { command } => admin::run(settings()?, command),
+        Command::Mail { command } => mail::run(settings()?, command),
         Command::Config { command } => config::run(file, &command),
         Command::Backup { dest } => backup::backup(settings()?, &dest),
         Command::Restore { src } => backup::restore(settings()?, &src),

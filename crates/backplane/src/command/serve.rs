@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use alerts::Letterhead;
 use anyhow::{Context as _, Result};
+use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, Transport};
 use search::Index;
 use store::{Backend, lease};
@@ -107,9 +108,12 @@ impl Board {
         let jwt =
             JwtKeys::load_or_create(&config.data_dir, &config.public_url, &random).with_context(keys)?;
         let links = LinkKey::load_or_create(&config.data_dir, &random).with_context(keys)?;
+        let links = Arc::new(links);
+        let return_path = config.return_path(&links);
+        let reports = ReportDesk::new(&mail_config, return_path.clone(), config.report_token.as_deref());
         let letterhead = Letterhead {
             config: Arc::clone(&mail_config),
-            links: Arc::new(links),
+            links,
         };
         let index = Arc::new(Index::open(&config.index_dir()).context("the search index cannot be opened")?);
         let metrics = telemetry::start_metrics()?;
@@ -128,15 +132,21 @@ impl Board {
                 import_bytes: config.limits.import_bytes,
             },
             metrics: Some(metrics.clone()),
+            reports,
         });
-        let courier = Courier {
-            db: db.clone(),
-            transport: config.transport.clone(),
-            config: mail_config,
-            random: Arc::clone(&random),
-            clock: Arc::clone(&clock),
+        let courier = Courier::new(
+            db.clone(),
+            &config.transport,
+            mail_config,
+            Arc::clone(&random),
+            Arc::clone(&clock),
             holder,
-        };
+        )
+        .with_rules(&config.transport, config.delivery.clone())
+        .with_return_path(return_path);
+        if let Some(warning) = config.mail_warning() {
+            tracing::warn!("{warning}");
+        }
         let shop = Workshop {
             db,
             index,

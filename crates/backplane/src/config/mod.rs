@@ -8,7 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mail::{DkimKey, MailConfig, Mailbox, Transport};
+use mail::{
+    DeliveryRules, DkimAlgorithm, DkimKey, EmailAddress, LinkKey, MailConfig, Mailbox, ReturnPath, Transport,
+};
 use serde::Deserialize;
 
 pub(crate) use layers::Layers;
@@ -78,7 +80,15 @@ struct Database {
 #[derive(Deserialize)]
 struct Mail {
     url: String,
+    ca_file: PathBuf,
     from: String,
+    return_path: String,
+    report_token: String,
+    connections: usize,
+    domain_connections: usize,
+    domain_per_second: usize,
+    domains: String,
+    retry_after_s: String,
     postal_address: String,
     dkim: Dkim,
 }
@@ -88,6 +98,8 @@ struct Dkim {
     selector: String,
     domain: String,
     key_file: PathBuf,
+    second_selector: String,
+    second_key_file: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +143,11 @@ pub(crate) struct Config {
     pub(crate) log_filter_is_set: bool,
     /// What callers are allowed.
     pub(crate) limits: Limits,
+    /// How many mails leave at once, and when they are tried again.
+    pub(crate) delivery: DeliveryRules,
+    /// Secret of `POST /v1/mail/reports`.
+    pub(crate) report_token: Option<String>,
+    return_path: Option<EmailAddress>,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -190,6 +207,11 @@ impl Config {
             written.mail.from.parse().map_err(|error: mail::ConfigError| {
                 layers.refuse("mail.from", &format!("is wrong: {error}"))
             })?;
+        let (transport, delivery, return_path) = delivery(layers, &written.mail, transport, &from)?;
+        let report_token = written.mail.report_token.trim().to_owned();
+        if (1..24).contains(&report_token.len()) {
+            return Err(layers.refuse("mail.report_token", "must have at least 24 characters"));
+        }
         let public_url = public_url(layers, &written.server.public_url, bind)?;
         tracing_subscriber::EnvFilter::try_new(&written.log.filter)
             .map_err(|error| layers.refuse("log.filter", &format!("is not a filter: {error}")))?;
@@ -205,6 +227,9 @@ impl Config {
             log_filter: written.log.filter,
             log_filter_is_set: !layers.is_default("log.filter"),
             limits: written.limits,
+            delivery,
+            report_token: Some(report_token).filter(|token| !token.is_empty()),
+            return_path,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,
@@ -220,37 +245,92 @@ impl Config {
             from: self.from.clone(),
             postal_address: self.postal_address.clone(),
             public_url: self.public_url.clone(),
-            dkim: self.dkim_key()?.into_iter().collect(),
+            dkim: self.dkim_keys()?,
         };
         mail::check(&config, &self.transport).map_err(|error| ConfigError::Together(error.to_string()))?;
         Ok(Arc::new(config))
     }
 
-    fn dkim_key(&self) -> Result<Option<DkimKey>, ConfigError> {
-        let Dkim {
-            selector,
-            domain,
-            key_file,
-        } = &self.dkim;
-        match [
-            selector.is_empty(),
-            domain.is_empty(),
-            key_file.as_os_str().is_empty(),
-        ] {
-            [true, true, true] => return Ok(None),
-            [false, false, false] => {}
-            _ => {
+    /// What each mail names as the envelope's sender; `None` when it is the address of `mail.from` as it is.
+    pub(crate) fn return_path(&self, links: &Arc<LinkKey>) -> Option<Arc<ReturnPath>> {
+        let address = self.return_path.clone()?;
+        ReturnPath::new(address, Arc::clone(links)).map(Arc::new)
+    }
+
+    /// The signing keys, RSA first.
+    fn dkim_keys(&self) -> Result<Vec<DkimKey>, ConfigError> {
+        let dkim = &self.dkim;
+        let mut keys = Vec::new();
+        let first = [
+            dkim.selector.is_empty(),
+            dkim.domain.is_empty(),
+            dkim.key_file.as_os_str().is_empty(),
+        ];
+        let second = [
+            dkim.second_selector.is_empty(),
+            dkim.second_key_file.as_os_str().is_empty(),
+        ];
+        match (first, second) {
+            ([true, true, true], [true, true]) => return Ok(keys),
+            ([false, false, false], [true, true]) => {}
+            ([false, false, false], [false, false]) if dkim.selector != dkim.second_selector => {
+                keys.push(self.dkim_key(&dkim.second_selector, &dkim.second_key_file)?);
+            }
+            ([false, false, false], [false, false]) => {
+                let detail = "mail.dkim.second_selector must differ from mail.dkim.selector";
+                return Err(ConfigError::Together(detail.to_owned()));
+            }
+            (_, [true, true]) => {
                 let detail = "mail.dkim needs selector, domain and key_file, or none of them";
                 return Err(ConfigError::Together(detail.to_owned()));
             }
+            _ => {
+                let detail = "mail.dkim.second_selector and second_key_file need each other, and a first key";
+                return Err(ConfigError::Together(detail.to_owned()));
+            }
         }
+        keys.push(self.dkim_key(&dkim.selector, &dkim.key_file)?);
+        // Some receivers look at the first signature only.
+        keys.sort_by_key(|key| key.kind() != DkimAlgorithm::Rsa);
+        Ok(keys)
+    }
+
+    fn dkim_key(&self, selector: &str, key_file: &Path) -> Result<DkimKey, ConfigError> {
+        let path = key_file.display();
         let pem = std::fs::read_to_string(key_file).map_err(|error| {
-            let path = key_file.display();
-            ConfigError::Together(format!("mail.dkim.key_file {path} cannot be read: {error}"))
+            ConfigError::Together(format!("the key of mail.dkim {path} cannot be read: {error}"))
         })?;
-        DkimKey::from_pem(selector, domain, &pem)
-            .map(Some)
-            .map_err(|error| ConfigError::Together(format!("mail.dkim does not work: {error}")))
+        DkimKey::from_pem(selector, &self.dkim.domain, &pem)
+            .map_err(|error| ConfigError::Together(format!("mail.dkim does not work with {path}: {error}")))
+    }
+
+    /// Why mail does not reach anybody with these settings, or not everybody; `None` when nothing is amiss.
+    pub(crate) fn mail_warning(&self) -> Option<String> {
+        let domain = self.mail_domain();
+        let is_example = ["example", "test", "invalid", "localhost"]
+            .iter()
+            .any(|top| domain.rsplit('.').next() == Some(top));
+        match &self.transport {
+            Transport::File(dir) if self.public_url.starts_with("https://") => Some(format!(
+                "mail is written to files in {} and reaches nobody: set mail.url to smtp://…",
+                dir.display()
+            )),
+            Transport::Smtp(_) if is_example => Some(format!(
+                "mail.from is {}, which receivers will refuse: set it to an address of yours",
+                self.from
+            )),
+            Transport::Smtp(_) if self.dkim.selector.is_empty() => Some(
+                "mails are not signed: large receivers refuse them unless the relay signs; \
+                 `backplane mail dkim generate` makes a key"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// The domain of `mail.from`.
+    pub(crate) fn mail_domain(&self) -> &str {
+        self.from.address.domain()
     }
 
     /// Path of the SQLite database; `None` when it is PostgreSQL.
@@ -263,6 +343,49 @@ impl Config {
     pub(crate) fn index_dir(&self) -> PathBuf {
         self.data_dir.join("index")
     }
+}
+
+/// The way out with its authorities, the pace, and where undeliverable mail returns.
+fn delivery(
+    layers: &Layers,
+    written: &Mail,
+    transport: Transport,
+    from: &Mailbox,
+) -> Result<(Transport, DeliveryRules, Option<EmailAddress>), ConfigError> {
+    let transport = if written.ca_file.as_os_str().is_empty() {
+        transport
+    } else {
+        transport
+            .with_authorities(&written.ca_file)
+            .map_err(|_| layers.refuse("mail.ca_file", "is not a readable file with certificates in PEM"))?
+    };
+    let rules = DeliveryRules::parse(
+        written.connections,
+        written.domain_connections,
+        written.domain_per_second,
+        &written.domains,
+        &written.retry_after_s,
+    )
+    .map_err(|error| ConfigError::Together(error.to_string()))?;
+    let has_room = |address: &EmailAddress| {
+        let local = address.as_str().split('@').next().unwrap_or_default();
+        local.len() <= ReturnPath::LOCAL_CHARS
+    };
+    let return_path = match written.return_path.trim() {
+        "" => Some(from.address.clone()).filter(has_room),
+        "none" => None,
+        address => {
+            let address: EmailAddress = address
+                .parse()
+                .map_err(|error| layers.refuse("mail.return_path", &format!("is not an address: {error}")))?;
+            if !has_room(&address) {
+                let detail = "must have at most 18 characters before the @";
+                return Err(layers.refuse("mail.return_path", detail));
+            }
+            Some(address)
+        }
+    };
+    Ok((transport, rules, return_path))
 }
 
 /// `written`, or what follows from `bind` when it is empty.

@@ -16,6 +16,7 @@ impl Layers {
         for (key, value, origin) in self.values() {
             let text = match &value {
                 Value::String(_, text) if key.ends_with("url") => quoted(&redacted(text)),
+                Value::String(_, text) if key.ends_with("_token") && !text.is_empty() => quoted(HIDDEN),
                 other => serde_json::to_string(other).unwrap_or_default(),
             };
             // Writing into a text cannot fail.

@@ -136,3 +136,99 @@ fn secrets_are_never_shown() {
     assert!(shown.contains("server.workers = 0  # default"));
     assert_eq!(redacted("postgres:///db?host=/tmp"), "postgres:///db?host=/tmp");
 }
+
+#[test]
+fn settings_of_delivery_are_checked_before_anything_starts() {
+    for (variable, value, complaint) in [
+        ("BACKPLANE_MAIL__CONNECTIONS", "0", "mail.connections"),
+        (
+            "BACKPLANE_MAIL__DOMAINS",
+            "example.com",
+            "mail.domains must read like",
+        ),
+        ("BACKPLANE_MAIL__RETRY_AFTER_S", "5, 1", "mail.retry_after_s"),
+        ("BACKPLANE_MAIL__REPORT_TOKEN", "short", "at least 24 characters"),
+        ("BACKPLANE_MAIL__RETURN_PATH", "nobody", "is not an address"),
+        (
+            "BACKPLANE_MAIL__RETURN_PATH",
+            "a-name-much-too-long@board.example",
+            "at most 18 characters",
+        ),
+        (
+            "BACKPLANE_MAIL__URL",
+            "smtp://relay.example?tls=maybe",
+            "mail.url",
+        ),
+    ] {
+        let error = refusal(None, &[(variable, value)]);
+        assert!(error.contains(complaint), "{variable}={value}: {error}");
+    }
+    let smtp = ("BACKPLANE_MAIL__URL", "smtps://relay.example");
+    let error = refusal(None, &[smtp, ("BACKPLANE_MAIL__CA_FILE", "missing.pem")]);
+    assert!(error.contains("mail.ca_file"), "{error}");
+}
+
+#[test]
+fn undeliverable_mail_returns_to_the_sender_unless_said_otherwise() {
+    let links = std::sync::Arc::new(mail::LinkKey::random(&store::Random::seeded(1)));
+    let has_path =
+        |environment: &[(&str, &str)]| config(None, environment).unwrap().return_path(&links).is_some();
+    assert!(has_path(&[]));
+    assert!(has_path(&[(
+        "BACKPLANE_MAIL__RETURN_PATH",
+        "bounces@board.example"
+    )]));
+    assert!(!has_path(&[("BACKPLANE_MAIL__RETURN_PATH", "none")]));
+    let long = ("BACKPLANE_MAIL__FROM", "a-name-much-too-long@board.example");
+    assert!(
+        !has_path(&[long]),
+        "there is no room for a token, and mail leaves all the same"
+    );
+}
+
+#[test]
+fn a_second_key_needs_a_first_one_of_another_name() {
+    let of = |environment: &[(&str, &str)]| {
+        let config = config(None, environment).unwrap();
+        config.mail_config().map(|_| ()).unwrap_err().to_string()
+    };
+    let second = [
+        ("BACKPLANE_MAIL__DKIM__SECOND_SELECTOR", "s1"),
+        ("BACKPLANE_MAIL__DKIM__SECOND_KEY_FILE", "x.pem"),
+    ];
+    assert!(of(&second).contains("need each other, and a first key"));
+    let mut both = second.to_vec();
+    both.extend([
+        ("BACKPLANE_MAIL__DKIM__SELECTOR", "s1"),
+        ("BACKPLANE_MAIL__DKIM__DOMAIN", "backplane.example"),
+        ("BACKPLANE_MAIL__DKIM__KEY_FILE", "y.pem"),
+    ]);
+    assert!(of(&both).contains("must differ"));
+}
+
+#[test]
+fn what_keeps_mail_from_reaching_anybody_is_said() {
+    let warning = |environment: &[(&str, &str)]| config(None, environment).unwrap().mail_warning();
+    assert_eq!(warning(&[]), None, "files are right on one's own machine");
+    let public = ("BACKPLANE_SERVER__PUBLIC_URL", "https://board.dev");
+    assert!(warning(&[public]).unwrap().contains("reaches nobody"));
+    let smtp = ("BACKPLANE_MAIL__URL", "smtp://relay.board.dev");
+    assert!(
+        warning(&[public, smtp])
+            .unwrap()
+            .contains("receivers will refuse")
+    );
+    let from = ("BACKPLANE_MAIL__FROM", "board@board.dev");
+    assert!(warning(&[public, smtp, from]).unwrap().contains("not signed"));
+    assert_eq!(
+        warning(&[public, smtp, from, ("BACKPLANE_MAIL__DKIM__SELECTOR", "s1")]),
+        None
+    );
+}
+
+#[test]
+fn the_token_for_reports_is_never_shown() {
+    let token = ("BACKPLANE_MAIL__REPORT_TOKEN", "a secret of twenty-four bytes");
+    let shown = layers(None, &[token]).unwrap().show();
+    assert!(shown.contains("mail.report_token = \"***\"") && !shown.contains("twenty-four"));
+}

@@ -25,6 +25,9 @@ use rhythm::{Rhythm, repeat};
 /// How long a node keeps a pass to itself without saying so again.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long mails in flight may take when the loops have ended.
+const MAILS_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What the passes work with.
 pub(crate) struct Workshop {
     /// The truth.
@@ -115,6 +118,7 @@ impl Loops {
             tracing::warn!("background work was interrupted; it goes on at the next start");
         }
         self.tasks.shutdown().await;
+        self.shop.courier.stop(MAILS_PATIENCE).await;
         let release = tokio::time::timeout(Duration::from_secs(1), self.shop.release_leases());
         if release.await.is_err() {
             tracing::warn!("leases were not given up; other nodes wait until they run out");

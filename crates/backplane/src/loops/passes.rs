@@ -104,16 +104,20 @@ pub(super) async fn dispatch(shop: Arc<Workshop>) -> Result<Done> {
 /// Out of the outbox.
 pub(super) async fn mail(shop: Arc<Workshop>) -> Result<Done> {
     let report = mail::delivery_pass(&shop.courier).await?;
+    for ((outcome, class), count) in &report.by_class {
+        metrics::counter!("backplane_mails_total", "outcome" => *outcome, "mailboxes" => *class)
+            .increment(*count as u64);
+    }
+    metrics::gauge!("backplane_relay_available").set(if report.relay_failed { 0.0 } else { 1.0 });
+    metrics::gauge!("backplane_relay_connections").set(shop.courier.open_connections() as f64);
     let counts = [
-        ("sent", report.sent),
-        ("retried", report.retried),
-        ("failed", report.failed),
         ("expired", report.expired),
         ("suppressed", report.suppressed),
         ("lost", report.lost),
     ];
     for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        metrics::counter!("backplane_mails_total", "outcome" => outcome).increment(count as u64);
+        metrics::counter!("backplane_mails_total", "outcome" => outcome, "mailboxes" => "any")
+            .increment(count as u64);
     }
     let worked = report.done() > 0;
     let next = report.next_due.map_or(Next::AsUsual, |due| {
@@ -222,10 +226,25 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
     for (state, count) in states {
         metrics::gauge!("backplane_outbox_mails", "state" => state).set(count as f64);
     }
-    let waiting_micros = counts.oldest_queued_at.map_or(0, |since| {
-        shop.now().micros().saturating_sub(since.micros()).max(0)
-    });
-    metrics::gauge!("backplane_outbox_oldest_queued_seconds").set(waiting_micros as f64 / 1e6);
+    let age_s = |since: Option<Timestamp>| {
+        since.map_or(0.0, |since| {
+            shop.now().micros().saturating_sub(since.micros()).max(0) as f64 / 1e6
+        })
+    };
+    metrics::gauge!("backplane_outbox_oldest_queued_seconds").set(age_s(counts.oldest_queued_at));
+    metrics::gauge!("backplane_outbox_oldest_due_seconds").set(age_s(counts.oldest_due_at));
+    let suppressed = shop.db.read(mail::count_suppressions).await?;
+    for reason in ["bounce", "complaint", "operator"] {
+        let found = suppressed.iter().find(|(known, _)| known.as_str() == reason);
+        let count = found.map_or(0, |(_, count)| *count);
+        metrics::gauge!("backplane_suppressed_addresses", "reason" => reason).set(count as f64);
+    }
+    let is_sent = if shop.courier.leaves_the_machine() {
+        1.0
+    } else {
+        0.0
+    };
+    metrics::gauge!("backplane_mail_configured").set(is_sent);
     Ok(Done::IDLE)
 }
 

@@ -11,8 +11,9 @@ pub(crate) async fn deliver(dir: PathBuf, message: Message) -> Delivery {
     let written = tokio::task::spawn_blocking(move || write(&dir, &message)).await;
     match written {
         Ok(Ok(())) => Delivery::Accepted,
-        Ok(Err(error)) => Delivery::RelayFault {
+        Ok(Err(error)) => Delivery::NoRelay {
             detail: format!("the mail directory cannot be written: {error}"),
+            is_surplus: false,
         },
         Err(_) => Delivery::Unknown {
             detail: "writing was interrupted".to_owned(),

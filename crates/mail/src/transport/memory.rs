@@ -12,6 +12,8 @@ use crate::{EmailAddress, Message};
 pub struct SentMail {
     /// The outbox row.
     pub id: Id,
+    /// Envelope sender.
+    pub sender: EmailAddress,
     /// Envelope recipient.
     pub recipient: EmailAddress,
     /// The final bytes.
@@ -43,6 +45,7 @@ impl MemoryMailbox {
     pub(crate) fn deliver(&self, message: Message) -> Delivery {
         self.lock().push(SentMail {
             id: message.id,
+            sender: message.sender,
             recipient: message.recipient,
             bytes: message.bytes,
         });

@@ -4,11 +4,14 @@ mod file;
 mod memory;
 mod smtp;
 mod smtp_url;
+mod tls;
+mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use memory::{MemoryMailbox, SentMail};
+pub(crate) use smtp::Relay;
 pub use smtp_url::{SmtpConfig, SmtpTimeouts, Tls};
 
 use crate::Message;
@@ -34,7 +37,8 @@ pub struct TransportError(pub(crate) &'static str);
 impl FromStr for Transport {
     type Err = TransportError;
 
-    /// Reads `file:DIR`, `smtp://…` (`?tls=required` insists on STARTTLS, `?tls=none` does without) and `smtps://…`.
+    /// Reads `file:DIR`, `smtp://…` and `smtps://…`. `smtp` insists on STARTTLS, but for a relay on this machine;
+    /// `?tls=required` insists there too, `?tls=when-offered` takes what it gets, and `?tls=none` does without.
     /// `user` and `password` are percent-encoded where needed.
     fn from_str(url: &str) -> Result<Self, TransportError> {
         if let Some(dir) = url.strip_prefix("file:") {
@@ -48,6 +52,19 @@ impl FromStr for Transport {
     }
 }
 
+impl Transport {
+    /// The same way out, where only the authorities in the PEM file `path` may vouch for the relay.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no certificate.
+    pub fn with_authorities(mut self, path: &Path) -> Result<Self, TransportError> {
+        if let Self::Smtp(config) = &mut self {
+            config.roots = tls::read_roots(path)?;
+        }
+        Ok(self)
+    }
+}
+
 /// What became of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
@@ -57,6 +74,8 @@ pub enum Delivery {
     Later {
         /// What was said.
         detail: String,
+        /// Whether it was 421: the other side wants fewer mails like this one.
+        is_throttled: bool,
     },
     /// Not ever (5xx after the sender was accepted).
     Refused {
@@ -65,10 +84,19 @@ pub enum Delivery {
         /// Whether the mailbox does not exist, so that nothing more should be sent there.
         no_such_mailbox: bool,
     },
-    /// The fault is ours or our relay's, not the mail's: no connection, a refused greeting, login or sender.
+    /// There is no way out at the moment: no connection, no greeting, no encryption, no login. This mail was not begun.
+    NoRelay {
+        /// What was said.
+        detail: String,
+        /// Whether other connections are open, and this one was refused with 421: it was one too many.
+        is_surplus: bool,
+    },
+    /// The relay does not let us send this mail: the fault is ours or our relay's, not the recipient's.
     RelayFault {
         /// What was said.
         detail: String,
+        /// Whether the connection was of no more use.
+        is_dead: bool,
     },
     /// Nobody knows: the connection ended in the middle. The mail is sent again with the same Message-ID.
     Unknown {
@@ -84,42 +112,61 @@ impl Delivery {
             Self::Accepted => "accepted",
             Self::Later { .. } => "later",
             Self::Refused { .. } => "refused",
+            Self::NoRelay { .. } => "no_relay",
             Self::RelayFault { .. } => "relay_fault",
             Self::Unknown { .. } => "unknown",
         }
     }
 }
 
-/// One line of deliveries, which keeps its connection from mail to mail.
+/// The way out with its open connections.
 #[derive(Debug)]
 pub(crate) enum Carrier {
     File(PathBuf),
-    Smtp(Box<smtp::Line>),
+    Smtp(Box<Relay>),
     Memory(MemoryMailbox),
 }
 
 impl Carrier {
-    pub(crate) fn new(transport: &Transport, hello: &str) -> Self {
+    /// `hello` is the name by which we introduce ourselves; at most `connections` are open at once.
+    pub(crate) fn new(transport: &Transport, hello: &str, connections: usize) -> Self {
         match transport {
             Transport::File(dir) => Self::File(dir.clone()),
-            Transport::Smtp(config) => Self::Smtp(Box::new(smtp::Line::new((**config).clone(), hello))),
+            Transport::Smtp(config) => {
+                Self::Smtp(Box::new(Relay::new((**config).clone(), hello, connections)))
+            }
             Transport::Memory(mailbox) => Self::Memory(mailbox.clone()),
         }
     }
 
     /// Tries to hand `message` over. Dropping the future drops the connection with it.
-    pub(crate) async fn deliver(&mut self, message: Message) -> Delivery {
+    pub(crate) async fn deliver(&self, message: Message, lane: Option<&str>) -> Delivery {
         match self {
             Self::File(dir) => file::deliver(dir.clone(), message).await,
-            Self::Smtp(line) => line.deliver(&message).await,
+            Self::Smtp(relay) => relay.deliver(&message, lane).await,
             Self::Memory(mailbox) => mailbox.deliver(message),
         }
     }
 
+    /// Connections that are open now.
+    pub(crate) fn open(&self) -> usize {
+        match self {
+            Self::Smtp(relay) => relay.open(),
+            Self::File(_) | Self::Memory(_) => 0,
+        }
+    }
+
+    /// Closes connections that nobody used for a while.
+    pub(crate) async fn close_idle(&self) {
+        if let Self::Smtp(relay) = self {
+            relay.close_idle().await;
+        }
+    }
+
     /// Says goodbye to the other side.
-    pub(crate) async fn close(self) {
-        if let Self::Smtp(line) = self {
-            line.close().await;
+    pub(crate) async fn close(&self) {
+        if let Self::Smtp(relay) = self {
+            relay.close().await;
         }
     }
 }

@@ -1,42 +1,78 @@
-//! Speaking SMTP, one mail after another over one connection.
+//! Handing mails to a relay by SMTP (RFC 5321), over connections that are kept from mail to mail.
 //!
-//! The connection is lettre's, driven by hand: its pooled transport has no timeout after connecting, and puts a
-//! connection back whose reply was never read, so that every later reply is off by one. Here a connection that saw
-//! anything unexpected is dropped, and a mail counts as delivered only when the reply to its final dot is 250.
+//! A connection that saw anything unexpected is dropped, never kept, and a mail counts as delivered only when the reply
+//! to its final dot is 250. Why no client of others: docs/adr/0012-own-smtp-client.md.
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Response;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use data_encoding::BASE64;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
-use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Delivery, SmtpConfig, Tls};
+use super::wire::{Reply, Wire, WireError};
+use super::{Delivery, SmtpConfig, Tls, tls};
 use crate::Message;
+use crate::status::is_about_the_mailbox;
 
-/// A connection to one relay, opened when needed.
-pub(crate) struct Line {
+/// An idle connection is kept so long.
+const IDLE: Duration = Duration::from_secs(15);
+/// Mails over one connection; many relays close it after some number anyway.
+const MAILS_PER_CONNECTION: u32 = 200;
+
+/// A relay and the open connections to it.
+pub(crate) struct Relay {
     config: SmtpConfig,
-    hello: ClientId,
-    open: Option<AsyncSmtpConnection>,
+    hello: String,
+    most: usize,
+    connector: OnceLock<Result<TlsConnector, String>>,
+    pool: Mutex<Pool>,
 }
 
-impl std::fmt::Debug for Line {
+impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Line")
+        f.debug_struct("Relay")
             .field("config", &self.config)
             .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    /// Mails that have, or are to have, a connection.
+    in_use: usize,
+    /// Those of them whose connection is established.
+    talking: usize,
+}
+
+/// An open connection between two mails.
+struct Connection {
+    wire: Wire,
+    can_pipeline: bool,
+    /// Whose mails it carries; see [`Relay::deliver`].
+    lane: Option<String>,
+    carried: u32,
+    since: Instant,
+}
+
+/// Counts a connection as in use, also when the future that uses it is dropped.
+struct InUse<'r>(&'r Relay);
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        self.0.pool().in_use -= 1;
+    }
+}
+
+/// Counts an established connection.
+struct Talking<'r>(&'r Relay);
+
+impl Drop for Talking<'_> {
+    fn drop(&mut self) {
+        self.0.pool().talking -= 1;
     }
 }
 
@@ -51,280 +87,404 @@ enum Step {
 /// A step that did not go as it should.
 #[derive(Debug)]
 enum Fault {
-    Reply { code: u16, text: String },
+    Reply(Reply),
     Broken(String),
 }
 
-impl Line {
-    pub(crate) fn new(config: SmtpConfig, hello: &str) -> Self {
-        let hello = ClientId::Domain(hello.to_owned());
+impl From<WireError> for Fault {
+    fn from(error: WireError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl Relay {
+    /// A relay to which at most `most` connections are open at once.
+    pub(crate) fn new(config: SmtpConfig, hello: &str, most: usize) -> Self {
         Self {
             config,
-            hello,
-            open: None,
+            hello: hello.to_owned(),
+            most,
+            connector: OnceLock::new(),
+            pool: Mutex::default(),
         }
     }
 
-    /// Hands `message` over. A kept connection that turns out to be dead before the sender was named is replaced once.
-    pub(crate) async fn deliver(&mut self, message: &Message) -> Delivery {
-        let was_kept = self.open.is_some();
-        let outcome = self.attempt(message).await;
-        if was_kept && matches!(outcome, Delivery::RelayFault { .. }) && self.open.is_none() {
-            return self.attempt(message).await;
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands `message` over. Connections are shared by everything in one `lane`. A kept connection that turns out to be
+    /// dead before the sender was accepted is replaced once.
+    pub(crate) async fn deliver(&self, message: &Message, lane: Option<&str>) -> Delivery {
+        let (kept, surplus, in_use) = self.take(lane);
+        for connection in surplus {
+            self.quit(connection).await;
         }
+        let was_kept = kept.is_some();
+        let mut outcome = self.attempt(kept, message, lane).await;
+        if was_kept && matches!(outcome, Delivery::RelayFault { is_dead: true, .. }) {
+            outcome = self.attempt(None, message, lane).await;
+        }
+        drop(in_use);
         outcome
     }
 
-    /// The connection is in `self.open` only between mails; whatever ends this future early drops it.
-    async fn attempt(&mut self, message: &Message) -> Delivery {
-        let mut connection = match self.open.take() {
+    /// A kept connection of `lane`, and those of others that must be closed so that no more than `most` are open.
+    fn take(&self, lane: Option<&str>) -> (Option<Connection>, Vec<Connection>, InUse<'_>) {
+        let mut pool = self.pool();
+        pool.in_use += 1;
+        let fitting = pool.idle.iter().rposition(|kept| kept.lane.as_deref() == lane);
+        let kept = fitting.map(|at| pool.idle.remove(at));
+        let room = self.most.saturating_sub(pool.in_use);
+        let over = pool.idle.len().saturating_sub(room);
+        let surplus = pool.idle.drain(..over).collect();
+        drop(pool);
+        (kept, surplus, InUse(self))
+    }
+
+    fn keep(&self, mut connection: Connection) {
+        connection.carried += 1;
+        connection.since = Instant::now();
+        if connection.carried < MAILS_PER_CONNECTION && !connection.wire.has_unread() {
+            self.pool().idle.push(connection);
+        }
+    }
+
+    /// Closes the connections that nobody used for a while.
+    pub(crate) async fn close_idle(&self) {
+        let now = Instant::now();
+        let old: Vec<Connection> = {
+            let mut pool = self.pool();
+            let (old, fresh) = std::mem::take(&mut pool.idle)
+                .into_iter()
+                .partition(|kept| now.duration_since(kept.since) > IDLE);
+            pool.idle = fresh;
+            old
+        };
+        for connection in old {
+            self.quit(connection).await;
+        }
+    }
+
+    /// Closes every connection that is not in use.
+    pub(crate) async fn close(&self) {
+        let all = std::mem::take(&mut self.pool().idle);
+        for connection in all {
+            self.quit(connection).await;
+        }
+    }
+
+    /// Established connections.
+    pub(crate) fn open(&self) -> usize {
+        let pool = self.pool();
+        pool.idle.len() + pool.talking
+    }
+
+    async fn quit(&self, mut connection: Connection) {
+        // Everything is delivered already; a relay that does not answer here loses nothing.
+        let _ = connection.wire.ask("QUIT\r\n", Duration::from_secs(1)).await;
+    }
+
+    async fn attempt(&self, kept: Option<Connection>, message: &Message, lane: Option<&str>) -> Delivery {
+        let mut connection = match kept {
             Some(connection) => connection,
-            None => match self.connect().await {
+            None => match self.connect(lane).await {
                 Ok(connection) => connection,
-                Err(detail) => return Delivery::RelayFault { detail },
+                Err(detail) => {
+                    let is_surplus = detail.starts_with("greeting: 421") && self.open() > 0;
+                    return Delivery::NoRelay { detail, is_surplus };
+                }
             },
         };
-        match self.converse(&mut connection, message).await {
+        self.pool().talking += 1;
+        let talking = Talking(self);
+        let conversation = self.converse(&mut connection, message).await;
+        drop(talking);
+        match conversation {
             Ok(()) => {
-                self.open = Some(connection);
+                self.keep(connection);
                 Delivery::Accepted
             }
             Err((step, fault)) => {
-                let usable = matches!(&fault, Fault::Reply { code, .. } if *code != 421);
-                if usable && self.command(&mut connection, "RSET\r\n").await.is_ok() {
-                    self.open = Some(connection);
+                let limit = self.config.timeouts.command;
+                let mut is_dead = true;
+                if matches!(&fault, Fault::Reply(reply) if reply.code != 421) {
+                    let reset = connection.wire.ask("RSET\r\n", limit).await;
+                    if matches!(reset, Ok(reply) if reply.code == 250) {
+                        self.keep(connection);
+                        is_dead = false;
+                    }
                 }
-                judge(step, fault)
+                judge(step, fault, is_dead)
             }
         }
     }
 
-    async fn converse(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        message: &Message,
-    ) -> Result<(), (Step, Fault)> {
-        let mail_from = format!("MAIL FROM:<{}>\r\n", message.sender);
-        self.command(connection, &mail_from)
-            .await
-            .map_err(|fault| (Step::Sender, fault))?;
-        let rcpt_to = format!("RCPT TO:<{}>\r\n", message.recipient);
-        self.command(connection, &rcpt_to)
-            .await
-            .map_err(|fault| (Step::Recipient, fault))?;
-        let go_ahead = self
-            .command(connection, "DATA\r\n")
-            .await
-            .map_err(|fault| (Step::Content, fault))?;
-        expect(&go_ahead, 354).map_err(|fault| (Step::Content, fault))?;
-        // The client adds CRLF before the dot by itself.
-        let content = message.bytes.strip_suffix(b"\r\n").unwrap_or(&message.bytes);
-        let reply = within(self.config.timeouts.content, connection.message(content))
-            .await
-            .map_err(|fault| (Step::Content, fault))?;
-        expect(&reply, 250).map_err(|fault| (Step::Content, fault))
+    async fn converse(&self, connection: &mut Connection, message: &Message) -> Result<(), (Step, Fault)> {
+        let limit = self.config.timeouts.command;
+        if connection.wire.has_unread() {
+            let said = "the relay said something unasked".to_owned();
+            return Err((Step::Sender, Fault::Broken(said)));
+        }
+        let wire = &mut connection.wire;
+        let sender = format!("MAIL FROM:<{}>\r\n", message.sender);
+        let recipient = format!("RCPT TO:<{}>\r\n", message.recipient);
+        if connection.can_pipeline {
+            let both = format!("{sender}{recipient}");
+            wire.say(both.as_bytes(), limit).await.map_err(at(Step::Sender))?;
+            let to_sender = wire.hear(limit).await.map_err(at(Step::Sender))?;
+            // Both replies are read before either is judged.
+            let to_recipient = wire.hear(limit).await.map_err(at(Step::Sender))?;
+            positive(to_sender).map_err(|fault| (Step::Sender, fault))?;
+            positive(to_recipient).map_err(|fault| (Step::Recipient, fault))?;
+        } else {
+            let reply = wire.ask(&sender, limit).await.map_err(at(Step::Sender))?;
+            positive(reply).map_err(|fault| (Step::Sender, fault))?;
+            let reply = wire.ask(&recipient, limit).await.map_err(at(Step::Recipient))?;
+            positive(reply).map_err(|fault| (Step::Recipient, fault))?;
+        }
+        let reply = wire.ask("DATA\r\n", limit).await.map_err(at(Step::Content))?;
+        exactly(reply, 354).map_err(|fault| (Step::Content, fault))?;
+        let limit = self.config.timeouts.content;
+        let content = stuffed(&message.bytes);
+        wire.say(&content, limit).await.map_err(at(Step::Content))?;
+        let reply = wire.hear(limit).await.map_err(at(Step::Content))?;
+        exactly(reply, 250).map_err(|fault| (Step::Content, fault))
     }
 
-    async fn command(&self, connection: &mut AsyncSmtpConnection, line: &str) -> Result<Response, Fault> {
-        within(self.config.timeouts.command, connection.command(line)).await
-    }
-
-    async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
-        let timeouts = self.config.timeouts;
-        let stream = in_time(timeouts.connect, "connecting", self.dial()).await?;
-        let hello = AsyncSmtpConnection::connect_with_transport(stream, &self.hello);
-        let mut connection = within(timeouts.command, hello)
-            .await
-            .map_err(|fault| fault.to_text("greeting"))?;
+    async fn connect(&self, lane: Option<&str>) -> Result<Connection, String> {
+        let limits = self.config.timeouts;
+        let mut wire = self.dial().await?;
+        if self.config.tls == Tls::Implicit {
+            wire = self.encrypt(wire).await?;
+        }
+        let greeting = wire.hear(limits.command).await.map_err(said("greeting"))?;
+        welcome("greeting", greeting, 220)?;
+        let mut offers = self.say_hello(&mut wire).await?;
         let wants_tls = match self.config.tls {
             Tls::Off | Tls::Implicit => false,
-            Tls::WhenOffered => connection.can_starttls() && !self.config.is_local(),
+            Tls::WhenOffered => offers.has("STARTTLS"),
             Tls::Required => true,
         };
         if wants_tls {
-            let parameters =
-                TlsParameters::new(self.config.host.clone()).map_err(|error| error.to_string())?;
-            within(timeouts.connect, connection.starttls(parameters, &self.hello))
-                .await
-                .map_err(|fault| fault.to_text("STARTTLS"))?;
-        }
-        if let Some((user, password)) = &self.config.credentials {
-            if !(wants_tls || self.config.tls == Tls::Implicit || self.config.is_local()) {
+            if !offers.has("STARTTLS") {
                 return Err(
-                    "the relay offers no encryption, and the password is not sent without".to_owned(),
+                    "the relay offers no STARTTLS, and mail does not leave without encryption; \
+                            `?tls=none` in mail.url does without"
+                        .to_owned(),
                 );
             }
-            let credentials = Credentials::new(user.clone(), password.clone());
-            within(
-                timeouts.command,
-                connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials),
-            )
-            .await
-            .map_err(|fault| fault.to_text("AUTH"))?;
+            let reply = wire
+                .ask("STARTTLS\r\n", limits.command)
+                .await
+                .map_err(said("STARTTLS"))?;
+            welcome("STARTTLS", reply, 220)?;
+            wire = self.encrypt(wire).await?;
+            // What was offered before was not encrypted, and is forgotten (RFC 3207, section 4.2).
+            offers = self.say_hello(&mut wire).await?;
         }
-        Ok(connection)
+        if let Some(credentials) = &self.config.credentials {
+            if !(wants_tls || self.config.tls == Tls::Implicit || self.config.is_local()) {
+                return Err(
+                    "the connection is not encrypted, and the password is not sent without".to_owned(),
+                );
+            }
+            self.log_in(&mut wire, &offers, credentials).await?;
+        }
+        Ok(Connection {
+            wire,
+            can_pipeline: offers.has("PIPELINING"),
+            lane: lane.map(str::to_owned),
+            carried: 0,
+            since: Instant::now(),
+        })
     }
 
-    async fn dial(&self) -> Result<Box<dyn AsyncTokioStream>, String> {
+    async fn dial(&self) -> Result<Wire, String> {
         let address = (self.config.host.as_str(), self.config.port);
-        let tcp = TcpStream::connect(address)
-            .await
-            .map_err(|error| format!("no connection: {error}"))?;
+        let limit = self.config.timeouts.connect;
+        let tcp = match tokio::time::timeout(limit, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => tcp,
+            Ok(Err(error)) => return Err(format!("no connection: {error}")),
+            Err(_) => return Err(format!("no connection in {} ms", limit.as_millis())),
+        };
         // Without this every mail waits 40 ms for an acknowledgement before its final dot.
         tcp.set_nodelay(true).map_err(|error| error.to_string())?;
-        if self.config.tls != Tls::Implicit {
-            return Ok(Box::new(tcp));
-        }
-        let name = ServerName::try_from(self.config.host.clone()).map_err(|error| error.to_string())?;
-        let stream = tls_connector()?
-            .connect(name, tcp)
+        Ok(Wire::plain(tcp))
+    }
+
+    async fn encrypt(&self, wire: Wire) -> Result<Wire, String> {
+        let connector = self
+            .connector
+            .get_or_init(|| tls::connector(&self.config.roots))
+            .as_ref()
+            .map_err(Clone::clone)?;
+        let host = self.config.host.trim_matches(['[', ']']);
+        let name = match host.parse::<IpAddr>() {
+            Ok(address) => ServerName::from(address),
+            Err(_) => ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?,
+        };
+        wire.encrypted(connector, name, self.config.timeouts.connect)
             .await
-            .map_err(|error| format!("TLS: {error}"))?;
-        Ok(Box::new(Encrypted(stream)))
+            .map_err(said("TLS"))
     }
 
-    pub(crate) async fn close(mut self) {
-        if let Some(mut connection) = self.open.take() {
-            // Everything is delivered already; a relay that does not answer here loses nothing.
-            let _ = within(Duration::from_secs(1), connection.quit()).await;
+    async fn say_hello(&self, wire: &mut Wire) -> Result<Offers, String> {
+        let hello = format!("EHLO {}\r\n", self.hello);
+        let reply = wire
+            .ask(&hello, self.config.timeouts.command)
+            .await
+            .map_err(said("EHLO"))?;
+        let offers = Offers(
+            reply
+                .lines
+                .iter()
+                .skip(1)
+                .map(|line| line.to_ascii_uppercase())
+                .collect(),
+        );
+        welcome("EHLO", reply, 250)?;
+        Ok(offers)
+    }
+
+    async fn log_in(
+        &self,
+        wire: &mut Wire,
+        offers: &Offers,
+        (user, password): &(String, String),
+    ) -> Result<(), String> {
+        let limit = self.config.timeouts.command;
+        let encoded = |text: &str| BASE64.encode(text.as_bytes());
+        let lines = if offers.has_mechanism("PLAIN") || !offers.has_mechanism("LOGIN") {
+            vec![format!(
+                "AUTH PLAIN {}\r\n",
+                encoded(&format!("\0{user}\0{password}"))
+            )]
+        } else {
+            vec![
+                "AUTH LOGIN\r\n".to_owned(),
+                format!("{}\r\n", encoded(user)),
+                format!("{}\r\n", encoded(password)),
+            ]
+        };
+        let last = lines.len() - 1;
+        for (at, line) in lines.iter().enumerate() {
+            let reply = wire.ask(line, limit).await.map_err(said("AUTH"))?;
+            welcome("AUTH", reply, if at == last { 235 } else { 334 })?;
         }
+        Ok(())
     }
 }
 
-/// The end of `work`, or [`Fault::Broken`] after `limit`. The caller drops the connection then.
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SmtpError>>) -> Result<T, Fault> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Fault::from(error)),
-        Err(_) => Err(Fault::Broken(format!("no reply in {} ms", limit.as_millis()))),
+/// What a relay can do, in capitals.
+struct Offers(Vec<String>);
+
+impl Offers {
+    fn has(&self, keyword: &str) -> bool {
+        self.0.iter().any(|line| line.split(' ').next() == Some(keyword))
+    }
+
+    fn has_mechanism(&self, mechanism: &str) -> bool {
+        self.0
+            .iter()
+            .filter_map(|line| line.strip_prefix("AUTH").map(|rest| rest.trim_start_matches('=')))
+            .any(|rest| rest.split(' ').any(|word| word == mechanism))
     }
 }
 
-async fn in_time<T>(
-    limit: Duration,
-    what: &str,
-    work: impl Future<Output = Result<T, String>>,
-) -> Result<T, String> {
-    tokio::time::timeout(limit, work)
-        .await
-        .unwrap_or_else(|_| Err(format!("{what} took more than {} ms", limit.as_millis())))
+fn at(step: Step) -> impl Fn(WireError) -> (Step, Fault) {
+    move |error| (step, Fault::from(error))
 }
 
-fn expect(reply: &Response, code: u16) -> Result<(), Fault> {
-    if reply.has_code(code) {
+fn said(step: &'static str) -> impl Fn(WireError) -> String {
+    move |error| format!("{step}: {error}")
+}
+
+fn welcome(step: &str, reply: Reply, code: u16) -> Result<(), String> {
+    if reply.code == code {
         Ok(())
     } else {
-        Err(Fault::Broken(format!("expected {code}, got {}", reply.code())))
+        Err(format!("{step}: {} {}", reply.code, reply.text()))
     }
 }
 
-impl From<SmtpError> for Fault {
-    fn from(error: SmtpError) -> Self {
-        let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        match error.status() {
-            Some(code) => Self::Reply {
-                code: u16::from(code),
-                text,
-            },
-            None => Self::Broken(error.to_string()),
+fn positive(reply: Reply) -> Result<(), Fault> {
+    match reply.code {
+        250..=252 => Ok(()),
+        400.. => Err(Fault::Reply(reply)),
+        code => Err(Fault::Broken(format!("expected 250, got {code}"))),
+    }
+}
+
+fn exactly(reply: Reply, code: u16) -> Result<(), Fault> {
+    match reply.code {
+        found if found == code => Ok(()),
+        400.. => Err(Fault::Reply(reply)),
+        found => Err(Fault::Broken(format!("expected {code}, got {found}"))),
+    }
+}
+
+/// `content` as it goes over the wire: dots at the start of lines doubled, the final dot behind (RFC 5321, section
+/// 4.5.2). Its lines end in CRLF and nothing else ends a line; [`crate::render`] sees to that.
+fn stuffed(content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(content.len() + 64);
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        if line.first() == Some(&b'.') {
+            out.push(b'.');
         }
+        out.extend_from_slice(line);
     }
+    out.extend_from_slice(b".\r\n");
+    out
 }
 
-impl Fault {
-    fn to_text(&self, step: &str) -> String {
-        match self {
-            Self::Reply { code, text } => format!("{step}: {code} {text}"),
-            Self::Broken(text) => format!("{step}: {text}"),
-        }
-    }
-}
-
-fn judge(step: Step, fault: Fault) -> Delivery {
-    let detail = fault.to_text(match step {
+fn judge(step: Step, fault: Fault, is_dead: bool) -> Delivery {
+    let name = match step {
         Step::Sender => "MAIL FROM",
         Step::Recipient => "RCPT TO",
         Step::Content => "DATA",
-    });
-    match (step, fault) {
-        // 421: the relay is closing; 530, 535: it wants a login.
-        (
-            _,
-            Fault::Reply {
-                code: 421 | 530 | 535,
-                ..
-            },
-        ) => Delivery::RelayFault { detail },
-        (Step::Sender, Fault::Reply { code: 500.., .. } | Fault::Broken(_)) => {
-            Delivery::RelayFault { detail }
+    };
+    let reply = match fault {
+        Fault::Broken(text) => {
+            let detail = format!("{name}: {text}");
+            return match step {
+                Step::Sender => Delivery::RelayFault { detail, is_dead },
+                Step::Recipient | Step::Content => Delivery::Unknown { detail },
+            };
         }
-        (_, Fault::Broken(_)) => Delivery::Unknown { detail },
-        (Step::Recipient, Fault::Reply { code: 500.., text }) => Delivery::Refused {
+        Fault::Reply(reply) => reply,
+    };
+    let text = reply.text();
+    let detail = format!("{name}: {} {text}", reply.code);
+    match (step, reply.code) {
+        // It wants a login.
+        (_, 530 | 535) | (Step::Sender, 421 | 500..) => Delivery::RelayFault { detail, is_dead },
+        (_, 421) => Delivery::Later {
             detail,
-            no_such_mailbox: says_no_such_mailbox(&text),
+            is_throttled: true,
         },
-        (Step::Content, Fault::Reply { code: 500.., .. }) => Delivery::Refused {
+        (Step::Recipient, 500..) => Delivery::Refused {
+            detail,
+            no_such_mailbox: is_about_the_mailbox(&text),
+        },
+        // What was said about the content says nothing about the mailbox.
+        (Step::Content, 500..) => Delivery::Refused {
             detail,
             no_such_mailbox: false,
         },
-        (_, Fault::Reply { .. }) => Delivery::Later { detail },
+        _ => Delivery::Later {
+            detail,
+            is_throttled: false,
+        },
     }
 }
 
-/// Whether an enhanced status code (RFC 3463) says that the mailbox or its domain does not exist. 5.1.7 and 5.1.8 are
-/// about the sender.
-fn says_no_such_mailbox(text: &str) -> bool {
-    let status = text.split_whitespace().next().unwrap_or_default();
-    matches!(
-        status,
-        "5.1.0" | "5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10" | "5.2.1"
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::stuffed;
 
-fn tls_connector() -> Result<TlsConnector, String> {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let config = ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// TLS from the first byte, as lettre takes it. Its own way there offers no `TCP_NODELAY`.
-#[derive(Debug)]
-struct Encrypted(TlsStream<TcpStream>);
-
-impl AsyncTokioStream for Encrypted {
-    fn peer_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.get_ref().0.peer_addr()
-    }
-}
-
-impl AsyncRead for Encrypted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Encrypted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    #[test]
+    fn a_dot_that_begins_a_line_is_doubled() {
+        assert_eq!(stuffed(b".a\r\n..\r\nb.\r\n"), b"..a\r\n...\r\nb.\r\n.\r\n");
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use url::{Host, Url};
 
 use super::TransportError;
@@ -13,7 +14,7 @@ use super::TransportError;
 pub enum Tls {
     /// Never.
     Off,
-    /// STARTTLS when it is offered, with a certificate that verifies; never on this machine's loopback.
+    /// STARTTLS when it is offered, with a certificate that verifies. Who sits on the way can take the offer away.
     WhenOffered,
     /// STARTTLS, or no mail.
     Required,
@@ -56,6 +57,8 @@ pub struct SmtpConfig {
     pub tls: Tls,
     /// Patience.
     pub timeouts: SmtpTimeouts,
+    /// The authorities that may vouch for the relay; those that browsers believe when there are none.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 impl SmtpConfig {
@@ -78,17 +81,23 @@ impl fmt::Debug for SmtpConfig {
 
 pub(super) fn parse(text: &str) -> Result<SmtpConfig, TransportError> {
     let url = Url::parse(text).map_err(|_| TransportError("it is not a URL"))?;
-    let (mut tls, default_port) = match url.scheme() {
-        "smtp" => (Tls::WhenOffered, 25),
-        "smtps" => (Tls::Implicit, 465),
+    let (implicit, default_port) = match url.scheme() {
+        "smtp" => (None, 25),
+        "smtps" => (Some(Tls::Implicit), 465),
         _ => return Err(TransportError("unknown scheme")),
     };
+    let mut asked = implicit;
     for (key, value) in url.query_pairs() {
-        tls = match (key.as_ref(), value.as_ref(), tls) {
-            ("tls", "required", Tls::WhenOffered) => Tls::Required,
-            ("tls", "none", Tls::WhenOffered) => Tls::Off,
-            ("tls", "required", Tls::Implicit) => Tls::Implicit,
-            _ => return Err(TransportError("the only parameter is tls=required or tls=none")),
+        asked = match (key.as_ref(), value.as_ref(), implicit) {
+            ("tls", "required", None) => Some(Tls::Required),
+            ("tls", "when-offered", None) => Some(Tls::WhenOffered),
+            ("tls", "none", None) => Some(Tls::Off),
+            ("tls", "required", Some(tls)) => Some(tls),
+            _ => {
+                return Err(TransportError(
+                    "the only parameter is tls=required, tls=when-offered or tls=none",
+                ));
+            }
         };
     }
     let host = match url.host() {
@@ -106,14 +115,21 @@ pub(super) fn parse(text: &str) -> Result<SmtpConfig, TransportError> {
         )),
     };
     let port = url.port().unwrap_or(default_port);
-    let timeouts = SmtpTimeouts::default();
-    Ok(SmtpConfig {
+    let mut config = SmtpConfig {
         host,
         port,
         credentials,
-        tls,
-        timeouts,
-    })
+        tls: Tls::Required,
+        timeouts: SmtpTimeouts::default(),
+        roots: Vec::new(),
+    };
+    if let Some(tls) = asked {
+        config.tls = tls;
+    } else if config.is_local() {
+        // Nobody listens on the way, and a relay of one's own rarely has a certificate for 127.0.0.1.
+        config.tls = Tls::Off;
+    }
+    Ok(config)
 }
 
 fn percent_decode(text: &str) -> Result<String, TransportError> {
@@ -142,17 +158,22 @@ mod tests {
         let plain = parse("smtp://127.0.0.1:2525").unwrap();
         assert_eq!(
             (plain.host.as_str(), plain.port, plain.tls),
-            ("127.0.0.1", 2525, Tls::WhenOffered)
+            ("127.0.0.1", 2525, Tls::Off)
         );
         assert!(plain.is_local() && plain.credentials.is_none());
         let login = parse("smtps://us%40er:p%3Aw%2F@relay.example").unwrap();
         assert_eq!((login.port, login.tls), (465, Tls::Implicit));
         assert_eq!(login.credentials, Some(("us@er".to_owned(), "p:w/".to_owned())));
         assert!(!format!("{login:?}").contains("p:w"), "no password in a log");
-        assert_eq!(
-            parse("smtp://relay.example?tls=required").unwrap().tls,
-            Tls::Required
-        );
+        for (url, tls) in [
+            ("smtp://relay.example", Tls::Required),
+            ("smtp://relay.example?tls=required", Tls::Required),
+            ("smtp://relay.example?tls=when-offered", Tls::WhenOffered),
+            ("smtp://relay.example?tls=none", Tls::Off),
+            ("smtp://localhost?tls=required", Tls::Required),
+        ] {
+            assert_eq!(parse(url).unwrap().tls, tls, "{url}");
+        }
         assert_eq!(parse("smtp://[::1]:25?tls=none").unwrap().tls, Tls::Off);
         assert!(parse("smtp://[::1]:25").unwrap().is_local());
         for bad in [
