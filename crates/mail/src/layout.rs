@@ -33,6 +33,8 @@ pub struct Entry {
     pub url: String,
     /// Lines under the title.
     pub lines: Vec<String>,
+    /// Labels and URLs of small links under the lines.
+    pub links: Vec<(String, String)>,
 }
 
 /// What stands under the content.

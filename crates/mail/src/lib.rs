@@ -36,11 +36,11 @@ pub use layout::{Block, Entry, Footer, Layout, Rendered};
 pub use links::LinkKey;
 pub use message::{Message, RenderError, render};
 pub use outbox::{
-    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_recipient, find, list_for_recipient,
-    list_recent, purge_finished, queue_counts, retry_now,
+    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_kinds, erase_recipient, find, list_for_recipient,
+    list_recent, purge_finished, queue_counts, retry_now, withdraw,
 };
 pub use suppression::{
-    Suppression, SuppressionReason, is_suppressed, list_suppressions, suppress, unsuppress,
+    Suppression, SuppressionReason, find_suppression, is_suppressed, list_suppressions, suppress, unsuppress,
 };
 pub use transport::{
     Delivery, MemoryMailbox, SentMail, SmtpConfig, SmtpTimeouts, Tls, Transport, TransportError,

@@ -248,6 +248,50 @@ pub fn erase_recipient(tx: &mut DbConn, address: &EmailAddress) -> Result<usize,
     Ok(diesel::delete(outbox::table.filter(outbox::recipient.eq(address))).execute(tx)?)
 }
 
+/// Takes back the queued mails to `address` whose dedup key begins with `about`, because of `why`; returns how many. One
+/// that is being sent at this moment may still arrive.
+pub fn withdraw(
+    tx: &mut DbConn,
+    address: &EmailAddress,
+    about: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let queued: Vec<(Id, String)> = outbox::table
+        .filter(outbox::recipient.eq(address))
+        .filter(outbox::state.eq(MailState::Queued))
+        .order(outbox::id)
+        .select((outbox::id, outbox::dedup_key))
+        .load(tx)?;
+    let ids: Vec<Id> = queued
+        .into_iter()
+        .filter_map(|(id, key)| key.starts_with(about).then_some(id))
+        .collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    Ok(diesel::update(outbox::table)
+        .filter(outbox::id.eq_any(ids).and(outbox::state.eq(MailState::Queued)))
+        .set((
+            outbox::state.eq(MailState::Expired),
+            outbox::finished_at.eq(now),
+            outbox::last_error.eq(why),
+            outbox::lease_holder.eq(None::<Id>),
+            outbox::lease_expires_at.eq(None::<Timestamp>),
+        ))
+        .execute(tx)?)
+}
+
+/// Deletes the mails of these kinds to `address`; returns how many.
+pub fn erase_kinds(tx: &mut DbConn, address: &EmailAddress, kinds: &[&str]) -> Result<usize, StoreError> {
+    Ok(diesel::delete(
+        outbox::table
+            .filter(outbox::recipient.eq(address))
+            .filter(outbox::kind.eq_any(kinds)),
+    )
+    .execute(tx)?)
+}
+
 /// Makes a queued, failed or expired mail due now, for an operator. It is tried for [`GIVE_UP_AFTER`] from now. False when
 /// there is no such mail, or it was sent or is being sent.
 pub fn retry_now(tx: &mut DbConn, id: Id, now: Timestamp) -> Result<bool, StoreError> {

@@ -66,6 +66,15 @@ pub fn is_suppressed(conn: &mut DbConn, address: &EmailAddress) -> Result<bool, 
     Ok(found > 0)
 }
 
+/// Why and since when `address` gets no bulk mail, if so.
+pub fn find_suppression(conn: &mut DbConn, address: &EmailAddress) -> Result<Option<Suppression>, StoreError> {
+    Ok(suppressions::table
+        .find(address)
+        .select(cols::<Suppression>())
+        .first(conn)
+        .optional()?)
+}
+
 /// Those of `addresses` that get no bulk mail.
 pub(crate) fn suppressed_among(
     conn: &mut DbConn,

@@ -48,11 +48,13 @@ fn layout() -> Layout {
                         "Acme Compute · Austin, TX".to_owned(),
                         "$210,000 – $290,000".to_owned(),
                     ],
+                    links: Vec::new(),
                 },
                 Entry {
                     title: "<img src=x onerror=alert(1)>".to_owned(),
                     url: "https://board.example/postings/x".to_owned(),
                     lines: vec![],
+                    links: Vec::new(),
                 },
             ]),
             Block::Button {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod board;
+mod cadence;
 mod digests;
 mod limits;
 mod mailbox;
