@@ -1,5 +1,7 @@
 //! Silence and success told apart.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -25,7 +27,7 @@ pub struct AlertHealth {
     /// Since when what is due and not written has been due; none when nothing is.
     pub oldest_due_at: Option<Timestamp>,
     /// Postings that wait, by what they wait for: `digest`, `quiet_hours`, `pace`, `overflow`, or `now`.
-    pub waiting_for: Vec<(String, i64)>,
+    pub waiting_for: BTreeMap<String, i64>,
     /// Active alerts whose address is suppressed: they write, and nothing leaves.
     pub alerts_suppressed: i64,
     /// Alerts whose owners are asked whether to keep them.
@@ -105,11 +107,10 @@ pub fn health(conn: &mut DbConn, now: Timestamp) -> Result<AlertHealth, StoreErr
         .group_by(alert_matches::held_by)
         .select((alert_matches::held_by, diesel::dsl::count_star()))
         .load(conn)?;
-    let mut waiting_for: Vec<(String, i64)> = by_reason
+    let waiting_for = by_reason
         .into_iter()
         .map(|(reason, count)| (reason.unwrap_or_else(|| "now".to_owned()), count))
         .collect();
-    waiting_for.sort();
     let (right, wrong) = feedback::count(conn, None)?;
     Ok(AlertHealth {
         active: active().count().get_result(conn)?,

@@ -12,6 +12,12 @@ pub fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
+/// The IANA names of the zones that the program knows.
+pub fn zone_names() -> Vec<String> {
+    let names = jiff::tz::db().available().map(|name| name.to_string());
+    names.filter(|name| name.contains('/') || name == "UTC").collect()
+}
+
 /// When a match found at `now` is mailed: at once (for instant alerts outside their quiet hours), or at the next digest
 /// after `now`.
 pub fn due_at(alert: &Alert, now: Timestamp) -> Timestamp {

@@ -13,7 +13,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, test};
-use alerts::{Letterhead, MatchState, dispatch_pass, match_pass};
+use alerts::{AlertRules, Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, SentMail, Transport, delivery_pass};
 use search::Index;
@@ -85,6 +85,11 @@ impl TestApp {
         let letterhead = Letterhead {
             config: Arc::clone(&mail_config),
             links: Arc::new(LinkKey::random(&random)),
+            // People in tests ask for several alerts within the hour.
+            rules: AlertRules {
+                confirmation_gap: SignedDuration::ZERO,
+                ..AlertRules::default()
+            },
         };
         let courier = Courier {
             db: db.clone(),

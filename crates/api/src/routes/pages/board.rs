@@ -20,6 +20,8 @@ struct FrontPage<'a> {
     total: u64,
     rows: Vec<Row>,
     next: Option<String>,
+    /// Where this search becomes an alert; none for a search that finds everything.
+    alert: Option<String>,
 }
 
 struct Row {
@@ -57,6 +59,7 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
                 total: 0,
                 rows: Vec::new(),
                 next: None,
+                alert: None,
             };
             return Ok(page(StatusCode::BAD_REQUEST, &page_of));
         }
@@ -75,9 +78,17 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
         }
         format!("/?{}", query.append_pair("cursor", &cursor).finish())
     });
+    let alert = (!asked.query.is_unfiltered()).then(|| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        format!(
+            "/alerts/new?{}",
+            query.extend_pairs(asked.query.to_pairs()).finish()
+        )
+    });
     Ok(page(
         StatusCode::OK,
         &FrontPage {
+            alert,
             site: "Backplane",
             q: &q,
             problem: None,
