@@ -199,13 +199,14 @@ fn burst(rules: &AlertRules) -> i32 {
 }
 
 /// Up to when the mails so far have used up the pace (the theoretical arrival time of GCRA); `None` without one. More
-/// than a whole burst ahead is a sign of a clock that went back.
+/// than a whole burst ahead was written by a clock that has gone back since, and means nothing.
 fn paced(alert: &Alert, rules: &AlertRules, now: Timestamp) -> Option<Timestamp> {
     if alert.frequency != Frequency::Instant || rules.instant_burst == 0 {
         return None;
     }
     let longest = now.plus(rules.instant_every * burst(rules));
-    Some(alert.paced_until.unwrap_or(now).max(now).min(longest))
+    let until = alert.paced_until.filter(|until| *until <= longest);
+    Some(until.unwrap_or(now).max(now))
 }
 
 fn write_mail(

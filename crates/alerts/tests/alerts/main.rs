@@ -3,6 +3,9 @@
 
 mod board;
 mod cadence;
+mod changes;
+mod consent;
+mod model;
 mod digests;
 mod limits;
 mod mailbox;
