@@ -91,7 +91,7 @@ pub(crate) struct Reasons {
     words: Option<String>,
     /// Filters with several values: name of each part, in order.
     parts: Vec<String>,
-    /// What every match has in common.
+    /// What every match has in common; said where there is nothing else to say.
     common: String,
 }
 
@@ -120,7 +120,8 @@ impl Reasons {
         }
         let mut parts = Vec::new();
         for (facet, values) in &query.filters {
-            for value in values {
+            // One that leaves no choice says nothing about a single posting: the mail names the whole search on top.
+            for value in values.iter().filter(|_| values.len() > 1) {
                 let part = Query {
                     filters: [(*facet, vec![value.clone()])].into(),
                     ..Query::default()
@@ -131,7 +132,12 @@ impl Reasons {
         }
         let common = Query {
             q: String::new(),
-            filters: Default::default(),
+            filters: query
+                .filters
+                .clone()
+                .into_iter()
+                .filter(|(_, values)| values.len() == 1)
+                .collect(),
             posted_within_hours: None,
             ..query.clone()
         };
@@ -167,8 +173,10 @@ impl Reasons {
             .enumerate()
             .filter(|(n, _)| found.contains(&probe(PARTS + *n as u128)))
             .map(|(_, words)| words.clone());
-        let common = Some(self.common.clone()).filter(|common| !common.is_empty());
-        let why: Vec<String> = words.into_iter().chain(parts).chain(common).collect();
+        let mut why: Vec<String> = words.into_iter().chain(parts).collect();
+        if why.is_empty() {
+            why.push(self.common.clone());
+        }
         Some(Candidate {
             seen: Arc::clone(seen),
             is_in_title,

@@ -36,8 +36,8 @@ pub use layout::{Block, Entry, Footer, Layout, Rendered};
 pub use links::LinkKey;
 pub use message::{Message, RenderError, render};
 pub use outbox::{
-    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_kinds, erase_recipient, find, list_for_recipient,
-    list_recent, purge_finished, queue_counts, retry_now, withdraw,
+    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_kinds, erase_recipient, find,
+    list_for_recipient, list_recent, purge_finished, queue_counts, retry_now, withdraw,
 };
 pub use suppression::{
     Suppression, SuppressionReason, find_suppression, is_suppressed, list_suppressions, suppress, unsuppress,

@@ -67,7 +67,10 @@ pub fn is_suppressed(conn: &mut DbConn, address: &EmailAddress) -> Result<bool, 
 }
 
 /// Why and since when `address` gets no bulk mail, if so.
-pub fn find_suppression(conn: &mut DbConn, address: &EmailAddress) -> Result<Option<Suppression>, StoreError> {
+pub fn find_suppression(
+    conn: &mut DbConn,
+    address: &EmailAddress,
+) -> Result<Option<Suppression>, StoreError> {
     Ok(suppressions::table
         .find(address)
         .select(cols::<Suppression>())

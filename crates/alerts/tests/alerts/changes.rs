@@ -23,7 +23,10 @@ fn pay(min: i64, max: i64) -> Value {
 }
 
 fn paying(board: &Board<'_>, max: i64) -> Id {
-    let posting = board.publish_as(board.employer, json!({"title": "RTL Engineer", "pay": pay(100_000, max)}));
+    let posting = board.publish_as(
+        board.employer,
+        json!({"title": "RTL Engineer", "pay": pay(100_000, max)}),
+    );
     assert_eq!(board.told(), ["RTL Engineer"]);
     posting
 }

@@ -18,16 +18,25 @@ fn reader() -> EmailAddress {
 
 fn suppress(board: &Board<'_>, reason: SuppressionReason) {
     let now = board.now();
-    board.db.write_blocking(|tx| mail::suppress(tx, &reader(), reason, "test", now)).unwrap();
+    board
+        .db
+        .write_blocking(|tx| mail::suppress(tx, &reader(), reason, "test", now))
+        .unwrap();
 }
 
 fn is_suppressed(board: &Board<'_>) -> bool {
-    board.db.read_blocking(|conn| mail::is_suppressed(conn, &reader())).unwrap()
+    board
+        .db
+        .read_blocking(|conn| mail::is_suppressed(conn, &reader()))
+        .unwrap()
 }
 
 fn confirm(board: &Board<'_>, token: &str, resume: Resume) -> Confirmed {
     let now = board.now();
-    board.db.write_blocking(|tx| subscription::confirm(tx, token, resume, now)).unwrap()
+    board
+        .db
+        .write_blocking(|tx| subscription::confirm(tx, token, resume, now))
+        .unwrap()
 }
 
 fn keep_all(board: &Board<'_>) -> (usize, usize) {

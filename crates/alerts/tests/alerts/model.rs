@@ -126,7 +126,11 @@ impl Reader {
     fn quiet_until(&self, now: i64) -> Option<i64> {
         let (from, to) = self.quiet.filter(|_| self.frequency == Frequency::Instant)?;
         let hour = (now + ZONES[self.zone].1).rem_euclid(DAY) / HOUR;
-        let is_quiet = if from < to { hour >= from && hour < to } else { hour >= from || hour < to };
+        let is_quiet = if from < to {
+            hour >= from && hour < to
+        } else {
+            hour >= from || hour < to
+        };
         is_quiet.then(|| self.next(to, false, now))
     }
 
@@ -159,7 +163,11 @@ impl Model {
     }
 
     fn match_all(&mut self, now: i64) {
-        for role in self.roles.iter().filter(|role| role.changed > self.seen && role.life == Life::Open) {
+        for role in self
+            .roles
+            .iter()
+            .filter(|role| role.changed > self.seen && role.life == Life::Open)
+        {
             for reader in &mut self.readers {
                 let is_owed = reader.status == AlertStatus::Active
                     && reader.since < role.first
@@ -180,14 +188,26 @@ impl Model {
         self.match_all(now);
         let roles = &self.roles;
         let mut mails = BTreeMap::new();
-        for reader in self.readers.iter_mut().filter(|reader| reader.status == AlertStatus::Active) {
-            let due: Vec<usize> = reader.owed.iter().filter(|(_, at)| **at <= now).map(|(number, _)| *number).collect();
+        for reader in self
+            .readers
+            .iter_mut()
+            .filter(|reader| reader.status == AlertStatus::Active)
+        {
+            let due: Vec<usize> = reader
+                .owed
+                .iter()
+                .filter(|(_, at)| **at <= now)
+                .map(|(number, _)| *number)
+                .collect();
             if let (Some(until), false) = (reader.quiet_until(now), due.is_empty()) {
-                due.iter().for_each(|number| { reader.owed.insert(*number, until); });
+                due.iter().for_each(|number| {
+                    reader.owed.insert(*number, until);
+                });
                 continue;
             }
-            let (mut current, gone): (Vec<usize>, Vec<usize>) =
-                due.into_iter().partition(|number| roles[*number].life == Life::Open && reader.wish.fits(&roles[*number]));
+            let (mut current, gone): (Vec<usize>, Vec<usize>) = due
+                .into_iter()
+                .partition(|number| roles[*number].life == Life::Open && reader.wish.fits(&roles[*number]));
             for number in gone {
                 reader.owed.remove(&number);
                 reader.dropped.insert(number);
@@ -195,7 +215,10 @@ impl Model {
             current.sort_by_key(|number| std::cmp::Reverse((roles[*number].published, roles[*number].id)));
             let mut shown: Vec<usize> = Vec::new();
             for number in &current {
-                let same = shown.iter().filter(|other| roles[**other].employer == roles[*number].employer).count();
+                let same = shown
+                    .iter()
+                    .filter(|other| roles[**other].employer == roles[*number].employer)
+                    .count();
                 if shown.len() < PER_MAIL && same < PER_EMPLOYER {
                     shown.push(*number);
                 }
@@ -242,13 +265,20 @@ impl World<'_> {
         let number = self.model.readers.len();
         let (wish_of, zone) = (Wish::random(&self.dice), self.dice.below(ZONES.len()));
         let frequency = *self.dice.of(Frequency::ALL);
-        let (hour, from, to) = (self.dice.below(24) as i64, self.dice.below(24) as i64, self.dice.below(24) as i64);
+        let (hour, from, to) = (
+            self.dice.below(24) as i64,
+            self.dice.below(24) as i64,
+            self.dice.below(24) as i64,
+        );
         let quiet = (self.dice.below(2) == 0 && from != to).then_some((from, to));
         let email = format!("reader{number}@example.org");
         let id = self.board.subscribe_as(NewAlert {
             timezone: ZONES[zone].0.to_owned(),
             hour: hour as i16,
-            quiet_hours: quiet.map(|(from, to)| QuietHours { from: from as i16, to: to as i16 }),
+            quiet_hours: quiet.map(|(from, to)| QuietHours {
+                from: from as i16,
+                to: to as i16,
+            }),
             ..wish(&email, wish_of.query(), frequency)
         });
         self.model.readers.push(Reader {
@@ -297,7 +327,10 @@ impl World<'_> {
         match (life, self.dice.below(3)) {
             (Life::Open, 0) => {
                 let (words, country) = (self.some_words(), *self.dice.of(&COUNTRIES));
-                self.board.edit(id, &json!({"title": Self::title(number, &words), "locations": [{"country": country}]}));
+                self.board.edit(
+                    id,
+                    &json!({"title": Self::title(number, &words), "locations": [{"country": country}]}),
+                );
                 (self.model.roles[number].words, self.model.roles[number].country) = (words, country);
             }
             (Life::Open, 1) => {
@@ -334,12 +367,21 @@ impl World<'_> {
         match kind {
             0 => {
                 let at = self.board.now();
-                self.board.db.write_blocking(|tx| subscription::unsubscribe(tx, reader.id, at)).unwrap();
+                self.board
+                    .db
+                    .write_blocking(|tx| subscription::unsubscribe(tx, reader.id, at))
+                    .unwrap();
                 reader.status = AlertStatus::Ended;
                 reader.drop_owed();
             }
             1..=3 => {
-                self.board.change(reader.id, AlertPatch { query: Some(query_of(wish_of.query())), ..AlertPatch::default() });
+                self.board.change(
+                    reader.id,
+                    AlertPatch {
+                        query: Some(query_of(wish_of.query())),
+                        ..AlertPatch::default()
+                    },
+                );
                 if wish_of != reader.wish {
                     reader.drop_owed();
                     reader.since = revision;
@@ -347,7 +389,13 @@ impl World<'_> {
                 }
             }
             4..=5 => {
-                self.board.change(reader.id, AlertPatch { frequency: Some(frequency), ..AlertPatch::default() });
+                self.board.change(
+                    reader.id,
+                    AlertPatch {
+                        frequency: Some(frequency),
+                        ..AlertPatch::default()
+                    },
+                );
                 if frequency != reader.frequency {
                     reader.frequency = frequency;
                     let due = reader.due(now);
@@ -376,7 +424,11 @@ impl World<'_> {
                 rest.trim_end_matches('x').parse().unwrap()
             });
             let before = told.insert(mail.recipient.to_string(), numbers.collect());
-            assert_eq!(before, None, "step {step}: two mails at once to {}", mail.recipient);
+            assert_eq!(
+                before, None,
+                "step {step}: two mails at once to {}",
+                mail.recipient
+            );
         }
         assert_eq!(told, expected, "step {step} at {}", self.board.now());
     }
@@ -394,7 +446,9 @@ impl World<'_> {
                     self.model.match_all(self.board.now().seconds());
                 }
                 14 => self.board.wait(SignedDuration::from_mins(-40)),
-                15..=16 => self.board.wait(SignedDuration::from_mins(7 + 60 * self.dice.below(30) as i64)),
+                15..=16 => self
+                    .board
+                    .wait(SignedDuration::from_mins(7 + 60 * self.dice.below(30) as i64)),
                 _ => self.settle_and_compare(step),
             }
         }

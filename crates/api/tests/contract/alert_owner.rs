@@ -16,12 +16,17 @@ async fn told(app: &TestApp) -> (String, String, String) {
     app.publish(&owner, &employer, &rtl_role()).await;
     let mail = app.mails().await.pop().unwrap().as_text();
     let link = link_in(&mail, "/alerts/manage?alert=").unwrap();
-    let (id, token) = link["/alerts/manage?alert=".len()..].split_once("&token=").unwrap();
+    let (id, token) = link["/alerts/manage?alert=".len()..]
+        .split_once("&token=")
+        .unwrap();
     (id.to_owned(), token.to_owned(), mail)
 }
 
 async fn submit(app: &TestApp, token: &str, fields: &str) -> Answer {
-    app.post("/alerts/manage").body(FORM, format!("token={token}&{fields}")).send().await
+    app.post("/alerts/manage")
+        .body(FORM, format!("token={token}&{fields}"))
+        .send()
+        .await
 }
 
 on_both! {

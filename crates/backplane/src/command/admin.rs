@@ -60,7 +60,11 @@ fn status(place: &Installation) -> Result<()> {
     }
     writeln!(out, "alerts with mail due: {}", health.alerts_due)?;
     writeln!(out, "alerts that wait for their time: {}", health.alerts_waiting)?;
-    writeln!(out, "alerts that wrote in the last 24 hours: {}", health.alerts_mailed_last_day)?;
+    writeln!(
+        out,
+        "alerts that wrote in the last 24 hours: {}",
+        health.alerts_mailed_last_day
+    )?;
     if let Some(at) = health.last_mailed_at {
         writeln!(out, "last mail of an alert: {at}")?;
     }

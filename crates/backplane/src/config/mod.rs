@@ -197,8 +197,14 @@ impl Config {
         at_least_one("limits.import_bytes", written.limits.import_bytes)?;
         let alerts = &written.alerts;
         at_least_one("alerts.per_mail", alerts.per_mail)?;
-        at_least_one("alerts.instant_every_seconds", alerts.instant_every_seconds as usize)?;
-        at_least_one("alerts.confirmations_per_day", alerts.confirmations_per_day as usize)?;
+        at_least_one(
+            "alerts.instant_every_seconds",
+            alerts.instant_every_seconds as usize,
+        )?;
+        at_least_one(
+            "alerts.confirmations_per_day",
+            alerts.confirmations_per_day as usize,
+        )?;
         at_least_one("alerts.keep_after_days", alerts.keep_after_days as usize)?;
         at_least_one("alerts.retire_after_days", alerts.retire_after_days as usize)?;
         let bind: SocketAddr = written.server.bind.parse().map_err(|_| {

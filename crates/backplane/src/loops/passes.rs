@@ -186,14 +186,21 @@ fn look_after_alerts(shop: &Workshop) -> Result<usize> {
     let now = shop.now();
     let mended = in_rounds(shop, |tx| Ok(mend_schedules(tx, UPKEEP_ROWS, now)?))?;
     if mended > 0 {
-        tracing::warn!(mended, "alerts were due later than they can be: the clock was ahead for a while");
+        tracing::warn!(
+            mended,
+            "alerts were due later than they can be: the clock was ahead for a while"
+        );
     }
     let mut done = mended;
     for _ in 0..UPKEEP_ROUNDS {
         let closing = closing_pass(&shop.db, now)?;
         let kept = keep_pass(&shop.db, &shop.letterhead, &shop.random, now)?;
         if kept.asked + kept.retired > 0 {
-            tracing::info!(asked = kept.asked, retired = kept.retired, "alerts that nobody touched");
+            tracing::info!(
+                asked = kept.asked,
+                retired = kept.retired,
+                "alerts that nobody touched"
+            );
         }
         metrics::counter!("backplane_alerts_retired_total").increment(kept.retired as u64);
         done += closing + kept.asked + kept.retired;
@@ -273,7 +280,9 @@ async fn alert_figures(shop: &Workshop) -> Result<()> {
     let now = shop.now();
     let health = shop.db.read(move |conn| alerts::health(conn, now)).await?;
     let since = |at: Option<Timestamp>| {
-        at.map_or(0.0, |at| now.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6)
+        at.map_or(0.0, |at| {
+            now.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
+        })
     };
     metrics::gauge!("backplane_alerts_due").set(health.alerts_due as f64);
     metrics::gauge!("backplane_alerts_waiting").set(health.alerts_waiting as f64);

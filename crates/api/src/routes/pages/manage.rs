@@ -358,7 +358,11 @@ fn patch_of(fields: &Fields) -> Result<AlertPatch, Problem> {
 
 /// The query of a search page's address, or of the part after its question mark.
 pub(super) fn query_in_address(address: &str) -> Result<Query, Problem> {
-    let query = address.split_once('?').map_or(address, |(_, query)| query);
+    let query = match address.split_once('?') {
+        Some((_, query)) => query,
+        None if address.contains('/') => "",
+        None => address,
+    };
     let query = query.split('#').next().unwrap_or_default();
     let pairs: Vec<(String, String)> = crate::extract::pairs(query)
         .into_iter()
