@@ -56,6 +56,20 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a posting waits for that an alert owes.
+    pub(crate) enum HeldBy {
+        /// The hour of the digest.
+        Digest = "digest",
+        /// The end of the quiet hours.
+        QuietHours = "quiet_hours",
+        /// An instant alert wrote much lately.
+        Pace = "pace",
+        /// It did not fit into a mail.
+        Overflow = "overflow",
+    }
+}
+
 /// Which changes an alert tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = alerts)]

@@ -30,8 +30,10 @@ pub const SOON_FOR_WEEKLY: SignedDuration = SignedDuration::from_hours(8 * 24);
 #[diesel(table_name = alert_matches)]
 struct Told {
     posting_id: Id,
-    told_at: Option<Timestamp>,
-    told_version: Option<i32>,
+    #[diesel(column_name = told_at)]
+    at: Option<Timestamp>,
+    #[diesel(column_name = told_version)]
+    version: Option<i32>,
     closed_at: Option<Timestamp>,
 }
 
@@ -105,7 +107,7 @@ fn note_news(tx: &mut DbConn, posting: &Posting, now: Timestamp) -> Result<usize
         };
         let mut news = Vec::new();
         for (told, alert) in &rows {
-            let before = told.told_version.and_then(|version| heard.get(&version));
+            let before = told.version.and_then(|version| heard.get(&version));
             let kinds = alert.notify.kinds().into_iter().filter(|kind| match kind {
                 ChangeKind::PayRaised => {
                     before.is_some_and(|before| raised_pay(before, posting.content()).is_some())
@@ -225,7 +227,7 @@ pub fn closing_pass(db: &Db, now: Timestamp) -> Result<usize, StoreError> {
         let mut news = Vec::new();
         for (told, alert, end) in &rows {
             let Some(end) = *end else { continue };
-            if told.told_at.is_none_or(|at| at < end.minus(soon(alert))) {
+            if told.at.is_none_or(|at| at < end.minus(soon(alert))) {
                 news.push(News::new(
                     alert,
                     told.posting_id,

@@ -7,7 +7,7 @@ use store::revision::{self, Counter};
 use store::schema::{alert_changes, alert_matches, alerts};
 use store::{Db, DbConn, Id, Random, StoreError, Timestamp};
 
-use crate::alert::{self, Alert, AlertStatus, Frequency};
+use crate::alert::{self, Alert, AlertStatus, Frequency, HeldBy};
 use crate::changes::{self, DueChange};
 use crate::digest::{self, Changed, Contents, What};
 use crate::letterhead::Letterhead;
@@ -183,15 +183,15 @@ fn due_postings(conn: &mut DbConn, alert_id: Id, now: Timestamp) -> Result<Vec<I
 }
 
 /// Until when the mail of an instant alert has to wait, and what for.
-fn hold(alert: &Alert, rules: &AlertRules, now: Timestamp) -> Option<(Timestamp, &'static str)> {
+fn hold(alert: &Alert, rules: &AlertRules, now: Timestamp) -> Option<(Timestamp, HeldBy)> {
     if alert.frequency != Frequency::Instant {
         return None;
     }
     if let Some(until) = schedule::quiet_until(alert, now) {
-        return Some((until, "quiet_hours"));
+        return Some((until, HeldBy::QuietHours));
     }
     let free_at = paced(alert, rules, now)?.minus(rules.instant_every * burst(rules).saturating_sub(1));
-    (free_at > now).then_some((free_at, "pace"))
+    (free_at > now).then_some((free_at, HeldBy::Pace))
 }
 
 fn burst(rules: &AlertRules) -> i32 {
@@ -242,7 +242,7 @@ fn write_mail(
     } else {
         schedule::next_digest(alert, now)
     };
-    let waiting = postpone(tx, alert, next, "overflow", now)?;
+    let waiting = postpone(tx, alert, next, HeldBy::Overflow, now)?;
     let paced_until =
         paced(alert, &letterhead.rules, now).map(|until| until.plus(letterhead.rules.instant_every));
     diesel::update(alerts::table.find(alert.id))
@@ -330,7 +330,7 @@ fn tell(tx: &mut DbConn, alert_id: Id, postings: &[(Id, i32)], now: Timestamp) -
                 alert_matches::outcome.eq("mailed"),
                 alert_matches::told_at.eq(now),
                 alert_matches::told_version.eq(version),
-                alert_matches::held_by.eq(None::<&str>),
+                alert_matches::held_by.eq(None::<HeldBy>),
             ))
             .execute(tx)?;
     }
@@ -367,7 +367,7 @@ fn drop_postings(tx: &mut DbConn, alert_id: Id, postings: &[Id]) -> Result<usize
         .filter(alert_matches::outcome.eq("pending"))
         .set((
             alert_matches::outcome.eq("dropped"),
-            alert_matches::held_by.eq(None::<&str>),
+            alert_matches::held_by.eq(None::<HeldBy>),
         ))
         .execute(tx)?)
 }
@@ -400,7 +400,7 @@ fn postpone(
     tx: &mut DbConn,
     alert: &Alert,
     until: Timestamp,
-    why: &'static str,
+    why: HeldBy,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     diesel::update(alert_changes::table)

@@ -9,7 +9,7 @@ use store::revision::{self, Counter};
 use store::schema::{alert_matches, alerts};
 use store::{Db, DbConn, Id, StoreError, Timestamp, cols, on_each};
 
-use crate::alert::{self, Alert, AlertStatus, Frequency};
+use crate::alert::{self, Alert, AlertStatus, Frequency, HeldBy};
 use crate::changes;
 use crate::schedule;
 
@@ -60,7 +60,7 @@ struct Match {
     outcome: &'static str,
     due_at: Timestamp,
     matched_at: Timestamp,
-    held_by: Option<&'static str>,
+    held_by: Option<HeldBy>,
 }
 
 impl MatchState {
@@ -200,11 +200,11 @@ fn match_posting(
 }
 
 /// What a row waits for that is found `now`.
-pub(crate) fn held_by(alert: &Alert, due_at: Timestamp, now: Timestamp) -> Option<&'static str> {
+pub(crate) fn held_by(alert: &Alert, due_at: Timestamp, now: Timestamp) -> Option<HeldBy> {
     match alert.frequency {
         Frequency::Instant if due_at <= now => None,
-        Frequency::Instant => Some("quiet_hours"),
-        Frequency::Daily | Frequency::Weekly => Some("digest"),
+        Frequency::Instant => Some(HeldBy::QuietHours),
+        Frequency::Daily | Frequency::Weekly => Some(HeldBy::Digest),
     }
 }
 

@@ -200,9 +200,7 @@ impl Model {
                 .map(|(number, _)| *number)
                 .collect();
             if let (Some(until), false) = (reader.quiet_until(now), due.is_empty()) {
-                due.iter().for_each(|number| {
-                    reader.owed.insert(*number, until);
-                });
+                reader.owed.extend(due.into_iter().map(|number| (number, until)));
                 continue;
             }
             let (mut current, gone): (Vec<usize>, Vec<usize>) = due
