@@ -86,9 +86,11 @@ pub(crate) struct AlertPatchBody {
     /// `null` ends the quiet hours.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<QuietHours>)]
+    #[expect(clippy::option_option, reason = "null ends the quiet hours, absence leaves them")]
     quiet_hours: Option<Option<QuietHours>>,
 }
 
+#[expect(clippy::option_option, reason = "null and absence mean different things")]
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<QuietHours>>, D::Error> {
     Option::deserialize(from).map(Some)
 }
