@@ -1,38 +1,48 @@
 //! The dispatch pass: from due ledger rows to mails in the outbox.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
-use postings::Posting;
-use search::{Matcher, SearchDocument};
 use store::revision::{self, Counter};
-use store::schema::alert_matches;
+use store::schema::{alert_changes, alert_matches, alerts};
 use store::{Db, DbConn, Id, Random, StoreError, Timestamp};
 
-use crate::alert::{self, Alert, AlertStatus};
-use crate::mails::{self, Letterhead};
+use crate::alert::{self, Alert, AlertStatus, Frequency, HeldBy};
+use crate::changes::{self, DueChange};
+use crate::digest::{self, Changed, Contents, What};
+use crate::letterhead::Letterhead;
+use crate::rank;
+use crate::reasons::{Reasons, Shelf};
+use crate::rows::reschedule;
+use crate::rules::AlertRules;
 use crate::schedule;
 
 /// Alerts served in one transaction.
 const ALERTS: i64 = 100;
 /// Due postings looked at for one mail; what is beyond waits for the next.
-const MATCHES: i64 = 200;
-/// Postings in one mail.
-const IN_MAIL: usize = 25;
+const MATCHES: i64 = 500;
+/// Due changes in one mail; what is beyond waits for the next.
+const CHANGES: i64 = 20;
 
 /// What a dispatch pass did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DispatchReport {
     /// Mails written into the outbox.
     pub mails: usize,
-    /// Postings in them.
+    /// New postings in them.
     pub postings: usize,
-    /// Postings that were no longer to be told.
+    /// Changes of postings in them.
+    pub changes: usize,
+    /// What was no longer to be told.
     pub dropped: usize,
+    /// Alerts whose mail has to wait for the end of the quiet hours, or for their pace.
+    pub held: usize,
     /// Whether nothing more was due.
     pub is_caught_up: bool,
 }
 
-/// Writes the mails of up to 100 alerts with due postings, one mail each. A posting is in the mail only if search would
-/// find it for this alert now. A pass: ledger and outbox change in one transaction.
+/// Writes the mails of up to 100 alerts for which something is due, one mail each. A posting is in the mail only if search
+/// would find it for this alert now. A pass: ledger and outbox change in one transaction.
 pub fn dispatch_pass(
     db: &Db,
     letterhead: &Letterhead,
@@ -53,25 +63,82 @@ pub fn dispatch_pass(
             is_caught_up: (due.len() as i64) < ALERTS,
             ..DispatchReport::default()
         };
-        let mut drafts = Vec::new();
+        let (mut drafts, mut shelf) = (Vec::new(), Shelf::default());
         for alert_id in due {
             let alert = alert::find(tx, alert_id)?.filter(|alert| alert.status == AlertStatus::Active);
             let Some(alert) = alert else {
-                let postings = due_postings(tx, alert_id, now)?;
-                report.dropped += settle(tx, alert_id, &postings, "dropped")?;
+                report.dropped += drop_due(tx, alert_id, now)?;
                 continue;
             };
-            if let Some(draft) = write_mail(tx, letterhead, &alert, &mut report, now)? {
-                drafts.push(draft);
+            if let Some((until, why)) = hold(&alert, &letterhead.rules, now) {
+                report.held += 1;
+                postpone(tx, &alert, until, why, now)?;
+                continue;
             }
+            drafts.extend(write_mail(tx, letterhead, &alert, &mut shelf, &mut report, now)?);
         }
         report.mails = mail::enqueue(tx, &drafts, random, now)?;
         Ok(report)
     })
 }
 
+/// Brings forward what is due later than its schedule can say: the clock was ahead when it was written down. Returns how
+/// many alerts it concerned, at most `limit`. A pass.
+pub fn mend_schedules(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, StoreError> {
+    // A day has up to 25 hours, and the next Monday but none is at most eight days away.
+    let (a_day, a_week) = (
+        jiff::SignedDuration::from_hours(26),
+        jiff::SignedDuration::from_hours(8 * 24 + 2),
+    );
+    let is_late = alert_matches::due_at.gt(now.plus(a_week)).or(alerts::frequency
+        .ne(Frequency::Weekly)
+        .and(alert_matches::due_at.gt(now.plus(a_day))));
+    let mut late: Vec<Id> = alert_matches::table
+        .inner_join(alerts::table)
+        .filter(
+            alert_matches::outcome
+                .eq("pending")
+                .and(alert_matches::due_at.gt(now.plus(a_day))),
+        )
+        .filter(is_late)
+        .group_by(alert_matches::alert_id)
+        .order(alert_matches::alert_id)
+        .limit(limit)
+        .select(alert_matches::alert_id)
+        .load(tx)?;
+    let is_late = alert_changes::due_at.gt(now.plus(a_week)).or(alerts::frequency
+        .ne(Frequency::Weekly)
+        .and(alert_changes::due_at.gt(now.plus(a_day))));
+    let late_changes: Vec<Id> = alert_changes::table
+        .inner_join(alerts::table)
+        .filter(
+            alert_changes::outcome
+                .eq("pending")
+                .and(alert_changes::due_at.gt(now.plus(a_day))),
+        )
+        .filter(is_late)
+        .group_by(alert_changes::alert_id)
+        .order(alert_changes::alert_id)
+        .limit(limit)
+        .select(alert_changes::alert_id)
+        .load(tx)?;
+    late.extend(late_changes);
+    late.sort_unstable();
+    late.dedup();
+    if late.is_empty() {
+        return Ok(0);
+    }
+    revision::lock(tx, Counter::Alerts)?;
+    for id in &late {
+        if let Some(alert) = alert::find(tx, *id)? {
+            reschedule(tx, &alert, now)?;
+        }
+    }
+    Ok(late.len())
+}
+
 fn due_alerts(conn: &mut DbConn, limit: i64, now: Timestamp) -> Result<Vec<Id>, StoreError> {
-    Ok(alert_matches::table
+    let mut due: Vec<Id> = alert_matches::table
         .filter(
             alert_matches::outcome
                 .eq("pending")
@@ -81,7 +148,24 @@ fn due_alerts(conn: &mut DbConn, limit: i64, now: Timestamp) -> Result<Vec<Id>, 
         .order((diesel::dsl::min(alert_matches::due_at), alert_matches::alert_id))
         .limit(limit)
         .select(alert_matches::alert_id)
-        .load(conn)?)
+        .load(conn)?;
+    let with_changes: Vec<Id> = alert_changes::table
+        .filter(
+            alert_changes::outcome
+                .eq("pending")
+                .and(alert_changes::due_at.le(now)),
+        )
+        .group_by(alert_changes::alert_id)
+        .order((diesel::dsl::min(alert_changes::due_at), alert_changes::alert_id))
+        .limit(limit)
+        .select(alert_changes::alert_id)
+        .load(conn)?;
+    for id in with_changes {
+        if !due.contains(&id) {
+            due.push(id);
+        }
+    }
+    Ok(due)
 }
 
 fn due_postings(conn: &mut DbConn, alert_id: Id, now: Timestamp) -> Result<Vec<Id>, StoreError> {
@@ -98,42 +182,182 @@ fn due_postings(conn: &mut DbConn, alert_id: Id, now: Timestamp) -> Result<Vec<I
         .load(conn)?)
 }
 
+/// Until when the mail of an instant alert has to wait, and what for.
+fn hold(alert: &Alert, rules: &AlertRules, now: Timestamp) -> Option<(Timestamp, HeldBy)> {
+    if alert.frequency != Frequency::Instant {
+        return None;
+    }
+    if let Some(until) = schedule::quiet_until(alert, now) {
+        return Some((until, HeldBy::QuietHours));
+    }
+    let free_at = paced(alert, rules, now)?.minus(rules.instant_every * burst(rules).saturating_sub(1));
+    (free_at > now).then_some((free_at, HeldBy::Pace))
+}
+
+fn burst(rules: &AlertRules) -> i32 {
+    i32::try_from(rules.instant_burst).unwrap_or(i32::MAX)
+}
+
+/// Up to when the mails so far have used up the pace (the theoretical arrival time of GCRA); `None` without one. More
+/// than a whole burst ahead was written by a clock that has gone back since, and means nothing.
+fn paced(alert: &Alert, rules: &AlertRules, now: Timestamp) -> Option<Timestamp> {
+    if alert.frequency != Frequency::Instant || rules.instant_burst == 0 {
+        return None;
+    }
+    let longest = now.plus(rules.instant_every * burst(rules));
+    let until = alert.paced_until.filter(|until| *until <= longest);
+    Some(until.unwrap_or(now).max(now))
+}
+
 fn write_mail(
     tx: &mut DbConn,
     letterhead: &Letterhead,
     alert: &Alert,
+    shelf: &mut Shelf,
     report: &mut DispatchReport,
     now: Timestamp,
 ) -> Result<Option<mail::Draft>, StoreError> {
+    let mut reasons = Reasons::new(&alert.query.0);
     let due = due_postings(tx, alert.id, now)?;
-    let mut current = postings::find::list_searchable(tx, &due, now)?;
-    current.retain(|posting| still_matches(alert, posting, now));
-    current.sort_by_key(|posting| std::cmp::Reverse((posting.row.published_at, posting.row.id)));
-    let gone: Vec<Id> = due
-        .into_iter()
-        .filter(|id| current.iter().all(|posting| posting.row.id != *id))
-        .collect();
-    report.dropped += settle(tx, alert.id, &gone, "dropped")?;
-    if current.is_empty() {
+    let seen = shelf.take(tx, &due, now)?;
+    let candidates: Vec<_> = seen.iter().filter_map(|seen| reasons.judge(seen, now)).collect();
+    let is_current = |id: &Id| candidates.iter().any(|found| found.seen.posting.row.id == *id);
+    let gone: Vec<Id> = due.iter().filter(|id| !is_current(id)).copied().collect();
+    report.dropped += drop_postings(tx, alert.id, &gone)?;
+    let choice = rank::choose(candidates, &letterhead.rules);
+    let changed = changed_postings(tx, alert, shelf, &mut reasons, report, now)?;
+    if choice.shown.is_empty() && changed.is_empty() {
         return Ok(None);
     }
-    current.truncate(IN_MAIL);
-    let told: Vec<Id> = current.iter().map(|posting| posting.row.id).collect();
-    report.postings += settle(tx, alert.id, &told, "mailed")?;
-    let waiting = postpone(tx, alert, now)?;
-    Ok(Some(mails::matches(letterhead, alert, &current, waiting, now)))
+    let told: Vec<(Id, i32)> = choice
+        .shown
+        .iter()
+        .map(|shown| (shown.seen.posting.row.id, shown.seen.posting.row.version))
+        .collect();
+    report.postings += tell(tx, alert.id, &told, now)?;
+    report.changes += changed.iter().map(|changed| changed.what.len()).sum::<usize>();
+    let follows_at_once = alert.frequency == Frequency::Instant && letterhead.rules.instant_burst == 0;
+    let next = if follows_at_once {
+        now
+    } else {
+        schedule::next_digest(alert, now)
+    };
+    let waiting = postpone(tx, alert, next, HeldBy::Overflow, now)?;
+    let paced_until =
+        paced(alert, &letterhead.rules, now).map(|until| until.plus(letterhead.rules.instant_every));
+    diesel::update(alerts::table.find(alert.id))
+        .set((
+            alerts::last_mailed_at.eq(now),
+            alerts::paced_until.eq(paced_until),
+        ))
+        .execute(tx)?;
+    let contents = Contents {
+        new: choice.shown,
+        more: choice.more,
+        changed,
+        waiting,
+        next: (!follows_at_once).then_some(next),
+    };
+    Ok(Some(digest::write(letterhead, alert, &contents, now)))
 }
 
-/// The query may have been changed, or the posting, since they met.
-fn still_matches(alert: &Alert, posting: &Posting, now: Timestamp) -> bool {
-    let mut matcher = Matcher::new();
-    matcher.insert(alert.id, &alert.query.0);
-    let mut found = false;
-    matcher.matching(&SearchDocument::of(posting), now, |_| found = true);
-    found
+/// The postings with changes that are due and still true, each posting once. Their rows are settled.
+fn changed_postings(
+    tx: &mut DbConn,
+    alert: &Alert,
+    shelf: &mut Shelf,
+    reasons: &mut Reasons,
+    report: &mut DispatchReport,
+    now: Timestamp,
+) -> Result<Vec<Changed>, StoreError> {
+    let due = changes::due_changes(tx, alert.id, CHANGES, now)?;
+    let mut by_posting: Vec<(Id, Vec<DueChange>)> = Vec::new();
+    for change in due {
+        match by_posting.iter_mut().find(|(id, _)| *id == change.posting_id) {
+            Some((_, changes)) => changes.push(change),
+            None => by_posting.push((change.posting_id, vec![change])),
+        }
+    }
+    let mut changed = Vec::new();
+    for (id, due) in by_posting {
+        let current = shelf
+            .take(tx, &[id], now)?
+            .pop()
+            .and_then(|seen| reasons.judge(&seen, now));
+        let mut what: Vec<What> = Vec::new();
+        if let Some(current) = &current {
+            let heard = changes::told_version(tx, alert.id, id)?;
+            let mut versions = changes::versions(tx, id)?;
+            let before = heard.and_then(|version| versions.remove(&version));
+            for change in &due {
+                let still = What::still(change, before.as_ref(), &current.seen.posting)
+                    .filter(|_| alert.notify.has(change.kind));
+                // Two raises before one mail are one.
+                what.extend(still.filter(|still| !what.contains(still)));
+            }
+        }
+        let outcome = if what.is_empty() { "dropped" } else { "mailed" };
+        for change in &due {
+            let settled = changes::settle(tx, alert.id, change, outcome)?;
+            if what.is_empty() {
+                report.dropped += settled;
+            }
+        }
+        if let (Some(current), false) = (current, what.is_empty()) {
+            hear(tx, alert.id, id, current.seen.posting.row.version, now)?;
+            changed.push(Changed { current, what });
+        }
+    }
+    Ok(changed)
 }
 
-fn settle(tx: &mut DbConn, alert_id: Id, postings: &[Id], outcome: &str) -> Result<usize, StoreError> {
+/// Marks postings as told in the version with this number.
+fn tell(tx: &mut DbConn, alert_id: Id, postings: &[(Id, i32)], now: Timestamp) -> Result<usize, StoreError> {
+    let mut by_version: HashMap<i32, Vec<Id>> = HashMap::new();
+    for (id, version) in postings {
+        by_version.entry(*version).or_default().push(*id);
+    }
+    let mut told = 0;
+    for (version, ids) in by_version {
+        told += diesel::update(alert_matches::table)
+            .filter(
+                alert_matches::alert_id
+                    .eq(alert_id)
+                    .and(alert_matches::posting_id.eq_any(ids)),
+            )
+            .filter(alert_matches::outcome.eq("pending"))
+            .set((
+                alert_matches::outcome.eq("mailed"),
+                alert_matches::told_at.eq(now),
+                alert_matches::told_version.eq(version),
+                alert_matches::held_by.eq(None::<HeldBy>),
+            ))
+            .execute(tx)?;
+    }
+    Ok(told)
+}
+
+/// The subscriber hears of a posting again, in the version with this number.
+fn hear(
+    tx: &mut DbConn,
+    alert_id: Id,
+    posting_id: Id,
+    version: i32,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    diesel::update(alert_matches::table.find((alert_id, posting_id)))
+        .set((
+            alert_matches::told_at.eq(now),
+            alert_matches::told_version.eq(version),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+fn drop_postings(tx: &mut DbConn, alert_id: Id, postings: &[Id]) -> Result<usize, StoreError> {
+    if postings.is_empty() {
+        return Ok(0);
+    }
     Ok(diesel::update(alert_matches::table)
         .filter(
             alert_matches::alert_id
@@ -141,12 +365,53 @@ fn settle(tx: &mut DbConn, alert_id: Id, postings: &[Id], outcome: &str) -> Resu
                 .and(alert_matches::posting_id.eq_any(postings.to_vec())),
         )
         .filter(alert_matches::outcome.eq("pending"))
-        .set(alert_matches::outcome.eq(outcome))
+        .set((
+            alert_matches::outcome.eq("dropped"),
+            alert_matches::held_by.eq(None::<HeldBy>),
+        ))
         .execute(tx)?)
 }
 
-/// What did not fit waits for the next digest; an instant alert writes again at once. Returns how many wait.
-fn postpone(tx: &mut DbConn, alert: &Alert, now: Timestamp) -> Result<usize, StoreError> {
+/// Everything that is due for an alert that no longer writes.
+fn drop_due(tx: &mut DbConn, alert_id: Id, now: Timestamp) -> Result<usize, StoreError> {
+    let matches = diesel::update(alert_matches::table)
+        .filter(
+            alert_matches::alert_id
+                .eq(alert_id)
+                .and(alert_matches::outcome.eq("pending")),
+        )
+        .filter(alert_matches::due_at.le(now))
+        .set(alert_matches::outcome.eq("dropped"))
+        .execute(tx)?;
+    let changes = diesel::update(alert_changes::table)
+        .filter(
+            alert_changes::alert_id
+                .eq(alert_id)
+                .and(alert_changes::outcome.eq("pending")),
+        )
+        .filter(alert_changes::due_at.le(now))
+        .set(alert_changes::outcome.eq("dropped"))
+        .execute(tx)?;
+    Ok(matches + changes)
+}
+
+/// What is due waits until `until`. Returns how many new postings wait.
+fn postpone(
+    tx: &mut DbConn,
+    alert: &Alert,
+    until: Timestamp,
+    why: HeldBy,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    diesel::update(alert_changes::table)
+        .filter(
+            alert_changes::alert_id
+                .eq(alert.id)
+                .and(alert_changes::outcome.eq("pending")),
+        )
+        .filter(alert_changes::due_at.le(now))
+        .set(alert_changes::due_at.eq(until))
+        .execute(tx)?;
     Ok(diesel::update(alert_matches::table)
         .filter(
             alert_matches::alert_id
@@ -154,6 +419,6 @@ fn postpone(tx: &mut DbConn, alert: &Alert, now: Timestamp) -> Result<usize, Sto
                 .and(alert_matches::outcome.eq("pending"))
                 .and(alert_matches::due_at.le(now)),
         )
-        .set(alert_matches::due_at.eq(schedule::due_at(alert, now)))
+        .set((alert_matches::due_at.eq(until), alert_matches::held_by.eq(why)))
         .execute(tx)?)
 }

@@ -1,66 +1,26 @@
-//! The mails of alerts.
+//! The mails about an alert itself: confirm it, keep it.
 
-use mail::{Block, Draft, Entry, Footer, Layout, LinkKey, ListHeaders, MailConfig};
-use postings::Posting;
-use std::sync::Arc;
-use store::Timestamp;
+use mail::{Block, Draft, Footer, Layout, ListHeaders};
+use store::{Id, Timestamp};
 
 use crate::alert::{Alert, Frequency};
+use crate::letterhead::Letterhead;
 use crate::subscription::CONFIRM_WITHIN;
 
 /// Kind of the confirmation mail.
 pub(crate) const CONFIRM: &str = "alert_confirm";
-/// Purpose of the link that ends an alert.
-const UNSUBSCRIBE: &str = "alert_unsubscribe";
-/// Purpose of the link that shows and changes an alert.
-const MANAGE: &str = "alert_manage";
+/// Kind of the mail of an instant alert.
+pub(crate) const INSTANT: &str = "alert_instant";
+/// Kind of a digest.
+pub(crate) const DIGEST: &str = "alert_digest";
+/// Kind of the mail that asks whether to keep an alert.
+pub(crate) const KEEP: &str = "alert_keep";
+/// Every kind of mail that an alert causes.
+pub(crate) const KINDS: [&str; 4] = [CONFIRM, INSTANT, DIGEST, KEEP];
 
-/// Who we are, and the key for links that act without a login.
-#[derive(Debug, Clone)]
-pub struct Letterhead {
-    /// Who we are.
-    pub config: Arc<MailConfig>,
-    /// Signs the links.
-    pub links: Arc<LinkKey>,
-}
-
-impl Letterhead {
-    /// The token that ends the alert.
-    pub fn unsubscribe_token(&self, alert: store::Id) -> String {
-        self.links.sign(UNSUBSCRIBE, alert)
-    }
-
-    /// The alert that `token` may end. A token that may manage it may end it as well.
-    pub fn verify_unsubscribe(&self, token: &str) -> Option<store::Id> {
-        self.links
-            .verify(UNSUBSCRIBE, token)
-            .or_else(|| self.verify_manage(token))
-    }
-
-    /// The token that shows and changes the alert.
-    pub fn manage_token(&self, alert: store::Id) -> String {
-        self.links.sign(MANAGE, alert)
-    }
-
-    /// The alert that `token` may show and change.
-    pub fn verify_manage(&self, token: &str) -> Option<store::Id> {
-        self.links.verify(MANAGE, token)
-    }
-
-    fn unsubscribe_url(&self, alert: &Alert) -> String {
-        self.config.url(&format!(
-            "/v1/alerts/unsubscribe?token={}",
-            self.unsubscribe_token(alert.id)
-        ))
-    }
-
-    fn manage_url(&self, alert: &Alert) -> String {
-        self.config.url(&format!(
-            "/alerts/manage?alert={}&token={}",
-            alert.id,
-            self.manage_token(alert.id)
-        ))
-    }
+/// How the dedup keys of an alert's mails begin.
+pub(crate) fn dedup_prefix(alert: Id) -> String {
+    format!("alert/{alert}/")
 }
 
 pub(crate) fn confirmation(letterhead: &Letterhead, alert: &Alert, token: &str) -> Draft {
@@ -95,185 +55,54 @@ pub(crate) fn confirmation(letterhead: &Letterhead, alert: &Alert, token: &str) 
         text: rendered.text,
         html: rendered.html,
         list: None,
-        dedup_key: format!("{CONFIRM}/{}", alert.id),
+        dedup_key: format!("{}confirm", dedup_prefix(alert.id)),
         not_after: alert.created_at.plus(CONFIRM_WITHIN),
     }
 }
 
-/// The mail about `postings`; `waiting` more come with the next one.
-pub(crate) fn matches(
-    letterhead: &Letterhead,
-    alert: &Alert,
-    postings: &[Posting],
-    waiting: usize,
-    now: Timestamp,
-) -> Draft {
-    let count = postings.len();
-    let subject = subject(postings);
+/// Asks whether to keep an alert that nobody touched for long; without an answer it ends at `until`.
+pub(crate) fn keep(letterhead: &Letterhead, alert: &Alert, until: Timestamp) -> Draft {
     let search = alert.query.0.describe();
-    let more = if waiting == 0 {
-        Vec::new()
-    } else {
-        vec![
-            Block::Paragraph(match waiting {
-                1 => "One more role comes with the next mail.".to_owned(),
-                count => format!("{count} more roles come with the next mails."),
-            }),
-            Block::Button {
-                label: "See all roles of this search".to_owned(),
-                url: search_url(letterhead, alert),
-            },
-        ]
-    };
-    let entries = postings
-        .iter()
-        .map(|posting| entry(letterhead, posting))
-        .collect();
+    let since = alert.touched_at.as_jiff().strftime("%-d %B %Y");
+    let end = until.as_jiff().strftime("%-d %B %Y").to_string();
     let layout = Layout {
-        title: if count == 1 {
-            "A new role for you".to_owned()
-        } else {
-            format!("{count} new roles for you")
-        },
-        preheader: preheader(postings, &search),
-        blocks: [
-            Block::Paragraph(format!("Your alert: {search}")),
-            Block::List(entries),
-        ]
-        .into_iter()
-        .chain(more)
-        .collect(),
+        title: "Keep this alert?".to_owned(),
+        preheader: format!("Without an answer it ends on {end}."),
+        blocks: vec![
+            Block::Paragraph(format!("Your alert for new roles: {search}.")),
+            Block::Paragraph(format!(
+                "You last changed or confirmed it on {since}. Is it still of use to you?"
+            )),
+            Block::Button {
+                label: "Keep this alert".to_owned(),
+                url: letterhead.manage_url(alert.id),
+            },
+            Block::Paragraph(format!(
+                "If you do nothing, the alert ends on {end} and we write no more about it. You can take it up again later with the same link."
+            )),
+        ],
         footer: Footer {
-            reason: format!(
-                "You get this mail because you confirmed this alert. It writes {}.",
-                cadence(alert.frequency)
-            ),
-            links: vec![
-                (
-                    "Change, pause or end this alert".to_owned(),
-                    letterhead.manage_url(alert),
-                ),
-                ("Unsubscribe".to_owned(), letterhead.unsubscribe_url(alert)),
-            ],
+            reason: "You get this mail because you confirmed this alert.".to_owned(),
+            links: vec![("Unsubscribe".to_owned(), letterhead.unsubscribe_url(alert.id))],
         },
     };
     let rendered = layout.render(&letterhead.config);
-    let latest = postings
-        .iter()
-        .filter_map(|posting| posting.row.revision)
-        .max()
-        .unwrap_or_default();
-    let first = postings
-        .first()
-        .map(|posting| posting.row.id.to_string())
-        .unwrap_or_default();
     Draft {
-        kind: if alert.frequency == Frequency::Instant {
-            "alert_instant"
-        } else {
-            "alert_digest"
-        },
+        kind: KEEP,
         recipient: alert.email.clone(),
-        subject,
+        subject: format!("Keep your alert {search}?"),
         text: rendered.text,
         html: rendered.html,
         list: Some(ListHeaders {
-            unsubscribe_url: letterhead.unsubscribe_url(alert),
+            unsubscribe_url: letterhead.unsubscribe_url(alert.id),
             list: "alerts".to_owned(),
         }),
-        dedup_key: format!("alert/{}/{latest}/{first}", alert.id),
-        // News that is days old is none.
-        not_after: now.plus(jiff::SignedDuration::from_hours(48)),
+        dedup_key: format!("{}keep/{}", dedup_prefix(alert.id), alert.touched_at.seconds()),
+        not_after: until,
     }
 }
 
-fn subject(postings: &[Posting]) -> String {
-    let Some(first) = postings.first() else {
-        return "New roles".to_owned();
-    };
-    let lead = format!(
-        "{} at {}",
-        shortened(&first.content().title, 80),
-        shortened(&first.employer.name, 40)
-    );
-    match postings.len() {
-        1 => lead,
-        2 => format!("{lead} and 1 more role"),
-        count => format!("{lead} and {} more roles", count - 1),
-    }
-}
-
-fn shortened(text: &str, chars: usize) -> String {
-    if text.chars().count() <= chars {
-        return text.to_owned();
-    }
-    text.chars().take(chars - 1).chain(['…']).collect()
-}
-
-fn entry(letterhead: &Letterhead, posting: &Posting) -> Entry {
-    let content = posting.content();
-    let places: Vec<String> = content
-        .locations
-        .iter()
-        .take(3)
-        .map(postings::Location::label)
-        .collect();
-    let more_places = content.locations.len().saturating_sub(3);
-    let place = match more_places {
-        0 => places.join("; "),
-        more => format!("{} and {more} more", places.join("; ")),
-    };
-    let workplace = content.workplace.map(|workplace| workplace.label().to_owned());
-    let parts = [
-        Some(posting.employer.name.clone()),
-        Some(place).filter(|place| !place.is_empty()),
-        workplace,
-    ];
-    let mut lines = vec![parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")];
-    let pay = content.pay.as_ref();
-    let band = pay.and_then(|pay| pay.base.as_ref().or(pay.total.as_ref()));
-    let openings = (content.openings > 1).then(|| format!("{} openings", content.openings));
-    let facts: Vec<String> = band
-        .map(postings::PayBand::label)
-        .into_iter()
-        .chain(openings)
-        .collect();
-    if !facts.is_empty() {
-        lines.push(facts.join(" · "));
-    }
-    Entry {
-        title: content.title.clone(),
-        url: letterhead.config.url(&format!("/postings/{}", posting.row.slug)),
-        lines,
-        links: Vec::new(),
-    }
-}
-
-/// What stands beside the subject: what the subject does not say yet.
-fn preheader(postings: &[Posting], search: &str) -> String {
-    let titles: Vec<&str> = postings
-        .iter()
-        .skip(1)
-        .take(3)
-        .map(|posting| posting.content().title.as_str())
-        .collect();
-    if titles.is_empty() {
-        format!("New for your alert {search}")
-    } else {
-        titles.join(", ")
-    }
-}
-
-/// The alert's search on the board.
-fn search_url(letterhead: &Letterhead, alert: &Alert) -> String {
-    let pairs = alert.query.0.to_pairs();
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish();
-    letterhead.config.url(&format!("/?{query}"))
-}
-
-fn cadence(frequency: Frequency) -> &'static str {
+pub(crate) fn cadence(frequency: Frequency) -> &'static str {
     match frequency {
         Frequency::Instant => "as soon as a matching role is published",
         Frequency::Daily => "at most once a day",

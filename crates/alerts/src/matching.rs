@@ -1,5 +1,7 @@
 //! The match pass: from visible changes of postings to ledger rows.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use postings::changes::{Change, changed_since};
 use search::{Matcher, SearchDocument};
@@ -7,7 +9,8 @@ use store::revision::{self, Counter};
 use store::schema::{alert_matches, alerts};
 use store::{Db, DbConn, Id, StoreError, Timestamp, cols, on_each};
 
-use crate::alert::{self, Alert, AlertStatus};
+use crate::alert::{self, Alert, AlertStatus, Frequency, HeldBy};
+use crate::changes;
 use crate::schedule;
 
 /// Name of the pass's cursor.
@@ -16,7 +19,7 @@ const CURSOR: &str = "alerts";
 const BATCH: i64 = 200;
 /// Alerts read at once.
 const PAGE: i64 = 5000;
-/// Ledger rows written at once: 6 columns each stay below both databases' limits of bound values.
+/// Ledger rows written at once: 7 columns each stay below both databases' limits of bound values.
 const ROWS: usize = 1000;
 /// Postings from which the matcher learns what is frequent.
 const SAMPLE: i64 = 500;
@@ -25,6 +28,8 @@ const SAMPLE: i64 = 500;
 #[derive(Debug, Default)]
 pub struct MatchState {
     matcher: Matcher,
+    /// Those of the alerts that tell changes.
+    watching: HashSet<Id>,
     /// Whether the matcher has seen what is frequent.
     has_learned: bool,
     /// Place in the changes of alerts up to which the matcher is complete.
@@ -38,6 +43,8 @@ pub struct MatchReport {
     pub changes: usize,
     /// Ledger rows that are new.
     pub matches: usize,
+    /// Changes of postings that subscribers were told of, and wish to hear of.
+    pub news: usize,
     /// Alerts in memory.
     pub alerts: usize,
     /// Whether nothing more was waiting.
@@ -53,6 +60,7 @@ struct Match {
     outcome: &'static str,
     due_at: Timestamp,
     matched_at: Timestamp,
+    held_by: Option<HeldBy>,
 }
 
 impl MatchState {
@@ -68,9 +76,16 @@ impl MatchState {
             let Some(last) = changed.last() else { return Ok(()) };
             let sequence = last.sequence;
             for alert in &changed {
-                match alert.status {
-                    AlertStatus::Active => self.matcher.insert(alert.id, &alert.query.0),
-                    _ => self.matcher.remove(alert.id),
+                let is_active = alert.status == AlertStatus::Active;
+                if is_active {
+                    self.matcher.insert(alert.id, &alert.query.0);
+                } else {
+                    self.matcher.remove(alert.id);
+                }
+                if is_active && !alert.notify.is_empty() {
+                    self.watching.insert(alert.id);
+                } else {
+                    self.watching.remove(&alert.id);
                 }
             }
             self.sequence = sequence;
@@ -132,6 +147,9 @@ fn match_changes(tx: &mut DbConn, state: &mut MatchState, now: Timestamp) -> Res
             if let Change::Upsert(posting) = change {
                 report.matches += match_posting(tx, state, posting, now)?;
             }
+            if !state.watching.is_empty() {
+                report.news += changes::note(tx, change, now)?;
+            }
         }
         changes.last().map_or(from, |(revision, _)| *revision)
     };
@@ -156,13 +174,17 @@ fn match_posting(
     for ids in matching.chunks(ROWS) {
         let rows: Vec<Match> = owed(tx, ids, first_revision)?
             .iter()
-            .map(|alert| Match {
-                alert_id: alert.id,
-                posting_id: posting.row.id,
-                revision: document.revision,
-                outcome: "pending",
-                due_at: schedule::due_at(alert, now),
-                matched_at: now,
+            .map(|alert| {
+                let due_at = schedule::due_at(alert, now);
+                Match {
+                    alert_id: alert.id,
+                    posting_id: posting.row.id,
+                    revision: document.revision,
+                    outcome: "pending",
+                    due_at,
+                    matched_at: now,
+                    held_by: held_by(alert, due_at, now),
+                }
             })
             .collect();
         if rows.is_empty() {
@@ -175,6 +197,15 @@ fn match_posting(
             .execute(c))?;
     }
     Ok(written)
+}
+
+/// What a row waits for that is found `now`.
+pub(crate) fn held_by(alert: &Alert, due_at: Timestamp, now: Timestamp) -> Option<HeldBy> {
+    match alert.frequency {
+        Frequency::Instant if due_at <= now => None,
+        Frequency::Instant => Some(HeldBy::QuietHours),
+        Frequency::Daily | Frequency::Weekly => Some(HeldBy::Digest),
+    }
 }
 
 /// A posting that had left search when its mail was due, and is back, was never told: it is owed again.
@@ -196,6 +227,7 @@ fn owe_again(tx: &mut DbConn, rows: &[Match], posting_id: Id, now: Timestamp) ->
                 alert_matches::revision.eq(row.revision),
                 alert_matches::due_at.eq(row.due_at),
                 alert_matches::matched_at.eq(now),
+                alert_matches::held_by.eq(row.held_by),
             ))
             .execute(tx)?;
     }

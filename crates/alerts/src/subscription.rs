@@ -3,17 +3,21 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::EmailAddress;
+use mail::{EmailAddress, SuppressionReason};
 use search::Query;
 use store::page::Page;
 use store::revision::{self, Counter};
-use store::schema::{alert_matches, alerts};
+use store::schema::alerts;
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols};
 
 pub use crate::alert::find;
-use crate::alert::{Alert, AlertStatus, Frequency};
-use crate::mails::{self, Letterhead};
-use crate::rows::{count_of, drop_pending, find_same, save, start_anew};
+use crate::alert::{Alert, AlertStatus, EndReason, Frequency, Notify, QuietHours};
+use crate::letterhead::Letterhead;
+use crate::mails;
+use crate::rows::{
+    count_of, drop_pending, find_same, forget_changes, list_pending, reschedule, save, silence, start_anew,
+};
+use crate::rules::AlertRules;
 use crate::schedule;
 
 /// How long a confirmation link is good.
@@ -22,10 +26,11 @@ pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
 pub const UNCONFIRMED_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Alerts of one address at most.
 pub const MAX_PER_ADDRESS: i64 = 50;
-/// Confirmation mails to one address within [`CONFIRMATIONS_WINDOW`] at most: a victim's mailbox is not flooded.
-pub const MAX_CONFIRMATIONS: i64 = 5;
-/// See [`MAX_CONFIRMATIONS`].
-pub const CONFIRMATIONS_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// Alerts of one address that wait for a confirmation at most.
+pub const MAX_PENDING: i64 = 10;
+/// How often an address whose owner reported a mail as spam may be sent a confirmation mail.
+pub const AFTER_COMPLAINT: SignedDuration = SignedDuration::from_hours(30 * 24);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -42,6 +47,10 @@ pub struct NewAlert {
     pub timezone: String,
     /// Hour of digests, 0-23.
     pub hour: i16,
+    /// Which changes of postings it tells.
+    pub notify: Notify,
+    /// When an instant alert keeps still.
+    pub quiet_hours: Option<QuietHours>,
 }
 
 /// What changes about an alert; `None` leaves it.
@@ -57,6 +66,10 @@ pub struct AlertPatch {
     pub hour: Option<i16>,
     /// `Active` or `Paused`.
     pub status: Option<AlertStatus>,
+    /// Which changes of postings it tells.
+    pub notify: Option<Notify>,
+    /// When an instant alert keeps still; `Some(None)` ends that.
+    pub quiet_hours: Option<Option<QuietHours>>,
 }
 
 /// Why an alert could not be made, confirmed or changed.
@@ -74,6 +87,9 @@ pub enum AlertError {
     /// Not an hour of the day.
     #[error("the hour is not between 0 and 23")]
     HourInvalid,
+    /// Not two different hours of the day.
+    #[error("quiet hours need two different hours between 0 and 23")]
+    QuietHoursInvalid,
     /// Only active and paused can be asked for.
     #[error("an alert that is {0} cannot be changed like this")]
     StateConflict(AlertStatus),
@@ -110,8 +126,9 @@ pub enum Confirmed {
 }
 
 /// Asks for an alert by address alone: stores it unconfirmed and writes a confirmation mail. What the caller tells the
-/// client must not depend on the outcome, except for mistakes in the request itself: an address that already has this
-/// alert, has too many, or was written to too often gets nothing new.
+/// client must not depend on the outcome, except for mistakes in the request itself. An address that has this alert, or
+/// too many, gets nothing new. Within [`AlertRules::confirmation_gap`] of a confirmation mail no other is written: what
+/// is asked for then waits on the page to which the first one leads.
 pub fn request(
     tx: &mut DbConn,
     new: NewAlert,
@@ -120,31 +137,70 @@ pub fn request(
     now: Timestamp,
 ) -> Result<(), AlertError> {
     check(&new)?;
-    let since = now.minus(CONFIRMATIONS_WINDOW);
-    let recent = mail::count_recent(tx, &new.email, &[mails::CONFIRM], since)?;
-    let same = find_same(tx, &new.email, &new.query, new.frequency)?;
-    if recent >= MAX_CONFIRMATIONS || same.is_some() || count_of(tx, &new.email)? >= MAX_PER_ADDRESS {
-        tracing::info!(
-            is_repeated = same.is_some(),
-            recent,
-            "a request for an alert changed nothing"
-        );
-        return Ok(());
-    }
+    let answer = answer_to(tx, &new, &letterhead.rules, now)?;
+    // The mail is made and the counter moved in every case, so that the time it takes tells nothing either.
     let token = random.token();
+    let unconfirmed = unconfirmed(tx, new, random, now)?;
     let alert = Alert {
-        confirm_token_hash: Some(hash(&token)),
+        confirm_token_hash: (answer == RequestAnswer::Mail).then(|| hash(&token)),
         confirm_expires_at: Some(now.plus(CONFIRM_WITHIN)),
-        ..unconfirmed(tx, new, random, now)?
+        ..unconfirmed
     };
-    diesel::insert_into(alerts::table).values(&alert).execute(tx)?;
-    mail::enqueue(
-        tx,
-        &[mails::confirmation(letterhead, &alert, &token)],
-        random,
-        now,
-    )?;
+    let draft = mails::confirmation(letterhead, &alert, &token);
+    if answer != RequestAnswer::Nothing {
+        diesel::insert_into(alerts::table).values(&alert).execute(tx)?;
+    }
+    match answer {
+        RequestAnswer::Mail => {
+            mail::enqueue(tx, &[draft], random, now)?;
+        }
+        other => tracing::info!(answer = ?other, "a request for an alert wrote no mail"),
+    }
     Ok(())
+}
+
+/// What a request by address leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RequestAnswer {
+    /// A confirmation mail.
+    Mail,
+    /// It waits on the page of the mail before.
+    Wait,
+    /// Nothing new.
+    Nothing,
+}
+
+fn answer_to(
+    tx: &mut DbConn,
+    new: &NewAlert,
+    rules: &AlertRules,
+    now: Timestamp,
+) -> Result<RequestAnswer, AlertError> {
+    let mailed_since = |tx: &mut DbConn, window: SignedDuration| {
+        mail::count_recent(tx, &new.email, &[mails::CONFIRM], now.minus(window))
+    };
+    let (today, lately) = (mailed_since(tx, DAY)?, mailed_since(tx, rules.confirmation_gap)?);
+    let has_same = find_same(tx, &new.email, &new.query, new.frequency)?.is_some();
+    let open = count_of(tx, &new.email)?;
+    let waiting = list_pending(tx, &new.email)?;
+    let suppression = mail::find_suppression(tx, &new.email)?.map(|suppression| suppression.reason);
+    let may_write = match suppression {
+        None | Some(SuppressionReason::Bounce) => true,
+        Some(SuppressionReason::Complaint) => mailed_since(tx, AFTER_COMPLAINT)? == 0,
+        Some(SuppressionReason::Operator) => false,
+    };
+    if has_same || open >= MAX_PER_ADDRESS || !may_write {
+        return Ok(RequestAnswer::Nothing);
+    }
+    let is_gap_over = lately == 0 || rules.confirmation_gap.is_zero();
+    if today < rules.confirmations_per_day && is_gap_over {
+        return Ok(RequestAnswer::Mail);
+    }
+    let is_known = |alert: &Alert| alert.query.0 == new.query && alert.frequency == new.frequency;
+    if waiting.len() as i64 >= MAX_PENDING || waiting.iter().any(is_known) {
+        return Ok(RequestAnswer::Nothing);
+    }
+    Ok(RequestAnswer::Wait)
 }
 
 /// What [`create`] did.
@@ -189,17 +245,53 @@ pub fn create(
 
 /// Confirms the alert whose mail carried `token`. From here on it is owed what is first published. Where the address has
 /// confirmed the same alert with another mail, that one goes on alone.
-pub fn confirm(tx: &mut DbConn, token: &str, now: Timestamp) -> Result<Confirmed, AlertError> {
+///
+/// That the mail arrived lifts a suppression after a bounce. One after a complaint is lifted only when the owner says so:
+/// `resume`.
+pub fn confirm(
+    tx: &mut DbConn,
+    token: &str,
+    resume: Resume,
+    now: Timestamp,
+) -> Result<Confirmed, AlertError> {
     // Two clicks at once come one after the other.
     revision::lock(tx, Counter::Alerts)?;
     let alert = find_by_token(tx, token)?.ok_or(AlertError::TokenInvalid)?;
-    match alert.status {
-        AlertStatus::Active | AlertStatus::Paused => return Ok(Confirmed::Already(alert.id)),
-        AlertStatus::Ended => return Err(AlertError::TokenInvalid),
-        AlertStatus::Pending => {}
-    }
-    if alert.confirm_expires_at.is_none_or(|at| at <= now) {
+    if alert.status == AlertStatus::Pending && alert.confirm_expires_at.is_none_or(|at| at <= now) {
         return Err(AlertError::TokenExpired);
+    }
+    if alert.status == AlertStatus::Ended {
+        return Err(AlertError::TokenInvalid);
+    }
+    lift_suppression(tx, &alert.email, resume)?;
+    activate(tx, alert, now)
+}
+
+/// Whether the owner of an address asked explicitly to be written to again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// They said so.
+    Asked,
+    /// They said nothing of that.
+    NotAsked,
+}
+
+/// Lets an address get alerts again as far as its owner may decide; returns whether it was suppressed before, and is not
+/// now. What an operator said stays.
+pub fn lift_suppression(tx: &mut DbConn, address: &EmailAddress, resume: Resume) -> Result<bool, AlertError> {
+    let reason = mail::find_suppression(tx, address)?.map(|suppression| suppression.reason);
+    let may_lift = match reason {
+        Some(SuppressionReason::Bounce) => true,
+        Some(SuppressionReason::Complaint) => resume == Resume::Asked,
+        Some(SuppressionReason::Operator) | None => false,
+    };
+    Ok(may_lift && mail::unsuppress(tx, address)?)
+}
+
+/// Makes an unconfirmed alert active, unless the address has the same one. The caller holds the lock on alerts.
+pub(crate) fn activate(tx: &mut DbConn, alert: Alert, now: Timestamp) -> Result<Confirmed, AlertError> {
+    if alert.status != AlertStatus::Pending {
+        return Ok(Confirmed::Already(alert.id));
     }
     if let Some(same) = find_same(tx, &alert.email, &alert.query.0, alert.frequency)? {
         return Ok(Confirmed::Already(same.id));
@@ -231,11 +323,12 @@ pub fn unsubscribe(tx: &mut DbConn, id: Id, now: Timestamp) -> Result<(), AlertE
     if alert.status == AlertStatus::Ended {
         return Ok(());
     }
-    drop_pending(tx, id)?;
+    silence(tx, &alert, "unsubscribed", now)?;
     save(
         tx,
         Alert {
             status: AlertStatus::Ended,
+            end_reason: Some(EndReason::Unsubscribed),
             ..alert
         },
         now,
@@ -258,13 +351,20 @@ pub fn update(
         return Err(AlertError::VersionConflict(before.version));
     }
     let status = patch.status.unwrap_or(before.status);
-    let is_open = |status| matches!(status, AlertStatus::Active | AlertStatus::Paused);
-    if !is_open(before.status) || !is_open(status) {
+    let can_be = matches!(status, AlertStatus::Active | AlertStatus::Paused);
+    // One that retired may be taken up again.
+    let is_retired = before.end_reason == Some(EndReason::Retired) && patch.status.is_some();
+    if !can_be || !(before.is_open() || is_retired) {
         return Err(AlertError::StateConflict(before.status));
     }
     let is_new_search = patch.query.as_ref().is_some_and(|query| *query != before.query.0);
-    let is_resumed = before.status == AlertStatus::Paused && status == AlertStatus::Active;
+    let is_resumed = before.status != AlertStatus::Active && status == AlertStatus::Active;
+    let quiet_hours = patch.quiet_hours.unwrap_or_else(|| before.quiet_hours());
     let after = Alert {
+        notify: patch.notify.unwrap_or(before.notify),
+        quiet_from: quiet_hours.map(|quiet| quiet.from),
+        quiet_to: quiet_hours.map(|quiet| quiet.to),
+        end_reason: None,
         query: patch.query.map_or_else(|| before.query.clone(), Json),
         frequency: patch.frequency.unwrap_or(before.frequency),
         timezone: patch.timezone.unwrap_or_else(|| before.timezone.clone()),
@@ -272,28 +372,28 @@ pub fn update(
         status,
         ..before.clone()
     };
-    check_parts(&after.query.0, &after.timezone, after.hour)?;
-    let is_rescheduled =
-        (after.frequency, after.hour) != (before.frequency, before.hour) || after.timezone != before.timezone;
-    if is_new_search || status == AlertStatus::Paused {
+    check_parts(&after.query.0, &after.timezone, after.hour, after.quiet_hours())?;
+    if is_new_search {
         drop_pending(tx, id)?;
     }
+    if status == AlertStatus::Paused && before.status == AlertStatus::Active {
+        silence(tx, &before, "paused", now)?;
+    }
+    forget_changes(tx, &before, after.notify)?;
     let saved = if is_new_search || is_resumed {
         start_anew(tx, after, now)?
     } else {
         save(tx, after, now)?
     };
-    if is_rescheduled {
-        diesel::update(alert_matches::table)
-            .filter(
-                alert_matches::alert_id
-                    .eq(id)
-                    .and(alert_matches::outcome.eq("pending")),
-            )
-            .set(alert_matches::due_at.eq(schedule::due_at(&saved, now)))
-            .execute(tx)?;
+    if rhythm(&saved) != rhythm(&before) {
+        reschedule(tx, &saved, now)?;
     }
     Ok(saved)
+}
+
+/// What the schedule of an alert follows from.
+fn rhythm(alert: &Alert) -> (Frequency, i16, &str, Option<QuietHours>) {
+    (alert.frequency, alert.hour, &alert.timezone, alert.quiet_hours())
 }
 
 /// Erases an alert and what it was told.
@@ -349,10 +449,15 @@ pub fn forget_unconfirmed(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result
 }
 
 fn check(new: &NewAlert) -> Result<(), AlertError> {
-    check_parts(&new.query, &new.timezone, new.hour)
+    check_parts(&new.query, &new.timezone, new.hour, new.quiet_hours)
 }
 
-fn check_parts(query: &Query, timezone: &str, hour: i16) -> Result<(), AlertError> {
+fn check_parts(
+    query: &Query,
+    timezone: &str,
+    hour: i16,
+    quiet_hours: Option<QuietHours>,
+) -> Result<(), AlertError> {
     if query.is_unfiltered() {
         return Err(AlertError::QueryUnfiltered);
     }
@@ -361,6 +466,9 @@ fn check_parts(query: &Query, timezone: &str, hour: i16) -> Result<(), AlertErro
     }
     if !(0..=23).contains(&hour) {
         return Err(AlertError::HourInvalid);
+    }
+    if quiet_hours.is_some_and(|quiet| !quiet.is_valid()) {
+        return Err(AlertError::QuietHoursInvalid);
     }
     Ok(())
 }
@@ -383,6 +491,14 @@ fn unconfirmed(tx: &mut DbConn, new: NewAlert, random: &Random, now: Timestamp) 
         created_at: now,
         updated_at: now,
         confirmed_at: None,
+        notify: new.notify,
+        quiet_from: new.quiet_hours.map(|quiet| quiet.from),
+        quiet_to: new.quiet_hours.map(|quiet| quiet.to),
+        touched_at: now,
+        keep_asked_at: None,
+        paced_until: None,
+        last_mailed_at: None,
+        end_reason: None,
     })
 }
 

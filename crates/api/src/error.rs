@@ -105,6 +105,14 @@ impl Problem {
         self.code
     }
 
+    /// What is wrong, in one sentence for people.
+    pub(crate) fn in_words(&self) -> String {
+        let first = self.errors.first().map(|error| error.detail.clone());
+        first
+            .or_else(|| self.detail.clone())
+            .unwrap_or_else(|| self.code.title().to_owned())
+    }
+
     /// The answer, with the request's id.
     pub fn response(&self, request_id: Option<String>) -> HttpResponse {
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -205,6 +213,11 @@ impl From<AlertError> for Problem {
                 "an IANA name such as Europe/Zurich",
             ),
             AlertError::HourInvalid => Self::field("/hour", "number_out_of_range", "an hour from 0 to 23"),
+            AlertError::QuietHoursInvalid => Self::field(
+                "/quiet_hours",
+                "number_out_of_range",
+                "two different hours from 0 to 23",
+            ),
             AlertError::StateConflict(_) => Self::new(Code::StateConflict).detail(error.to_string()),
             AlertError::TooMany => Self::new(Code::LimitReached),
             AlertError::TokenInvalid => Self::new(Code::TokenInvalid),

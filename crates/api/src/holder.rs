@@ -4,7 +4,8 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use alerts::{Alert, AlertStatus, subscription};
+use alerts::{Alert, EndReason, subscription};
+use mail::EmailAddress;
 use serde::Deserialize;
 use store::{DbConn, Id};
 
@@ -13,9 +14,12 @@ use crate::error::{Code, Problem};
 use crate::extract::{Extracting, pairs};
 use crate::state::State;
 
-/// Who asks for an alert: its account, or whoever has the manage link of one of its mails.
+/// Who asks for an alert: its account, or whoever has the manage link of a mail to its address.
+#[derive(Clone)]
 pub(crate) struct Holder {
     user: Option<Id>,
+    /// The address that the account has verified.
+    address: Option<EmailAddress>,
     managed: Option<Id>,
 }
 
@@ -35,27 +39,59 @@ impl FromRequest for Holder {
             let token = in_link.as_deref().or(bearer.as_deref());
             let managed = token.and_then(|token| state.letterhead.verify_manage(token));
             if managed.is_some() {
-                return Ok(Self { user: None, managed });
+                return Ok(Self {
+                    user: None,
+                    address: None,
+                    managed,
+                });
             }
             if in_link.is_some() {
                 return Err(Problem::new(Code::TokenRejected));
             }
-            let user = Some(account.await?.0.user()?.id);
-            Ok(Self { user, managed: None })
+            let Known(caller) = account.await?;
+            let user = caller.user()?;
+            Ok(Self {
+                user: Some(user.id),
+                address: user.verified_at.map(|_| user.email.clone()),
+                managed: None,
+            })
         })
     }
 }
 
 impl Holder {
-    /// The alert, when it is theirs and has not ended.
+    /// Whoever has the manage link of the alert `managed`.
+    pub(crate) fn by_link(managed: Id) -> Self {
+        Self {
+            user: None,
+            address: None,
+            managed: Some(managed),
+        }
+    }
+
+    /// The alert, when it is theirs and was not unsubscribed.
     pub(crate) fn require(&self, conn: &mut DbConn, id: Id) -> Result<Alert, Problem> {
-        let alert = subscription::find(conn, id)?.filter(|alert| alert.status != AlertStatus::Ended);
-        let alert = alert.ok_or_else(|| Problem::new(Code::AlertNotFound))?;
+        let missing = || Problem::new(Code::AlertNotFound);
+        let alert = subscription::find(conn, id)?
+            .filter(|alert| alert.end_reason != Some(EndReason::Unsubscribed))
+            .ok_or_else(missing)?;
         let is_owner = self.user.is_some() && self.user == alert.user_id;
-        if is_owner || self.managed == Some(id) {
+        if is_owner || (self.managed.is_some() && self.require_address(conn)? == alert.email) {
             Ok(alert)
         } else {
-            Err(Problem::new(Code::AlertNotFound))
+            Err(missing())
+        }
+    }
+
+    /// The address that is theirs.
+    pub(crate) fn require_address(&self, conn: &mut DbConn) -> Result<EmailAddress, Problem> {
+        let missing = || Problem::new(Code::AlertNotFound);
+        match self.managed {
+            Some(id) => Ok(subscription::find(conn, id)?.ok_or_else(missing)?.email),
+            None => self
+                .address
+                .clone()
+                .ok_or_else(|| Problem::new(Code::EmailUnverified)),
         }
     }
 }

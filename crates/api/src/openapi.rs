@@ -8,7 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alerts, auth, changes, employers, imports, mail_reports, me, members, operations, postings, search,
+    alert_owner, alerts, auth, changes, employers, imports, mail_reports, me, members, operations, postings,
+    search,
 };
 
 #[derive(OpenApi)]
@@ -30,7 +31,8 @@ use crate::routes::{
         postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
         search::search_postings, search::suggest, search::similar_postings, search::explain_match, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
-        alerts::update_alert, alerts::delete_alert, changes::list_changes, operations::healthz, operations::readyz,
+        alerts::update_alert, alerts::delete_alert,
+        alert_owner::export_address, alert_owner::erase_address, alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
     components(schemas(ProblemBody)),

@@ -144,11 +144,16 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
     }
     let is_auth = path.starts_with("/v1/auth/") && path != "/v1/auth/logout" && path != "/v1/auth/refresh";
     let is_form = matches!(path, "/verify-email" | "/forgot-password" | "/reset-password");
-    Some(match (is_read, is_auth || is_form || path == "/v1/alerts") {
-        (true, _) => Cost::Read,
-        (false, true) => Cost::Account,
-        (false, false) => Cost::Write,
-    })
+    Some(
+        match (
+            is_read,
+            is_auth || is_form || matches!(path, "/v1/alerts" | "/alerts/new"),
+        ) {
+            (true, _) => Cost::Read,
+            (false, true) => Cost::Account,
+            (false, false) => Cost::Write,
+        },
+    )
 }
 
 #[cfg(test)]

@@ -107,7 +107,9 @@ impl Index {
         let mut meaning = asked.meaning.clone();
         let mut found = asked.found.clone();
         for clause in &mut meaning.required {
-            let Some(stem) = lone_word(clause).map(str::to_owned) else { continue };
+            let Some(stem) = lone_word(clause).map(str::to_owned) else {
+                continue;
+            };
             let is_part = stem.chars().count() > MIN_LETTERS && stem.chars().all(char::is_alphabetic);
             if !is_part || self.frequency(view, &stem)? > 0 {
                 continue;
@@ -122,7 +124,9 @@ impl Index {
             if longer.is_empty() {
                 continue;
             }
-            clause.any.extend(longer.iter().map(|word| Alternative::Words(vec![word.clone()])));
+            clause
+                .any
+                .extend(longer.iter().map(|word| Alternative::Words(vec![word.clone()])));
             found.push(Recognised {
                 kind: "compound",
                 label: format!("a part of {}", longer.join(", ")),
@@ -275,7 +279,9 @@ fn holding(view: &View, field: Field, part: &str) -> Result<Vec<String>, SearchE
         let mut stream = inverted.terms().stream().map_err(TantivyError::from)?;
         while stream.advance() {
             let word = stream.key();
-            if word.len() > part.len() && (word.ends_with(part.as_bytes()) || word.starts_with(part.as_bytes())) {
+            if word.len() > part.len()
+                && (word.ends_with(part.as_bytes()) || word.starts_with(part.as_bytes()))
+            {
                 found.push(String::from_utf8_lossy(word).into_owned());
             }
         }

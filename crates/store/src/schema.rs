@@ -273,7 +273,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt, Text};
+    use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
     use crate::column::sql::{Document, Identifier, Moment};
 
     alerts (id) {
@@ -293,11 +293,22 @@ diesel::table! {
         created_at -> Moment,
         updated_at -> Moment,
         confirmed_at -> Nullable<Moment>,
+        notify_pay_raised -> Bool,
+        notify_place_added -> Bool,
+        notify_closing_soon -> Bool,
+        notify_reopened -> Bool,
+        quiet_from -> Nullable<SmallInt>,
+        quiet_to -> Nullable<SmallInt>,
+        touched_at -> Moment,
+        keep_asked_at -> Nullable<Moment>,
+        paced_until -> Nullable<Moment>,
+        last_mailed_at -> Nullable<Moment>,
+        end_reason -> Nullable<Text>,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Text};
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
     use crate::column::sql::{Identifier, Moment};
 
     alert_matches (alert_id, posting_id) {
@@ -307,6 +318,38 @@ diesel::table! {
         outcome -> Text,
         due_at -> Moment,
         matched_at -> Moment,
+        told_at -> Nullable<Moment>,
+        told_version -> Nullable<Integer>,
+        closed_at -> Nullable<Moment>,
+        end_told -> Nullable<Moment>,
+        held_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    alert_changes (alert_id, posting_id, kind, mark) {
+        alert_id -> Identifier,
+        posting_id -> Identifier,
+        kind -> Text,
+        mark -> BigInt,
+        outcome -> Text,
+        due_at -> Moment,
+        noted_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::column::sql::{Identifier, Moment};
+
+    alert_feedback (alert_id, posting_id) {
+        alert_id -> Identifier,
+        posting_id -> Identifier,
+        verdict -> Text,
+        created_at -> Moment,
     }
 }
 
@@ -322,6 +365,10 @@ diesel::joinable!(postings -> employers (employer_id));
 diesel::joinable!(posting_versions -> postings (posting_id));
 diesel::joinable!(alert_matches -> alerts (alert_id));
 diesel::joinable!(alert_matches -> postings (posting_id));
+diesel::joinable!(alert_changes -> alerts (alert_id));
+diesel::joinable!(alert_changes -> postings (posting_id));
+diesel::joinable!(alert_feedback -> alerts (alert_id));
+diesel::joinable!(alert_feedback -> postings (posting_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     counters,
@@ -344,4 +391,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_runs,
     alerts,
     alert_matches,
+    alert_changes,
+    alert_feedback,
 );

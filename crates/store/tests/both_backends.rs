@@ -342,6 +342,8 @@ mod whole_schema {
         import_runs,
         alerts,
         alert_matches,
+        alert_changes,
+        alert_feedback,
     );
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use accounts::{EmployerStatus, NewEmployer};
-use alerts::subscription::{self, AlertError, Confirmed, NewAlert};
-use alerts::{Alert, AlertStatus, Frequency, Letterhead, MatchState, dispatch_pass, match_pass};
+use alerts::subscription::{self, AlertError, Confirmed, NewAlert, Resume};
+use alerts::{
+    Alert, AlertRules, AlertStatus, Frequency, Letterhead, MatchState, Notify, dispatch_pass, match_pass,
+};
 use jiff::SignedDuration;
 use mail::{LinkKey, Mail, MailConfig};
 use postings::lifecycle;
@@ -53,6 +55,11 @@ impl<'a> Board<'a> {
             letterhead: Letterhead {
                 config: Arc::new(config),
                 links,
+                rules: AlertRules {
+                    confirmation_gap: SignedDuration::ZERO,
+                    confirmations_per_day: 100,
+                    ..AlertRules::default()
+                },
             },
             employer,
             matching: Mutex::new(MatchState::new()),
@@ -84,7 +91,8 @@ impl<'a> Board<'a> {
 
     pub(crate) fn confirm(&self, token: &str) -> Result<Confirmed, AlertError> {
         let now = self.now();
-        self.db.write_blocking(|tx| subscription::confirm(tx, token, now))
+        self.db
+            .write_blocking(|tx| subscription::confirm(tx, token, Resume::NotAsked, now))
     }
 
     /// A confirmed alert of `reader@example.org`.
@@ -184,6 +192,21 @@ impl<'a> Board<'a> {
             .unwrap();
     }
 
+    /// One more employer.
+    pub(crate) fn found(&self, name: &str) -> Id {
+        let new = NewEmployer {
+            name: name.to_owned(),
+            website: Some("https://other.example".to_owned()),
+            description_html: String::new(),
+            headquarters: None,
+        };
+        let now = self.now();
+        self.db
+            .write_blocking(|tx| accounts::create_employer(tx, None, &new, &self.random, now))
+            .unwrap()
+            .id
+    }
+
     /// Freezes the employer, or brings it back.
     pub(crate) fn set_employer(&self, status: EmployerStatus) {
         let now = self.now();
@@ -254,6 +277,8 @@ pub(crate) fn wish(email: &str, query: Value, frequency: Frequency) -> NewAlert 
         frequency,
         timezone: "UTC".to_owned(),
         hour: 8,
+        notify: Notify::default(),
+        quiet_hours: None,
     }
 }
 
@@ -266,6 +291,7 @@ pub(crate) fn titles_in(mail: &Mail) -> Vec<String> {
     let lines = mail.text_body.lines();
     lines
         .filter_map(|line| line.strip_prefix("* "))
+        .filter(|title| !title.starts_with('+'))
         .map(str::to_owned)
         .collect()
 }

@@ -1,9 +1,9 @@
 //! Asking and confirming: what an address may have, and how long things are kept.
 
 use alerts::subscription::{
-    self, AlertError, Confirmed, MAX_CONFIRMATIONS, MAX_PER_ADDRESS, UNCONFIRMED_KEPT, forget_unconfirmed,
+    self, AlertError, Confirmed, MAX_PENDING, MAX_PER_ADDRESS, UNCONFIRMED_KEPT, forget_unconfirmed,
 };
-use alerts::{AlertStatus, Frequency};
+use alerts::{AlertRules, AlertStatus, Frequency, QuietHours, owner};
 use jiff::SignedDuration;
 use serde_json::json;
 use store::on_both;
@@ -11,14 +11,49 @@ use store::on_both;
 use crate::board::{Board, wish};
 
 on_both! {
-    fn an_address_is_asked_five_times_a_day_at_most(db) {
-        let board = Board::new(db);
-        let ask = |n: i64| board.request(wish("victim@example.org", json!({"q": format!("word{n}")}), Frequency::Daily));
-        let asked = (0..20).filter(|n| ask(*n).is_some()).count() as i64;
-        assert_eq!(asked, MAX_CONFIRMATIONS);
-        assert!(board.request(wish("other@example.org", json!({"q": "rtl"}), Frequency::Daily)).is_some());
+    fn an_address_is_asked_once_an_hour_and_three_times_a_day_at_most(db) {
+        let mut board = Board::new(db);
+        board.letterhead.rules = AlertRules::default();
+        let ask = |email: &str, n: i64| board.request(wish(email, json!({"q": format!("word{n}")}), Frequency::Daily)).is_some();
+        assert!(ask("victim@example.org", 0));
+        assert!((1..20).all(|n| !ask("victim@example.org", n)));
+        assert!(ask("other@example.org", 0), "nobody else is kept from asking");
+        let mut asked = 1;
+        for hour in 1..24 {
+            board.wait(SignedDuration::from_hours(1));
+            asked += i64::from(ask("victim@example.org", 100 + hour));
+        }
+        assert_eq!(asked, 3);
         board.wait(SignedDuration::from_hours(25));
-        assert!(ask(30).is_some());
+        assert!(ask("victim@example.org", 300));
+    }
+
+    fn what_is_asked_for_in_between_waits_on_the_page_of_the_first_mail(db) {
+        let mut board = Board::new(db);
+        board.letterhead.rules = AlertRules::default();
+        let email: mail::EmailAddress = "reader@example.org".parse().unwrap();
+        let token = board.request(wish("reader@example.org", json!({"q": "kernel"}), Frequency::Instant)).unwrap();
+        for _ in 0..2 {
+            assert_eq!(board.request(wish("reader@example.org", json!({"q": "dft"}), Frequency::Instant)), None);
+        }
+        for n in 0..30 {
+            assert_eq!(board.request(wish("reader@example.org", json!({"q": format!("junk{n}")}), Frequency::Daily)), None);
+        }
+        board.publish_as(board.employer, json!({"title": "DFT Engineer, before"}));
+        board.confirm(&token).unwrap();
+        assert!(board.told().is_empty());
+        let held = db.read_blocking(|conn| owner::list_of_address(conn, &email)).unwrap();
+        assert_eq!(held.len() as i64, MAX_PENDING, "no more than so many wait, and none twice");
+        let waiting = held.iter().find(|alert| alert.query.0.q == "dft").unwrap();
+        let now = board.now();
+        let foreign: mail::EmailAddress = "other@example.org".parse().unwrap();
+        let refused = db.write_blocking(|tx| owner::confirm_waiting(tx, &foreign, waiting.id, now));
+        assert!(matches!(refused, Err(AlertError::NotFound)));
+        let confirm = || db.write_blocking(|tx| owner::confirm_waiting(tx, &email, waiting.id, now));
+        assert!(matches!(confirm(), Ok(Confirmed::Now(_))));
+        assert!(matches!(confirm(), Err(AlertError::NotFound)));
+        board.publish_as(board.employer, json!({"title": "DFT Engineer, after"}));
+        assert_eq!(board.told(), ["DFT Engineer, after"]);
     }
 
     fn an_address_has_fifty_alerts_at_most(db) {
@@ -71,5 +106,9 @@ on_both! {
         assert!(matches!(refused(nowhere), AlertError::TimezoneUnknown));
         let late = subscription::NewAlert { hour: 24, ..good() };
         assert!(matches!(refused(late), AlertError::HourInvalid));
+        for (from, to) in [(24, 7), (7, -1), (7, 7)] {
+            let restless = subscription::NewAlert { quiet_hours: Some(QuietHours { from, to }), ..good() };
+            assert!(matches!(refused(restless), AlertError::QuietHoursInvalid));
+        }
     }
 }

@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod board;
+mod cadence;
+mod changes;
+mod consent;
 mod digests;
 mod limits;
 mod mailbox;
 mod matching;
+mod model;
 mod races;

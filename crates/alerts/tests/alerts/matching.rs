@@ -83,20 +83,6 @@ on_both! {
         assert!(board.told().is_empty());
     }
 
-    fn an_import_of_many_postings_is_told_whole(db) {
-        let board = Board::new(db);
-        board.subscribe(json!({"q": "rtl"}), Frequency::Instant);
-        for n in 0..230 {
-            board.publish(&format!("RTL Engineer {n}"));
-        }
-        let mails = board.mails();
-        let mut titles: Vec<String> = mails.iter().flat_map(crate::board::titles_in).collect();
-        assert!(mails.iter().all(|mail| crate::board::titles_in(mail).len() <= 25));
-        titles.sort();
-        titles.dedup();
-        assert_eq!((titles.len(), mails.len()), (230, 10), "every posting, none twice");
-    }
-
     fn a_new_query_starts_anew(db) {
         let board = Board::new(db);
         let alert = board.subscribe(json!({"q": "rtl"}), Frequency::Daily);

@@ -1,8 +1,8 @@
 //! Alerts.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use alerts::subscription::{self, AlertPatch, Confirmed, Created, NewAlert};
-use alerts::{Alert, AlertStatus, Frequency};
+use alerts::subscription::{self, AlertPatch, Confirmed, Created, NewAlert, Resume};
+use alerts::{Alert, AlertStatus, ChangeKind, EndReason, Frequency, QuietHours};
 use jiff::SignedDuration;
 use mail::EmailAddress;
 use postings::PostingSummary;
@@ -37,6 +37,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::post().to(unsubscribe))
                 .route(web::get().to(super::pages::unsubscribe_page)),
         )
+        .configure(super::alert_owner::routes)
         .service(
             web::resource("/v1/alerts/{id}")
                 .route(web::get().to(get_alert))
@@ -61,6 +62,12 @@ pub(crate) struct AlertBody {
     timezone: Option<String>,
     /// Hour of digests, 0 to 23; 8 when missing.
     hour: Option<i16>,
+    /// Which changes of postings that it told before it tells as well; none when missing.
+    notify: Option<Vec<ChangeKind>>,
+    /// When an instant alert keeps still: what it finds then goes out when they end.
+    quiet_hours: Option<QuietHours>,
+    /// For programs that fill in everything: people never see it, and who fills it in gets no alert.
+    homepage: Option<String>,
 }
 
 /// What changes about an alert.
@@ -72,8 +79,23 @@ pub(crate) struct AlertPatchBody {
     frequency: Option<Frequency>,
     timezone: Option<String>,
     hour: Option<i16>,
-    /// `active` or `paused`.
+    /// `active` or `paused`. An alert that retired is taken up again with `active`.
     status: Option<AlertStatus>,
+    /// All kinds of changes that it tells from now on.
+    notify: Option<Vec<ChangeKind>>,
+    /// `null` ends the quiet hours.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<QuietHours>)]
+    #[expect(
+        clippy::option_option,
+        reason = "null ends the quiet hours, absence leaves them"
+    )]
+    quiet_hours: Option<Option<QuietHours>>,
+}
+
+#[expect(clippy::option_option, reason = "null and absence mean different things")]
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<QuietHours>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// A query to try.
@@ -100,6 +122,8 @@ pub(crate) struct PreviewResultBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmBody {
     token: String,
+    /// Also write again to an address whose owner reported one of our mails as spam.
+    resume: Option<bool>,
 }
 
 /// What a confirmation did.
@@ -134,11 +158,20 @@ pub(crate) struct AlertView {
     created_at: Timestamp,
     updated_at: Timestamp,
     confirmed_at: Option<Timestamp>,
+    /// Which changes of postings it tells.
+    notify: Vec<ChangeKind>,
+    quiet_hours: Option<QuietHours>,
+    /// When its last mail about postings was written.
+    last_mailed_at: Option<Timestamp>,
+    /// When its owner was asked whether to keep it; any change of the alert is an answer.
+    keep_asked_at: Option<Timestamp>,
+    /// Why it ended.
+    end_reason: Option<EndReason>,
 }
 
 impl From<Alert> for AlertView {
     fn from(alert: Alert) -> Self {
-        let pairs = alert.query.0.to_pairs();
+        let (pairs, quiet_hours) = (alert.query.0.to_pairs(), alert.quiet_hours());
         Self {
             id: alert.id,
             email: alert.email,
@@ -147,6 +180,11 @@ impl From<Alert> for AlertView {
                 .map(|(name, value)| (name, value.into()))
                 .collect(),
             description: alert.query.0.describe(),
+            notify: alert.notify.kinds(),
+            quiet_hours,
+            last_mailed_at: alert.last_mailed_at,
+            keep_asked_at: alert.keep_asked_at,
+            end_reason: alert.end_reason,
             frequency: alert.frequency,
             timezone: alert.timezone,
             hour: alert.hour,
@@ -159,7 +197,7 @@ impl From<Alert> for AlertView {
     }
 }
 
-fn query_of(state: &State, value: &Value) -> Result<Query, Problem> {
+pub(crate) fn query_of(state: &State, value: &Value) -> Result<Query, Problem> {
     let query = query_from_json(value).map_err(|errors| parameters_problem(errors, true))?;
     let query = state.index.settle(&query);
     if query.is_unfiltered() {
@@ -182,6 +220,14 @@ pub(crate) async fn create_alert(
 ) -> Result<HttpResponse, Problem> {
     let (query, now) = (query_of(&state, &body.query)?, state.now());
     let asked = Asked::new(&request, &caller, &body)?;
+    if body
+        .homepage
+        .as_deref()
+        .is_some_and(|homepage| !homepage.trim().is_empty())
+    {
+        tracing::info!("a request for an alert filled in what people do not see");
+        return Ok(Reply::with(202, &ACCEPTED).into_response());
+    }
     let user = caller.user().ok().cloned();
     let missing = || Problem::field("/email", "value_missing", "whom should the alert tell?");
     let email = body
@@ -196,6 +242,8 @@ pub(crate) async fn create_alert(
         frequency: body.frequency,
         timezone: body.timezone.unwrap_or_else(|| "UTC".to_owned()),
         hour: body.hour.unwrap_or(8),
+        notify: body.notify.unwrap_or_default().into_iter().collect(),
+        quiet_hours: body.quiet_hours,
     };
     let response = state
         .write_once(asked, move |tx, state| {
@@ -262,18 +310,24 @@ pub(crate) async fn confirm_alert(
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<ConfirmBody>,
 ) -> Result<HttpResponse, Problem> {
-    let status = match confirm(&state, body.token).await? {
+    let resume = resume_if(body.resume.unwrap_or_default());
+    let status = match confirm(&state, body.token, resume).await? {
         Confirmed::Now(_) => "confirmed",
         Confirmed::Already(_) => "already_confirmed",
     };
     Ok(Reply::ok(&ConfirmedBody { status }).into_response())
 }
 
+/// What was said about being written to again.
+pub(crate) fn resume_if(is_asked: bool) -> Resume {
+    if is_asked { Resume::Asked } else { Resume::NotAsked }
+}
+
 /// Shared with the page that does the same.
-pub(crate) async fn confirm(state: &State, token: String) -> Result<Confirmed, Problem> {
+pub(crate) async fn confirm(state: &State, token: String, resume: Resume) -> Result<Confirmed, Problem> {
     let now = state.now();
     state
-        .write(move |tx, _| Ok::<_, Problem>(subscription::confirm(tx, &token, now)?))
+        .write(move |tx, _| Ok::<_, Problem>(subscription::confirm(tx, &token, resume, now)?))
         .await
 }
 
@@ -364,6 +418,8 @@ pub(crate) async fn update_alert(
         timezone: body.timezone,
         hour: body.hour,
         status: body.status,
+        notify: body.notify.map(|kinds| kinds.into_iter().collect()),
+        quiet_hours: body.quiet_hours,
     };
     let alert = state
         .write(move |tx, _| {

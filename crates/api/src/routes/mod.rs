@@ -1,5 +1,6 @@
 //! The routes, by what they are about.
 
+pub(crate) mod alert_owner;
 pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod changes;

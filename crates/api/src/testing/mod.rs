@@ -13,7 +13,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, test};
-use alerts::{Letterhead, MatchState, dispatch_pass, match_pass};
+use alerts::{AlertRules, Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
@@ -91,6 +91,11 @@ impl TestApp {
         let letterhead = Letterhead {
             config: Arc::clone(&mail_config),
             links,
+            // People in tests ask for several alerts within the hour.
+            rules: AlertRules {
+                confirmation_gap: SignedDuration::ZERO,
+                ..AlertRules::default()
+            },
         };
         let courier = Courier::new(
             db.clone(),

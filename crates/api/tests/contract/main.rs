@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod alert_owner;
 mod alerts;
 mod employers;
 mod feeds;

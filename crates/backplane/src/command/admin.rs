@@ -44,10 +44,29 @@ fn status(place: &Installation) -> Result<()> {
     let mails = db.read_blocking(mail::queue_counts)?;
     let alerts = db.read_blocking(alerts::subscription::count_by_status)?;
     let revision = db.read_blocking(|conn| revision::latest(conn, Counter::Postings))?;
+    let now = place.clock.now();
+    let health = db.read_blocking(|conn| alerts::health(conn, now))?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "postings: {revision} visible changes so far")?;
     for (status, count) in alerts {
         writeln!(out, "alerts {status}: {count}")?;
+    }
+    writeln!(out, "alerts with mail due: {}", health.alerts_due)?;
+    writeln!(out, "alerts that wait for their time: {}", health.alerts_waiting)?;
+    writeln!(
+        out,
+        "alerts that wrote in the last 24 hours: {}",
+        health.alerts_mailed_last_day
+    )?;
+    if let Some(at) = health.last_mailed_at {
+        writeln!(out, "last mail of an alert: {at}")?;
+    }
+    for (reason, count) in &health.waiting_for {
+        writeln!(out, "postings waiting, {reason}: {count}")?;
+    }
+    writeln!(out, "answers: {} right, {} wrong", health.right, health.wrong)?;
+    for warning in alerts::warnings(&health, now) {
+        writeln!(out, "warning: {warning}")?;
     }
     let states = [
         ("queued", mails.queued),

@@ -114,6 +114,7 @@ impl Board {
         let letterhead = Letterhead {
             config: Arc::clone(&mail_config),
             links,
+            rules: config.alert_rules,
         };
         let index = Arc::new(Index::open(&config.index_dir()).context("the search index cannot be opened")?);
         let metrics = telemetry::start_metrics()?;

@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alerts::AlertRules;
+use jiff::SignedDuration;
 use mail::{
     DeliveryRules, DkimAlgorithm, DkimKey, EmailAddress, LinkKey, MailConfig, Mailbox, ReturnPath, Transport,
 };
@@ -62,6 +64,7 @@ pub(super) struct Written {
     mail: Mail,
     log: Log,
     limits: Limits,
+    alerts: Alerts,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +111,36 @@ struct Log {
     filter: String,
 }
 
+#[derive(Deserialize)]
+struct Alerts {
+    per_mail: usize,
+    per_employer: usize,
+    instant_burst: u32,
+    instant_every_seconds: u32,
+    confirmations_per_day: u32,
+    confirmation_gap_minutes: u32,
+    keep_after_days: u32,
+    retire_after_days: u32,
+}
+
+impl Alerts {
+    /// The rules, with what `limits.enabled` says.
+    fn rules(&self, is_limited: bool) -> AlertRules {
+        let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
+        let rules = AlertRules {
+            per_mail: self.per_mail,
+            per_employer: self.per_employer,
+            instant_burst: self.instant_burst,
+            instant_every: SignedDuration::from_secs(self.instant_every_seconds.into()),
+            confirmations_per_day: self.confirmations_per_day.into(),
+            confirmation_gap: SignedDuration::from_mins(self.confirmation_gap_minutes.into()),
+            keep_after: days(self.keep_after_days),
+            retire_after: days(self.retire_after_days),
+        };
+        if is_limited { rules } else { rules.unlimited() }
+    }
+}
+
 /// What callers are allowed.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Limits {
@@ -148,6 +181,8 @@ pub(crate) struct Config {
     /// Secret of `POST /v1/mail/reports`.
     pub(crate) report_token: Option<String>,
     return_path: Option<EmailAddress>,
+    /// How much alerts write.
+    pub(crate) alert_rules: AlertRules,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -177,6 +212,18 @@ impl Config {
         at_least_one("database.pool_size", written.database.pool_size as usize)?;
         at_least_one("limits.body_bytes", written.limits.body_bytes)?;
         at_least_one("limits.import_bytes", written.limits.import_bytes)?;
+        let alerts = &written.alerts;
+        at_least_one("alerts.per_mail", alerts.per_mail)?;
+        at_least_one(
+            "alerts.instant_every_seconds",
+            alerts.instant_every_seconds as usize,
+        )?;
+        at_least_one(
+            "alerts.confirmations_per_day",
+            alerts.confirmations_per_day as usize,
+        )?;
+        at_least_one("alerts.keep_after_days", alerts.keep_after_days as usize)?;
+        at_least_one("alerts.retire_after_days", alerts.retire_after_days as usize)?;
         let bind: SocketAddr = written.server.bind.parse().map_err(|_| {
             layers.refuse(
                 "server.bind",
@@ -230,6 +277,7 @@ impl Config {
             delivery,
             report_token: Some(report_token).filter(|token| !token.is_empty()),
             return_path,
+            alert_rules: written.alerts.rules(written.limits.enabled),
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use alerts::{MatchState, dispatch_pass, match_pass, subscription};
+use alerts::{MatchState, closing_pass, dispatch_pass, keep_pass, match_pass, mend_schedules, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
 use postings::{import, lifecycle};
@@ -91,12 +91,21 @@ pub(super) async fn dispatch(shop: Arc<Workshop>) -> Result<Done> {
         )?)
     };
     let report = blocking(pass).await?;
+    let told = [
+        ("posting", report.postings),
+        ("change", report.changes),
+        ("dropped", report.dropped),
+        ("held", report.held),
+    ];
+    for (what, count) in told.into_iter().filter(|(_, count)| *count > 0) {
+        metrics::counter!("backplane_alert_dispatched_total", "what" => what).increment(count as u64);
+    }
     if report.mails > 0 {
         metrics::counter!("backplane_alert_mails_total").increment(report.mails as u64);
         shop.state.wake().mail.notify_one();
     }
     Ok(Done::after(
-        report.mails + report.dropped > 0,
+        report.mails + report.dropped + report.held > 0,
         report.is_caught_up,
     ))
 }
@@ -142,12 +151,18 @@ pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     }
     let worker = Arc::clone(&shop);
     let (expired, others) = blocking(move || tidy(&worker)).await?;
+    let worker = Arc::clone(&shop);
+    let asked = blocking(move || look_after_alerts(&worker)).await?;
+    if asked > 0 {
+        shop.inner.dispatch.notify_one();
+        shop.state.wake().mail.notify_one();
+    }
     if expired > 0 {
         tracing::info!(expired, "postings came to their end");
         metrics::counter!("backplane_postings_expired_total").increment(expired as u64);
         shop.state.wake().index.notify_one();
     }
-    Ok(Done::after(expired + others > 0, true))
+    Ok(Done::after(expired + others + asked > 0, true))
 }
 
 fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
@@ -168,6 +183,36 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
     Ok((expired, forgotten + mails + answers + secrets + runs))
+}
+
+/// What alerts do by the calendar: tell what ends soon, ask whether to keep them, and mend what a wrong clock wrote.
+fn look_after_alerts(shop: &Workshop) -> Result<usize> {
+    let now = shop.now();
+    let mended = in_rounds(shop, |tx| Ok(mend_schedules(tx, UPKEEP_ROWS, now)?))?;
+    if mended > 0 {
+        tracing::warn!(
+            mended,
+            "alerts were due later than they can be: the clock was ahead for a while"
+        );
+    }
+    let mut done = mended;
+    for _ in 0..UPKEEP_ROUNDS {
+        let closing = closing_pass(&shop.db, now)?;
+        let kept = keep_pass(&shop.db, &shop.letterhead, &shop.random, now)?;
+        if kept.asked + kept.retired > 0 {
+            tracing::info!(
+                asked = kept.asked,
+                retired = kept.retired,
+                "alerts that nobody touched"
+            );
+        }
+        metrics::counter!("backplane_alerts_retired_total").increment(kept.retired as u64);
+        done += closing + kept.asked + kept.retired;
+        if closing == 0 && kept.is_caught_up {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 /// Repeats `change`, each time in a transaction of its own, until it finds less than a full batch. Returns the sum.
@@ -216,6 +261,7 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
     for (status, count) in alerts {
         metrics::gauge!("backplane_alerts", "status" => status.as_str()).set(count as f64);
     }
+    alert_figures(&shop).await?;
     let states = [
         ("queued", counts.queued),
         ("sent", counts.sent),
@@ -246,6 +292,33 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
     };
     metrics::gauge!("backplane_mail_configured").set(is_sent);
     Ok(Done::IDLE)
+}
+
+/// Whether alerts are silent because there is nothing to say.
+async fn alert_figures(shop: &Workshop) -> Result<()> {
+    let now = shop.now();
+    let health = shop.db.read(move |conn| alerts::health(conn, now)).await?;
+    let since = |at: Option<Timestamp>| {
+        at.map_or(0.0, |at| {
+            now.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
+        })
+    };
+    metrics::gauge!("backplane_alerts_due").set(health.alerts_due as f64);
+    metrics::gauge!("backplane_alerts_waiting").set(health.alerts_waiting as f64);
+    metrics::gauge!("backplane_alerts_mailed_last_day").set(health.alerts_mailed_last_day as f64);
+    metrics::gauge!("backplane_alerts_oldest_due_seconds").set(since(health.oldest_due_at));
+    metrics::gauge!("backplane_alerts_suppressed").set(health.alerts_suppressed as f64);
+    for reason in ["digest", "quiet_hours", "pace", "overflow", "now"] {
+        let count = health.waiting_for.get(reason).copied().unwrap_or_default();
+        metrics::gauge!("backplane_alert_postings_waiting", "for" => reason).set(count as f64);
+    }
+    for (verdict, count) in [("right", health.right), ("wrong", health.wrong)] {
+        metrics::gauge!("backplane_alert_answers", "verdict" => verdict).set(count as f64);
+    }
+    for warning in alerts::warnings(&health, now) {
+        tracing::debug!(warning, "alerts need a look");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
-//! Confirming, managing and ending an alert by the links of its mails.
+//! Confirming and ending an alert, and answering, by the links of its mails.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use alerts::subscription::{self, AlertPatch, Confirmed};
-use alerts::{Alert, AlertStatus};
+use alerts::subscription::{self, Confirmed};
+use alerts::{AlertStatus, owner};
+use mail::SuppressionReason;
+use serde::Deserialize;
+use store::Id;
 
-use super::{Form, TokenForm, hidden, message, problem_page};
+use super::{Form, hidden, message, messages, problem_page};
 use crate::error::{Code, Problem};
 use crate::holder::LinkToken;
-use crate::routes::alerts::confirm;
+use crate::routes::alert_owner::note;
+use crate::routes::alerts::{confirm, resume_if};
 use crate::state::State;
 
 pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> Result<HttpResponse, Problem> {
@@ -33,25 +37,71 @@ pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> R
         "New roles for {} will be sent to you once you confirm.",
         alert.query.0.describe()
     );
+    let address = alert.email.clone();
+    let suppression = state
+        .read(move |conn, _| Ok::<_, Problem>(owner::suppression(conn, &address)?))
+        .await?;
+    let mut paragraphs = vec![words];
+    let mut fields = vec![hidden("token", &token)];
+    let mut button = "Confirm this alert";
+    match suppression.map(|(reason, _)| reason) {
+        Some(SuppressionReason::Complaint) => {
+            let words = "One of our mails to this address was reported as spam, so we write to it no more. If you confirm, you say that you want our mails again.";
+            paragraphs.push(words.to_owned());
+            fields.push(hidden("resume", "yes"));
+            button = "Confirm, and write to me again";
+        }
+        Some(SuppressionReason::Operator) => {
+            let words = "The board's operator stopped alerts to this address; the alert stays silent until they lift that.";
+            paragraphs.push(words.to_owned());
+        }
+        Some(SuppressionReason::Bounce) | None => {}
+    }
     let form = Form {
         action: "/alerts/confirm",
-        fields: vec![hidden("token", &token)],
-        button: "Confirm this alert",
+        fields,
+        button,
     };
-    Ok(message(StatusCode::OK, "Confirm your alert", &words, vec![form]))
+    Ok(messages(
+        StatusCode::OK,
+        "Confirm your alert",
+        paragraphs,
+        vec![form],
+    ))
 }
 
-pub(super) async fn confirm_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
-    match confirm(&state, form.into_inner().token).await {
-        Ok(Confirmed::Now(_)) => message(
-            StatusCode::OK,
-            "Your alert is active",
-            "You will hear from us when a role matches.",
-            Vec::new(),
+/// The form of the confirmation page.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfirmForm {
+    token: String,
+    #[serde(default)]
+    resume: String,
+}
+
+pub(super) async fn confirm_form(state: State, form: web::Form<ConfirmForm>) -> HttpResponse {
+    let ConfirmForm { token, resume } = form.into_inner();
+    match confirm(&state, token, resume_if(resume == "yes")).await {
+        Ok(Confirmed::Now(id)) => confirmed(&state, id, "You will hear from us when a role matches."),
+        Ok(Confirmed::Already(id)) => confirmed(
+            &state,
+            id,
+            "It was confirmed before; there is nothing left to do.",
         ),
-        Ok(Confirmed::Already(_)) => confirmed_before(),
         Err(problem) => problem_page(&problem),
     }
+}
+
+/// The alert is active; here is how to change it.
+fn confirmed(state: &State, id: Id, words: &str) -> HttpResponse {
+    let form = Form {
+        action: "/alerts/manage",
+        fields: vec![
+            hidden("token", &state.letterhead.manage_token(id)),
+            hidden("action", "show"),
+        ],
+        button: "See and change your alerts",
+    };
+    message(StatusCode::OK, "Your alert is active", words, vec![form])
 }
 
 fn confirmed_before() -> HttpResponse {
@@ -92,96 +142,51 @@ pub(crate) fn unsubscribed() -> HttpResponse {
     )
 }
 
-pub(super) async fn managed(state: &State, token: &str) -> Result<Option<Alert>, Problem> {
-    let Some(id) = state.letterhead.verify_manage(token) else {
-        return Ok(None);
-    };
-    let alert = state
-        .read(move |conn, _| Ok::<_, Problem>(subscription::find(conn, id)?))
-        .await?;
-    Ok(alert.filter(|alert| alert.status != AlertStatus::Ended))
+/// The posting and the token of a link that asks whether the posting was right.
+#[derive(Debug, Deserialize)]
+pub(super) struct FeedbackLink {
+    #[serde(default)]
+    posting: String,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    verdict: String,
 }
 
-pub(super) async fn manage_page(state: State, LinkToken(token): LinkToken) -> Result<HttpResponse, Problem> {
-    match managed(&state, &token).await? {
-        Some(alert) => Ok(manage(&alert, &token)),
-        None => Ok(problem_page(&Problem::new(Code::TokenInvalid))),
+pub(super) async fn feedback_page(state: State, link: web::Query<FeedbackLink>) -> HttpResponse {
+    let posting: Option<Id> = link.posting.parse().ok();
+    if posting
+        .and_then(|posting| state.letterhead.verify_feedback(&link.token, posting))
+        .is_none()
+    {
+        return problem_page(&Problem::new(Code::TokenInvalid));
     }
-}
-
-fn manage(alert: &Alert, token: &str) -> HttpResponse {
-    let words = format!(
-        "{}. Frequency: {}. It is {}.",
-        alert.query.0.describe(),
-        alert.frequency,
-        alert.status
-    );
-    let form = |action: &str, button: &'static str| Form {
-        action: "/alerts/manage",
-        fields: vec![hidden("token", token), hidden("action", action)],
+    let form = |verdict: &str, button: &'static str| Form {
+        action: "/alerts/feedback",
+        fields: vec![
+            hidden("posting", &link.posting),
+            hidden("token", &link.token),
+            hidden("verdict", verdict),
+        ],
         button,
     };
-    let pause = if alert.status == AlertStatus::Paused {
-        form("resume", "Resume")
-    } else {
-        form("pause", "Pause")
-    };
-    let forms = vec![
-        pause,
-        form("instant", "Write at once"),
-        form("daily", "Write daily"),
-        form("weekly", "Write weekly"),
-        form("unsubscribe", "Unsubscribe"),
-        form("erase", "Erase this alert and what it sent"),
-    ];
-    message(StatusCode::OK, "Your alert", &words, forms)
+    let words = "Your answer helps the board to see which alerts fit. It changes nothing about what you get.";
+    let forms = vec![form("right", "Yes, it was"), form("wrong", "No, it was not")];
+    message(StatusCode::OK, "Was this role right for you?", words, forms)
 }
 
-pub(super) async fn manage_form(state: State, form: web::Form<TokenForm>) -> Result<HttpResponse, Problem> {
-    let TokenForm { token, action, .. } = form.into_inner();
-    let Some(alert) = managed(&state, &token).await? else {
-        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+pub(super) async fn feedback_form(state: State, form: web::Form<FeedbackLink>) -> HttpResponse {
+    let (Ok(posting), Ok(verdict)) = (form.posting.parse(), form.verdict.parse()) else {
+        return problem_page(&Problem::new(Code::TokenInvalid));
     };
-    let (id, now) = (alert.id, state.now());
-    match action.as_str() {
-        "unsubscribe" => {
-            state
-                .write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, id, now)?))
-                .await?;
-            return Ok(unsubscribed());
+    match note(&state, &form.token, posting, verdict).await {
+        Ok(()) => {
+            let words = "Your answer is noted. You may change it with the same link.";
+            message(StatusCode::OK, "Thank you", words, Vec::new())
         }
-        "erase" => {
-            state
-                .write(move |tx, _| Ok::<_, Problem>(subscription::erase(tx, id)?))
-                .await?;
-            return Ok(message(
-                StatusCode::OK,
-                "Erased",
-                "Nothing is kept about this alert.",
-                Vec::new(),
-            ));
+        Err(problem) if problem.code() == Code::AlertNotFound => {
+            problem_page(&Problem::new(Code::TokenInvalid))
         }
-        _ => {}
+        Err(problem) => problem_page(&problem),
     }
-    let patch = match action.as_str() {
-        "pause" => AlertPatch {
-            status: Some(AlertStatus::Paused),
-            ..AlertPatch::default()
-        },
-        "resume" => AlertPatch {
-            status: Some(AlertStatus::Active),
-            ..AlertPatch::default()
-        },
-        frequency => match frequency.parse() {
-            Ok(frequency) => AlertPatch {
-                frequency: Some(frequency),
-                ..AlertPatch::default()
-            },
-            Err(_) => return Ok(problem_page(&Problem::new(Code::ContentInvalid))),
-        },
-    };
-    let alert = state
-        .write(move |tx, _| Ok::<_, Problem>(subscription::update(tx, id, patch, None, now)?))
-        .await?;
-    Ok(manage(&alert, &token))
 }

@@ -22,6 +22,8 @@ struct FrontPage<'a> {
     total: u64,
     rows: Vec<Row>,
     next: Option<String>,
+    /// Where this search becomes an alert; none for a search that finds everything.
+    alert: Option<String>,
 }
 
 struct Row {
@@ -60,6 +62,7 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
                 total: 0,
                 rows: Vec::new(),
                 next: None,
+                alert: None,
             };
             return Ok(page(StatusCode::BAD_REQUEST, &page_of));
         }
@@ -79,9 +82,17 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
         }
         format!("/?{}", query.append_pair("cursor", &cursor).finish())
     });
+    let alert = (!asked.query.is_unfiltered()).then(|| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        format!(
+            "/alerts/new?{}",
+            query.extend_pairs(asked.query.to_pairs()).finish()
+        )
+    });
     Ok(page(
         StatusCode::OK,
         &FrontPage {
+            alert,
             site: "Backplane",
             q: &q,
             problem: None,
@@ -100,10 +111,17 @@ fn notes(results: &search::SearchResults) -> Vec<String> {
         notes.push(format!("Searched for “{spelling}”."));
     }
     for dropped in &results.dropped {
-        notes.push(format!("Nothing matches all words; left out: “{}”.", dropped.text));
+        notes.push(format!(
+            "Nothing matches all words; left out: “{}”.",
+            dropped.text
+        ));
     }
     if !results.interpreted.is_empty() {
-        let read: Vec<&str> = results.interpreted.iter().map(|found| found.label.as_str()).collect();
+        let read: Vec<&str> = results
+            .interpreted
+            .iter()
+            .map(|found| found.label.as_str())
+            .collect();
         notes.push(format!("Understood: {}.", read.join(" · ")));
     }
     notes

@@ -3,6 +3,8 @@
 mod accounts;
 mod alerts;
 mod board;
+mod manage;
+mod subscribe;
 
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use actix_web::http::{Method, StatusCode};
@@ -25,8 +27,18 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             web::resource("/alerts/manage")
-                .route(web::get().to(alerts::manage_page))
-                .route(web::post().to(alerts::manage_form)),
+                .route(web::get().to(manage::manage_page))
+                .route(web::post().to(manage::manage_form)),
+        )
+        .service(
+            web::resource("/alerts/new")
+                .route(web::get().to(subscribe::subscribe_page))
+                .route(web::post().to(subscribe::subscribe_form)),
+        )
+        .service(
+            web::resource("/alerts/feedback")
+                .route(web::get().to(alerts::feedback_page))
+                .route(web::post().to(alerts::feedback_form)),
         )
         .service(
             web::resource("/verify-email")
@@ -57,8 +69,6 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 #[derive(Debug, Deserialize)]
 struct TokenForm {
     token: String,
-    #[serde(default)]
-    action: String,
     #[serde(default)]
     password: String,
 }
@@ -125,12 +135,16 @@ fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
 }
 
 fn message(status: StatusCode, title: &str, paragraph: &str, forms: Vec<Form<'_>>) -> HttpResponse {
+    messages(status, title, vec![paragraph.to_owned()], forms)
+}
+
+fn messages(status: StatusCode, title: &str, paragraphs: Vec<String>, forms: Vec<Form<'_>>) -> HttpResponse {
     page(
         status,
         &MessagePage {
             site: "Backplane",
             title,
-            paragraphs: vec![paragraph.to_owned()],
+            paragraphs,
             forms,
         },
     )

@@ -1,7 +1,7 @@
 //! The mails of alerts.
 
-use alerts::subscription::{self, NewAlert};
-use alerts::{Frequency, Letterhead, MatchState, dispatch_pass, match_pass};
+use alerts::subscription::{self, NewAlert, Resume};
+use alerts::{AlertRules, Frequency, Letterhead, MatchState, Notify, dispatch_pass, keep_pass, match_pass};
 use anyhow::{Context as _, Result, anyhow};
 use jiff::SignedDuration;
 use mail::EmailAddress;
@@ -17,6 +17,7 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
     let letterhead = Letterhead {
         config: stage.config.clone(),
         links: stage.links.clone(),
+        rules: AlertRules::default(),
     };
     // The digest is due in the hour after the postings, and written after that.
     let earlier = stage.now().minus(SignedDuration::from_hours(4));
@@ -29,7 +30,13 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
     samples::load(&stage.db, &stage.random, earlier)?;
     publish(stage)?;
     settle(stage, &letterhead, earlier)?;
-    settle(stage, &letterhead, stage.now())
+    settle(stage, &letterhead, stage.now())?;
+    // A year later nobody has touched the alerts.
+    let much_later = stage
+        .now()
+        .plus(letterhead.rules.keep_after + SignedDuration::from_hours(24));
+    keep_pass(&stage.db, &letterhead, &stage.random, much_later)?;
+    Ok(())
 }
 
 /// A confirmed alert.
@@ -49,6 +56,8 @@ fn subscribe(
         frequency,
         timezone: "UTC".to_owned(),
         hour: ((now.seconds() / 3600 + 2) % 24) as i16,
+        notify: Notify::default(),
+        quiet_hours: None,
     };
     stage
         .db
@@ -56,7 +65,7 @@ fn subscribe(
     let token = stage.last_token(email)?;
     stage
         .db
-        .write_blocking(|tx| subscription::confirm(tx, &token, now))?;
+        .write_blocking(|tx| subscription::confirm(tx, &token, Resume::NotAsked, now))?;
     Ok(())
 }
 

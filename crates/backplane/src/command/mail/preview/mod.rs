@@ -144,6 +144,7 @@ mod tests {
             "alert_confirm",
             "alert_digest",
             "alert_instant",
+            "alert_keep",
             "invitation",
             "password_changed",
             "reset_password",
