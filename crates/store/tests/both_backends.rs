@@ -314,7 +314,7 @@ macro_rules! select_every_column {
                     )*
                     Ok::<_, StoreError>(())
                 }).unwrap();
-                assert_eq!(tables.len(), 19);
+                assert_eq!(tables.len(), 21);
             }
         }
     };

@@ -73,6 +73,7 @@ pub(crate) struct AlertBody {
 /// What changes about an alert.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "null and absence mean different things")]
 pub(crate) struct AlertPatchBody {
     #[schema(value_type = Option<Object>)]
     query: Option<Value>,
@@ -86,10 +87,6 @@ pub(crate) struct AlertPatchBody {
     /// `null` ends the quiet hours.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<QuietHours>)]
-    #[expect(
-        clippy::option_option,
-        reason = "null ends the quiet hours, absence leaves them"
-    )]
     quiet_hours: Option<Option<QuietHours>>,
 }
 
