@@ -38,6 +38,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::employers::routes(config);
         routes::members::routes(config);
         routes::imports::routes(config, limits.import_bytes);
+        routes::boards::routes(config);
         routes::search::routes(config);
         routes::postings::routes(config);
         routes::alerts::routes(config);

@@ -7,7 +7,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
-use crate::routes::{alerts, auth, changes, employers, imports, me, members, operations, postings, search};
+use crate::routes::{
+    alerts, auth, boards, changes, employers, imports, me, members, operations, postings, search,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +28,7 @@ use crate::routes::{alerts, auth, changes, employers, imports, me, members, oper
         postings::create_posting, postings::list_postings, postings::get_posting, postings::update_posting,
         postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
         postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
+        imports::list_imports, imports::propose_mapping, boards::list_boards,
         search::search_postings, search::suggest, search::similar_postings, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
         alerts::update_alert, alerts::delete_alert, changes::list_changes, operations::healthz, operations::readyz,

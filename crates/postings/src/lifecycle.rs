@@ -157,6 +157,9 @@ pub fn update(
             .expires_at
             .or_else(|| is_running.then(|| now.plus(LIFETIME)));
     }
+    if row.source.is_some() {
+        crate::import::note_edits(tx, id, patch, &input)?;
+    }
     let mut content = validate_all(input, expiry)?;
     keep_carried(&mut content, &row.content.0, patch);
     row.content = Json(content);
@@ -270,7 +273,8 @@ pub fn close(
     save(tx, posting, now)
 }
 
-/// Erases a posting: a draft without a trace; one that was public leaves its id in the feed of changes.
+/// Erases a posting: a draft without a trace; one that was public leaves its id in the feed of changes, and an imported one
+/// also its source's name for it, so that it does not come back.
 pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<(), PostingError> {
     let mut posting = require(tx, id, if_match)?;
     if posting.row.revision.is_none() {
@@ -282,11 +286,13 @@ pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
     row.content = Json(PostingContent::default());
     row.slug = format!("erased-{id}");
     row.external_id = None;
-    row.source = None;
-    row.source_id = None;
     row.status = PostingStatus::Closed;
     row.deleted_at = Some(now);
-    save(tx, posting, now).map(|_| ())
+    save(tx, posting, now)?;
+    diesel::update(postings::table.find(id))
+        .set(postings::edits.eq(None::<Json<serde_json::Value>>))
+        .execute(tx)?;
+    Ok(())
 }
 
 /// Ends up to `limit` public postings whose time is over; returns how many. A pass: safe to run twice.

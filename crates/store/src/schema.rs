@@ -225,6 +225,31 @@ diesel::table! {
         expires_at -> Nullable<Moment>,
         closed_at -> Nullable<Moment>,
         deleted_at -> Nullable<Moment>,
+        board_id -> Nullable<Identifier>,
+        absent_since -> Nullable<Moment>,
+        edits -> Nullable<Document>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    boards (id) {
+        id -> Identifier,
+        employer_id -> Identifier,
+        source -> Text,
+        token -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        every_minutes -> Nullable<Integer>,
+        failures -> Integer,
+        etag -> Nullable<Text>,
+        last_modified -> Nullable<Text>,
+        next_fetch_at -> Nullable<Moment>,
+        last_complete_at -> Nullable<Moment>,
+        created_at -> Moment,
+        updated_at -> Moment,
     }
 }
 
@@ -253,6 +278,8 @@ diesel::table! {
         summary -> Document,
         created_at -> Moment,
         finished_at -> Nullable<Moment>,
+        board_id -> Nullable<Identifier>,
+        changes -> Nullable<Document>,
     }
 }
 
@@ -303,6 +330,7 @@ diesel::joinable!(api_keys -> employers (employer_id));
 diesel::joinable!(invitations -> employers (employer_id));
 diesel::joinable!(postings -> employers (employer_id));
 diesel::joinable!(posting_versions -> postings (posting_id));
+diesel::joinable!(boards -> employers (employer_id));
 diesel::joinable!(alert_matches -> alerts (alert_id));
 diesel::joinable!(alert_matches -> postings (posting_id));
 
@@ -323,6 +351,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     postings,
     posting_versions,
+    boards,
     import_runs,
     alerts,
     alert_matches,

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod auth;
+pub(crate) mod boards;
 pub(crate) mod changes;
 pub(crate) mod employers;
 pub(crate) mod imports;

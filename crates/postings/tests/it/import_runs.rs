@@ -207,7 +207,7 @@ on_both! {
         let lost = db.write_blocking(|tx| import::start_run(tx, Some(board.acme), "csv", false, &board.random, monday_plus_days(1))).unwrap();
         let failed = db.write_blocking(|tx| import::fail_interrupted_runs(tx, monday_plus_days(2), monday_plus_days(2))).unwrap();
         assert_eq!(failed, 1, "only the one that never ended");
-        let runs = db.read_blocking(|conn| import::list_runs(conn, board.acme, 10)).unwrap();
-        assert_eq!(runs.iter().map(|r| (r.id, r.state)).collect::<Vec<_>>(), [(lost.id, RunState::Failed), (run.id, RunState::Completed)]);
+        let runs = db.read_blocking(|conn| import::list_runs(conn, board.acme, None, None, 10)).unwrap();
+        assert_eq!(runs.data.iter().map(|r| (r.id, r.state)).collect::<Vec<_>>(), [(lost.id, RunState::Failed), (run.id, RunState::Completed)]);
     }
 }
