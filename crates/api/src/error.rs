@@ -13,6 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use alerts::subscription::AlertError;
 use postings::FieldError;
+use postings::import::BoardError;
 use postings::lifecycle::PostingError;
 use search::{IndexError, ParameterError, SearchError};
 use serde::Serialize;
@@ -186,6 +187,19 @@ impl From<PostingError> for Problem {
             PostingError::ExternalIdTaken => Self::new(Code::ExternalIdTaken),
             PostingError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
             PostingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BoardError> for Problem {
+    fn from(error: BoardError) -> Self {
+        match error {
+            BoardError::NotFound => Self::new(Code::BoardNotFound),
+            BoardError::Exists | BoardError::TooMany => {
+                Self::new(Code::BoardExists).detail(error.to_string())
+            }
+            BoardError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
+            BoardError::Store(error) => error.into(),
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::routes::{
         postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
         postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
         imports::list_imports, imports::propose_mapping, boards::list_boards,
+        boards::create_board, boards::get_board, boards::update_board,
         search::search_postings, search::suggest, search::similar_postings, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
         alerts::update_alert, alerts::delete_alert, changes::list_changes, operations::healthz, operations::readyz,

@@ -243,6 +243,8 @@ diesel::table! {
         state -> Text,
         reason -> Nullable<Text>,
         every_minutes -> Nullable<Integer>,
+        proof -> Text,
+        proven_at -> Nullable<Moment>,
         failures -> Integer,
         etag -> Nullable<Text>,
         last_modified -> Nullable<Text>,

@@ -1,4 +1,5 @@
 -- A board: where an employer shows its postings outside. Its runs are import_runs with its id.
+-- Whoever can put proof into a posting there may import it; proven_at is when that was seen, or an operator vouched.
 -- next_fetch_at is null for boards that nobody fetches; etag and last_modified are those of the last whole answer.
 CREATE TABLE boards (
     id UUID NOT NULL PRIMARY KEY,
@@ -8,6 +9,8 @@ CREATE TABLE boards (
     state TEXT NOT NULL CONSTRAINT boards_state_check CHECK (state IN ('new', 'healthy', 'suspect', 'failing')),
     reason TEXT,
     every_minutes INTEGER,
+    proof TEXT NOT NULL,
+    proven_at TIMESTAMPTZ,
     failures INTEGER NOT NULL,
     etag TEXT,
     last_modified TEXT,

@@ -11,6 +11,7 @@ use actix_web::{App, HttpServer};
 use alerts::Letterhead;
 use anyhow::{Context as _, Result};
 use mail::{Courier, LinkKey, Transport};
+use postings::import;
 use search::Index;
 use store::{Backend, lease};
 
@@ -96,7 +97,7 @@ impl Board {
         })?;
         if db.backend() == Backend::Sqlite {
             // One server at a time: whatever ran has ended with it.
-            db.write_blocking(|tx| postings::import::fail_interrupted_runs(tx, now, now))?;
+            db.write_blocking(|tx| import::fail_interrupted_runs(tx, now, now))?;
         }
         let keys = || {
             format!(
@@ -147,6 +148,7 @@ impl Board {
             clock,
             holder,
             metrics: Some(metrics),
+            fetcher: config.boards.clone().map(import::Fetcher::new),
             inner: crate::loops::Inner::default(),
         };
         let held = Held { state, config, lock };

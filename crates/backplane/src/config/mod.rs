@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mail::{DkimKey, MailConfig, Mailbox, Transport};
+use postings::import::Endpoints;
 use serde::Deserialize;
 
 pub(crate) use layers::Layers;
@@ -60,6 +61,7 @@ pub(super) struct Written {
     mail: Mail,
     log: Log,
     limits: Limits,
+    boards: Boards,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +96,15 @@ struct Dkim {
 struct Log {
     format: LogFormat,
     filter: String,
+}
+
+#[derive(Deserialize)]
+struct Boards {
+    fetch: bool,
+    greenhouse: String,
+    lever: String,
+    ashby: String,
+    allow_local: bool,
 }
 
 /// What callers are allowed.
@@ -131,6 +142,8 @@ pub(crate) struct Config {
     pub(crate) log_filter_is_set: bool,
     /// What callers are allowed.
     pub(crate) limits: Limits,
+    /// Where boards are fetched; none when they are not.
+    pub(crate) boards: Option<Endpoints>,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -205,6 +218,7 @@ impl Config {
             log_filter: written.log.filter,
             log_filter_is_set: !layers.is_default("log.filter"),
             limits: written.limits,
+            boards: endpoints(layers, written.boards)?,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,
@@ -290,6 +304,34 @@ fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String
             "must be an http:// or https:// URL such as https://board.example",
         ))
     }
+}
+
+/// Where boards are fetched, with every address checked.
+fn endpoints(layers: &Layers, written: Boards) -> Result<Option<Endpoints>, ConfigError> {
+    let Boards {
+        fetch,
+        greenhouse,
+        lever,
+        ashby,
+        allow_local,
+    } = written;
+    let lever: Vec<String> = lever.split(',').map(|base| base.trim().to_owned()).collect();
+    let named = [("boards.greenhouse", &greenhouse), ("boards.ashby", &ashby)];
+    let all = named
+        .into_iter()
+        .chain(lever.iter().map(|base| ("boards.lever", base)));
+    for (key, base) in all {
+        let is_secure = base.starts_with("https://") || (allow_local && base.starts_with("http://"));
+        if !is_secure || base.ends_with('/') {
+            return Err(layers.refuse(key, "must be an https:// address without a slash at the end"));
+        }
+    }
+    Ok(fetch.then_some(Endpoints {
+        greenhouse,
+        lever,
+        ashby,
+        allow_local,
+    }))
 }
 
 #[cfg(test)]

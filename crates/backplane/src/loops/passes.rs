@@ -131,6 +131,37 @@ fn when_due(due: Timestamp, now: Timestamp, made_progress: bool) -> Next {
     }
 }
 
+/// From employers' boards elsewhere to postings here.
+pub(super) async fn boards(shop: Arc<Workshop>) -> Result<Done> {
+    if shop.fetcher.is_none() || !shop.may_run("boards").await? {
+        return Ok(Done::IDLE);
+    }
+    let worker = Arc::clone(&shop);
+    let report = blocking(move || match &worker.fetcher {
+        Some(fetcher) => Ok(import::fetch_pass(
+            &worker.db,
+            fetcher,
+            &worker.random,
+            worker.now(),
+        )?),
+        None => Ok(import::FetchReport::default()),
+    })
+    .await?;
+    let counts = [
+        ("imported", report.imported),
+        ("unmodified", report.unmodified),
+        ("failed", report.failed),
+    ];
+    for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        metrics::counter!("backplane_board_fetches_total", "outcome" => outcome).increment(count as u64);
+    }
+    if report.imported > 0 {
+        shop.state.wake().index.notify_one();
+    }
+    let worked = report.imported + report.unmodified + report.failed > 0;
+    Ok(Done::after(worked, report.is_caught_up))
+}
+
 /// Ends what is over and forgets what nobody needs any more.
 pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     if !shop.may_run("upkeep").await? {

@@ -202,7 +202,8 @@ pub(crate) fn apply(
         } else {
             applied.created += 1;
             let row = new_row(changed, id, employer_id, revision, now);
-            let note = ChangeNote::new(ChangeKind::Created, id, &source_id, &row.content.0.title);
+            let mut note = ChangeNote::new(ChangeKind::Created, id, &source_id, &row.content.0.title);
+            note.posting_id = note.posting_id.filter(|_| !options.dry_run);
             applied.notes.push(note);
             new_rows.push(row);
         }

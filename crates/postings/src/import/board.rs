@@ -9,13 +9,14 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use store::revision::{self, Counter};
 use store::schema::{boards, employers, postings};
-use store::{Db, DbConn, Id, Random, StoreError, Timestamp, cols, text_enum};
+use store::{Db, DbConn, Id, Json, Random, StoreError, Timestamp, cols, text_enum};
 use utoipa::ToSchema;
 
-use super::diff::{ChangeKind, ChangeNote};
+use super::diff::{ChangeKind, ChangeNote, MAX_CHANGES};
 use super::format::Format;
 use super::row::{Identity, RowEmployer};
 use super::run::fingerprint;
+use crate::content::PostingContent;
 use crate::posting::{CloseReason, PostingRow, PostingStatus};
 
 /// Postings closed in one transaction.
@@ -55,6 +56,10 @@ pub struct Board {
     pub reason: Option<String>,
     /// How often it is fetched, in minutes; never when missing.
     pub every_minutes: Option<i32>,
+    /// What its owner puts into any posting there to show that it is theirs.
+    pub proof: String,
+    /// When that was seen, or an operator vouched for it.
+    pub proven_at: Option<Timestamp>,
     /// Fetches that failed since the last that did not.
     pub failures: i32,
     /// `ETag` of the last whole answer.
@@ -69,6 +74,30 @@ pub struct Board {
     pub created_at: Timestamp,
     /// When anything here last changed.
     pub updated_at: Timestamp,
+}
+
+impl Board {
+    /// A board that nothing was read from yet.
+    pub(crate) fn new(employer_id: Id, format: Format, token: &str, random: &Random, now: Timestamp) -> Self {
+        Self {
+            id: random.id(now),
+            employer_id,
+            source: format.as_str().to_owned(),
+            token: token.to_owned(),
+            state: BoardState::New,
+            reason: None,
+            every_minutes: None,
+            proof: format!("backplane-{:016x}", u64::from_le_bytes(random.bytes())),
+            proven_at: None,
+            failures: 0,
+            etag: None,
+            last_modified: None,
+            next_fetch_at: None,
+            last_complete_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// What a run concluded about its board.
@@ -102,22 +131,9 @@ pub(crate) fn open(
     if let Some(board) = find_for(tx, &employer.slug, format, token)? {
         return Ok(board);
     }
-    let board = Board {
-        id: random.id(now),
-        employer_id,
-        source: format.as_str().to_owned(),
-        token: token.unwrap_or(&employer.slug).to_owned(),
-        state: BoardState::New,
-        reason: None,
-        every_minutes: None,
-        failures: 0,
-        etag: None,
-        last_modified: None,
-        next_fetch_at: None,
-        last_complete_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let mut board = Board::new(employer_id, format, token.unwrap_or(&employer.slug), random, now);
+    // Whoever has its answer as a file was trusted with it.
+    board.proven_at = Some(now);
     diesel::insert_into(boards::table).values(&board).execute(tx)?;
     Ok(board)
 }
@@ -218,6 +234,22 @@ pub(crate) fn absent(
             !crawl.shown.contains(&fingerprint(&identity))
         })
         .collect())
+}
+
+/// What [`close_absent`] would do, the first thousand.
+pub(crate) fn notes_of(conn: &mut DbConn, absent: &[(Id, String)]) -> Result<Vec<ChangeNote>, StoreError> {
+    let mut notes = Vec::new();
+    for (id, source_id) in absent.iter().take(MAX_CHANGES) {
+        let content: Json<PostingContent> =
+            postings::table.find(*id).select(postings::content).first(conn)?;
+        notes.push(ChangeNote::new(
+            ChangeKind::Closed,
+            *id,
+            source_id,
+            &content.0.title,
+        ));
+    }
+    Ok(notes)
 }
 
 /// Closes postings that their board no longer shows; returns what became of them.

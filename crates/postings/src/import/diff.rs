@@ -28,8 +28,8 @@ text_enum! {
 pub struct ChangeNote {
     /// What became of it.
     pub kind: ChangeKind,
-    /// Id of the posting.
-    pub posting_id: Id,
+    /// Id of the posting; none in a dry run for one that is new.
+    pub posting_id: Option<Id>,
     /// What its source calls it.
     pub source_id: String,
     /// Its title.
@@ -43,7 +43,7 @@ impl ChangeNote {
     pub(crate) fn new(kind: ChangeKind, posting_id: Id, source_id: &str, title: &str) -> Self {
         Self {
             kind,
-            posting_id,
+            posting_id: Some(posting_id),
             source_id: source_id.to_owned(),
             title: title.to_owned(),
             fields: Vec::new(),

@@ -64,18 +64,18 @@ pub(crate) fn read_whole(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Takes a board's answer apart.
+/// Takes a board's answer apart; `has_all_pages` whether a format in pages was read to its last one.
 ///
 /// # Errors
 /// In words, when it is not such an answer: an error page, half a document, another system's format.
-pub(crate) fn read_answer(format: Format, bytes: &[u8]) -> Result<Answer, String> {
+pub(crate) fn read_answer(format: Format, bytes: &[u8], has_all_pages: bool) -> Result<Answer, String> {
     let unmarked = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let document: Value = serde_json::from_slice(unmarked)
         .map_err(|error| format!("it is not one whole JSON document ({error})"))?;
     type Adapter = fn(&Value) -> Result<Value, Skipped>;
     let (envelope, loose): (_, Adapter) = match format {
         Format::Greenhouse => (greenhouse::open(document)?, greenhouse::loose),
-        Format::Lever => (lever::open(document)?, lever::loose),
+        Format::Lever => (lever::open(document, has_all_pages)?, lever::loose),
         Format::Ashby => (ashby::open(document)?, ashby::loose),
         Format::Ndjson | Format::Csv => return Err("a board does not answer in this format".to_owned()),
     };

@@ -12,10 +12,10 @@ use super::entities::escape;
 pub(crate) const PAGE: usize = 100;
 
 /// The postings of a list, or the one of a single answer.
-pub(crate) fn open(document: Value) -> Result<Envelope, String> {
+pub(crate) fn open(document: Value, has_all_pages: bool) -> Result<Envelope, String> {
     match document {
         Value::Array(rows) => {
-            let gap = (!rows.is_empty() && rows.len() == PAGE)
+            let gap = (!has_all_pages && rows.len() == PAGE)
                 .then(|| format!("it is one full page of {PAGE}, and more may follow"));
             Ok(Envelope { rows, gap })
         }

@@ -12,6 +12,7 @@ mod document;
 mod edits;
 mod encoding;
 mod entities;
+mod fetch;
 mod format;
 mod greenhouse;
 mod ledger;
@@ -20,6 +21,7 @@ mod lines;
 mod loose;
 mod row;
 mod run;
+mod schedule;
 mod source;
 mod table;
 mod table_cells;
@@ -27,12 +29,16 @@ mod table_cells;
 pub use board::{Board, BoardOutcome, BoardState, find_board, list_boards};
 pub use diff::{ChangeKind, ChangeNote, changed_fields};
 pub(crate) use edits::note as note_edits;
+pub use fetch::{Endpoints, Fetcher};
 pub use format::Format;
 pub use ledger::{
     ImportRun, RunState, fail_interrupted_runs, find_changes, find_run, finish_run, list_runs, start_run,
 };
 pub use row::{ImportRow, RowError};
 pub use run::{EmployerChoice, ImportError, ImportOptions, Rejection, Summary, run};
+pub use schedule::{
+    BoardError, EVERY_MINUTES, FetchReport, NewBoard, Vouched, add_board, fetch_pass, set_rhythm,
+};
 pub use table::{ColumnProposal, Mapping, Proposal, TableError, check_table, propose};
 
 /// The JSON pointer (RFC 6901) of a place where deserialising failed.

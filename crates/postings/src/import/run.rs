@@ -45,6 +45,8 @@ pub struct ImportOptions {
     pub dry_run: bool,
     /// Which of the employer's boards answered; its only one of this source when missing, else one named like the employer.
     pub token: Option<String>,
+    /// All pages of the board were read, so nothing can be missing.
+    pub is_whole: bool,
     /// A person looked at an empty or shrunken answer: what it does not show is over.
     pub is_confirmed: bool,
     /// What the columns of a table hold; when missing, their names must leave no doubt.
@@ -61,6 +63,7 @@ impl ImportOptions {
             format,
             dry_run: false,
             token: None,
+            is_whole: false,
             is_confirmed: false,
             mapping: None,
             board: None,
@@ -316,7 +319,10 @@ fn settle(
         held: 0,
     };
     match (&verdict, options.dry_run) {
-        (Verdict::Believed, true) => summary.closed += absent.len() as u64,
+        (Verdict::Believed, true) => {
+            summary.closed += absent.len() as u64;
+            summary.note(db.read_blocking(|conn| board::notes_of(conn, &absent))?);
+        }
         (Verdict::Believed, false) => {
             let closed = board::close_absent(db, absent, now)?;
             summary.closed += closed.len() as u64;

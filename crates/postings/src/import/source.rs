@@ -76,8 +76,8 @@ pub(crate) fn open<R: BufRead>(mut input: R, options: &ImportOptions) -> Result<
         }
         Format::Greenhouse | Format::Lever | Format::Ashby => {
             let bytes = read_whole(&mut input)?;
-            let Answer { rows, gap, company } =
-                read_answer(format, &bytes).map_err(|detail| ImportError::Answer { format, detail })?;
+            let Answer { rows, gap, company } = read_answer(format, &bytes, options.is_whole)
+                .map_err(|detail| ImportError::Answer { format, detail })?;
             Ok(Source {
                 rows: Rows::List(rows.into_iter()),
                 company,
