@@ -29,6 +29,7 @@ pub struct Problem {
     detail: Option<String>,
     errors: Vec<FieldError>,
     did_you_mean: Option<String>,
+    conflicts_with: Option<String>,
     retry_after_s: Option<u64>,
 }
 
@@ -58,6 +59,9 @@ pub(crate) struct ProblemBody {
     /// What was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     did_you_mean: Option<String>,
+    /// What is in the way, when it can be named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts_with: Option<String>,
 }
 
 impl Problem {
@@ -68,6 +72,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             did_you_mean: None,
+            conflicts_with: None,
             retry_after_s: None,
         }
     }
@@ -90,6 +95,12 @@ impl Problem {
         self
     }
 
+    /// The problem with the address of what is in the way.
+    pub fn conflicts_with(mut self, path: Option<String>) -> Self {
+        self.conflicts_with = path;
+        self
+    }
+
     /// The problem with the seconds after which trying again makes sense.
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
@@ -106,17 +117,9 @@ impl Problem {
         self.code
     }
 
-    /// The answer, with the request's id.
-    pub fn response(&self, request_id: Option<String>) -> HttpResponse {
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponse::build(status);
-        if let Some(seconds) = self.retry_after_s {
-            response.insert_header(("Retry-After", seconds.to_string()));
-        }
-        if self.code.status() == 401 {
-            response.insert_header(("WWW-Authenticate", "Bearer"));
-        }
-        let body = ProblemBody {
+    /// What the answer says.
+    pub(crate) fn body(&self, request_id: Option<String>) -> ProblemBody {
+        ProblemBody {
             kind: format!("/docs/problems#{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status(),
@@ -128,7 +131,21 @@ impl Problem {
             request_id,
             errors: self.errors.clone(),
             did_you_mean: self.did_you_mean.clone(),
-        };
+            conflicts_with: self.conflicts_with.clone(),
+        }
+    }
+
+    /// The answer, with the request's id.
+    pub fn response(&self, request_id: Option<String>) -> HttpResponse {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header(("Retry-After", seconds.to_string()));
+        }
+        if self.code.status() == 401 {
+            response.insert_header(("WWW-Authenticate", "Bearer"));
+        }
+        let body = self.body(request_id);
         let body = serde_json::to_string(&body).unwrap_or_default();
         response.content_type("application/problem+json").body(body)
     }
@@ -184,7 +201,9 @@ impl From<PostingError> for Problem {
                 Self::new(Code::VersionConflict).detail(error.to_string())
             }
             PostingError::StateConflict { .. } => Self::new(Code::StateConflict).detail(error.to_string()),
-            PostingError::ExternalIdTaken => Self::new(Code::ExternalIdTaken),
+            PostingError::ExternalIdTaken { by } => {
+                Self::new(Code::ExternalIdTaken).conflicts_with(by.map(|id| format!("/v1/postings/{id}")))
+            }
             PostingError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
             PostingError::Store(error) => error.into(),
         }

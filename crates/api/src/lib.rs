@@ -40,6 +40,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::imports::routes(config, limits.import_bytes);
         routes::boards::routes(config);
         routes::search::routes(config);
+        routes::publishing::routes(config, limits.import_bytes);
         routes::postings::routes(config);
         routes::alerts::routes(config);
         routes::changes::routes(config);

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alerts, auth, boards, changes, employers, imports, me, members, operations, postings, search,
+    alerts, auth, boards, changes, employers, imports, me, members, operations, postings, publishing, search,
 };
 
 #[derive(OpenApi)]
@@ -27,6 +27,8 @@ use crate::routes::{
         members::accept_invitation, members::list_api_keys, members::create_api_key, members::revoke_api_key,
         postings::create_posting, postings::list_postings, postings::get_posting, postings::update_posting,
         postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
+        publishing::validate_posting, publishing::schedule_posting, publishing::unschedule_posting,
+        publishing::duplicate_posting, publishing::change_postings, publishing::list_history, publishing::get_version,
         postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
         imports::list_imports, imports::propose_mapping, boards::list_boards,
         boards::create_board, boards::get_board, boards::update_board,

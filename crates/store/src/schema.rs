@@ -228,6 +228,8 @@ diesel::table! {
         board_id -> Nullable<Identifier>,
         absent_since -> Nullable<Moment>,
         edits -> Nullable<Document>,
+        publish_at -> Nullable<Moment>,
+        warned_for -> Nullable<Moment>,
     }
 }
 

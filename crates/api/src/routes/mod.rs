@@ -11,6 +11,7 @@ pub(crate) mod members;
 pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod postings;
+pub(crate) mod publishing;
 pub(crate) mod search;
 
 use serde::Serialize;

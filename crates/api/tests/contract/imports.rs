@@ -109,6 +109,7 @@ on_both! {
             "absolute_url": "https://acme.example/careers", "content": "&lt;p&gt;Own timing.&lt;/p&gt;"});
         let answer = |ids: std::ops::Range<u32>| json!({"jobs": ids.clone().map(posting).collect::<Vec<_>>(), "meta": {"total": ids.len()}}).to_string();
         let run = async |query: &str, body: String| {
+            app.advance(jiff::SignedDuration::from_secs(1));
             let path = format!("{path}?format=greenhouse{query}");
             let started = app.post(&path).by(&owner).body("application/json", body).send().await.expect(202);
             ended(app, &owner, &started.text_at("/id")).await

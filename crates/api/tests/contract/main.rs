@@ -13,6 +13,7 @@ mod manners;
 mod openapi;
 mod pages;
 mod postings;
+mod publishing;
 mod search;
 
 use serde_json::{Value, json};

@@ -97,6 +97,10 @@ impl Loops {
             passes::dispatch
         );
         start!(rhythm("mail", 1000, |shop| &shop.state.wake().mail), passes::mail);
+        start!(
+            rhythm("schedule", 1000, |shop| &shop.inner.nobody),
+            passes::schedule
+        );
         start!(rhythm("boards", 5000, |shop| &shop.inner.nobody), passes::boards);
         start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),

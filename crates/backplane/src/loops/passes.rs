@@ -6,7 +6,7 @@ use std::time::Duration;
 use alerts::{MatchState, dispatch_pass, match_pass, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
-use postings::{import, lifecycle};
+use postings::{import, lifecycle, schedule};
 use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
@@ -129,6 +129,27 @@ fn when_due(due: Timestamp, now: Timestamp, made_progress: bool) -> Next {
         // Due, but nothing could be done about it just now.
         _ => Next::AsUsual,
     }
+}
+
+/// From scheduled postings to public ones.
+pub(super) async fn schedule(shop: Arc<Workshop>) -> Result<Done> {
+    let worker = Arc::clone(&shop);
+    let handled = blocking(move || {
+        let now = worker.now();
+        let next = worker.db.read_blocking(|conn| schedule::next_due(conn))?;
+        if next.is_none_or(|at| at > now) {
+            return Ok(0);
+        }
+        worker
+            .db
+            .write_blocking(|tx| schedule::publish_due(tx, UPKEEP_ROWS, now))
+            .context("scheduled postings could not be published")
+    })
+    .await?;
+    if handled > 0 {
+        shop.state.wake().index.notify_one();
+    }
+    Ok(Done::after(handled > 0, (handled as i64) < UPKEEP_ROWS))
 }
 
 /// From employers' boards elsewhere to postings here.

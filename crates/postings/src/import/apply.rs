@@ -327,6 +327,7 @@ fn new_row(changed: Changed, id: Id, employer_id: Id, revision: i64, now: Timest
         expires_at: Some(imported.expires_at),
         closed_at: (!imported.is_open).then_some(now),
         deleted_at: None,
+        publish_at: None,
     }
 }
 

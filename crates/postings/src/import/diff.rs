@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::{Id, text_enum};
 use utoipa::ToSchema;
 
-use crate::PostingContent;
+use crate::{PostingContent, history};
 
 /// How many changes of a run are kept one by one.
 pub(crate) const MAX_CHANGES: usize = 1000;
@@ -53,18 +53,15 @@ impl ChangeNote {
 
 /// The fields in which two contents differ, in the words of the input form.
 pub fn changed_fields(before: &PostingContent, after: &PostingContent) -> Vec<String> {
-    let (Ok(before), Ok(after)) = (serde_json::to_value(before), serde_json::to_value(after)) else {
-        return Vec::new();
-    };
-    let names = after.as_object().into_iter().flatten().map(|(name, _)| name);
-    let visible = names.filter(|name| !matches!(name.as_str(), "description_text" | "provenance"));
-    visible
-        .filter(|name| before.get(name.as_str()) != after.get(name.as_str()))
-        .map(|name| {
-            if name == "description_html" {
+    let named = history::changes(before, after)
+        .into_iter()
+        .map(|change| change.field);
+    named
+        .map(|field| {
+            if field == "description_html" {
                 "description".to_owned()
             } else {
-                name.clone()
+                field
             }
         })
         .collect()

@@ -16,6 +16,7 @@ mod import_rows;
 mod import_runs;
 mod lifecycle;
 mod patch;
+mod publishing;
 mod support;
 mod tables;
 mod validation;
