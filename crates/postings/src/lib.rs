@@ -27,6 +27,7 @@ mod posting;
 mod recognise;
 pub mod schedule;
 mod validate;
+pub mod warning;
 
 pub use content::{
     Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alerts::{MatchState, dispatch_pass, match_pass, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
-use postings::{import, lifecycle, schedule};
+use postings::{import, lifecycle, schedule, warning};
 use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
@@ -203,6 +203,13 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let expired = in_rounds(shop, |tx| {
         lifecycle::expire_due(tx, UPKEEP_ROWS, now).context("postings could not be expired")
     })?;
+    let config = &shop.letterhead.config;
+    let warned = in_rounds(shop, |tx| {
+        Ok(warning::warn_due(tx, config, &shop.random, UPKEEP_ROWS, now)?)
+    })?;
+    if warned > 0 {
+        shop.state.wake().mail.notify_one();
+    }
     let forgotten = in_rounds(shop, |tx| {
         Ok(subscription::forget_unconfirmed(tx, UPKEEP_ROWS, now)?)
     })?;
@@ -215,7 +222,7 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let runs = shop
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
-    Ok((expired, forgotten + mails + answers + secrets + runs))
+    Ok((expired, warned + forgotten + mails + answers + secrets + runs))
 }
 
 /// Repeats `change`, each time in a transaction of its own, until it finds less than a full batch. Returns the sum.

@@ -12,8 +12,8 @@ use crate::posting::{CloseReason, PostingRow, PostingStatus};
 
 use super::diff::{ChangeKind, ChangeNote, changed_fields};
 use super::edits::{self, Edits};
+use super::options::{EmployerChoice, ImportOptions};
 use super::row::{Identity, Imported, RowEmployer, RowError};
-use super::run::{EmployerChoice, ImportOptions};
 
 /// What the database knows about a row's posting.
 #[derive(Debug, Clone)]

@@ -10,16 +10,9 @@ pub(crate) fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match entity(rest) {
-            Some((plain, len)) => {
-                out.push(plain);
-                rest = &rest[len..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
+        let (plain, len) = entity(rest).unwrap_or(('&', 1));
+        out.push(plain);
+        rest = &rest[len..];
     }
     out.push_str(rest);
     out

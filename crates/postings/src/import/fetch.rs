@@ -22,7 +22,7 @@ use super::lever::PAGE;
 /// The largest answer that is read.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// How long an answer may take, with everything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a connection may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// Pages of one Lever board at most.
@@ -240,7 +240,7 @@ impl fmt::Debug for PublicOnly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PublicOnly")
             .field("allow_local", &self.allow_local)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -296,9 +296,10 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low), // NAT64
-        [0x2002, high, low, ..] => embedded(high, low),               // 6to4
-        [0x2001, 0xdb8, ..] | [0x2001, 0..=0x1ff, ..] => false,       // documentation, protocol assignments
+        // NAT64 and 6to4.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
+        // Documentation and protocol assignments.
+        [0x2001, 0..=0x1ff | 0xdb8, ..] => false,
         // Only this block is given out as global unicast.
         [first, ..] => first & 0xe000 == 0x2000,
     }

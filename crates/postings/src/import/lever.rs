@@ -67,10 +67,10 @@ fn description(row: &Value) -> Option<String> {
     });
     for list in row.get("lists").and_then(Value::as_array).into_iter().flatten() {
         if let Some(heading) = text(list, "/text") {
-            out.push_str(&format!("<h3>{}</h3>", escape(heading)));
+            out.extend(["<h3>", &escape(heading), "</h3>"]);
         }
         if let Some(items) = text(list, "/content") {
-            out.push_str(&format!("<ul>{items}</ul>"));
+            out.extend(["<ul>", items, "</ul>"]);
         }
     }
     out.extend(html_or_text("/additional", "/additionalPlain"));
@@ -80,7 +80,10 @@ fn description(row: &Value) -> Option<String> {
 
 fn paragraphs(plain: &str) -> String {
     let lines = plain.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(|line| format!("<p>{}</p>", escape(line))).collect()
+    let escaped = lines.map(escape);
+    escaped
+        .flat_map(|line| ["<p>".to_owned(), line, "</p>".to_owned()])
+        .collect()
 }
 
 /// All places, the main one first. `country` belongs to the main one alone: it says where it is when its text does not.

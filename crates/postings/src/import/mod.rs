@@ -19,10 +19,12 @@ mod ledger;
 mod lever;
 mod lines;
 mod loose;
+mod options;
 mod row;
 mod run;
 mod schedule;
 mod source;
+mod summary;
 mod table;
 mod table_cells;
 
@@ -34,11 +36,13 @@ pub use format::Format;
 pub use ledger::{
     ImportRun, RunState, fail_interrupted_runs, find_changes, find_run, finish_run, list_runs, start_run,
 };
+pub use options::{EmployerChoice, ImportError, ImportOptions};
 pub use row::{ImportRow, RowError};
-pub use run::{EmployerChoice, ImportError, ImportOptions, Rejection, Summary, run};
+pub use run::run;
 pub use schedule::{
     BoardError, EVERY_MINUTES, FetchReport, NewBoard, Vouched, add_board, fetch_pass, set_rhythm,
 };
+pub use summary::{Rejection, Summary};
 pub use table::{ColumnProposal, Mapping, Proposal, TableError, check_table, propose};
 
 /// The JSON pointer (RFC 6901) of a place where deserialising failed.

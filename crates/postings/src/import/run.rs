@@ -1,173 +1,25 @@
 //! Driving a whole import.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, BufRead};
+use std::collections::{HashMap, HashSet};
+use std::io::BufRead;
 use std::sync::mpsc;
 use std::thread;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde::{Deserialize, Serialize};
 use store::{Db, DbConn, Id, Random, StoreError, Timestamp};
 
 use super::apply::{self, Applied, Changed, Known};
 use super::board::{self, Board, BoardOutcome, BoardState, Crawl, Verdict};
-use super::diff::{ChangeNote, MAX_CHANGES};
 use super::document::{SourceRow, Standing};
 use super::format::Format;
+use super::options::{EmployerChoice, ImportError, ImportOptions};
 use super::row::{Identity, ImportRow, RowEmployer, RowError, hash_of, row_employer};
 use super::source::{self, Rows, Source};
-use super::table::{self, Mapping, TableError};
+use super::summary::{Batch, Summary};
+use super::table;
 
 /// Rows in one transaction.
 const BATCH: usize = 500;
-/// How many rejected rows are reported one by one.
-const MAX_REJECTIONS: usize = 100;
-
-/// Whose postings the rows become.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EmployerChoice {
-    /// All of them this employer's, by slug; it is created when missing.
-    Slug(String),
-    /// Each row's `company` (or `employer`), created when missing.
-    FromCompany,
-    /// Each row's `employer`; a row that only names a `company` is rejected.
-    FromRow,
-}
-
-/// How to import.
-#[derive(Debug, Clone)]
-pub struct ImportOptions {
-    /// Whose postings.
-    pub employer: EmployerChoice,
-    /// How the input is written.
-    pub format: Format,
-    /// Count, but write nothing.
-    pub dry_run: bool,
-    /// Which of the employer's boards answered; its only one of this source when missing, else one named like the employer.
-    pub token: Option<String>,
-    /// All pages of the board were read, so nothing can be missing.
-    pub is_whole: bool,
-    /// A person looked at an empty or shrunken answer: what it does not show is over.
-    pub is_confirmed: bool,
-    /// What the columns of a table hold; when missing, their names must leave no doubt.
-    pub mapping: Option<Mapping>,
-    /// The board, once it is known. Set by [`run`].
-    pub(crate) board: Option<Id>,
-}
-
-impl ImportOptions {
-    /// An import of `format` that writes.
-    pub fn new(employer: EmployerChoice, format: Format) -> Self {
-        Self {
-            employer,
-            format,
-            dry_run: false,
-            token: None,
-            is_whole: false,
-            is_confirmed: false,
-            mapping: None,
-            board: None,
-        }
-    }
-}
-
-/// Why an import could not be completed. What earlier batches wrote stays.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The input could not be read.
-    #[error("the input cannot be read: {0}")]
-    Input(#[from] io::Error),
-    /// The input is not an answer of such a board. Nothing was changed.
-    #[error("this is not an answer of a {format} board: {detail}")]
-    Answer {
-        /// What was expected.
-        format: Format,
-        /// What was found instead.
-        detail: String,
-    },
-    /// The table cannot be read, or what its columns hold must be confirmed first. Nothing was changed.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// A row that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Rejection {
-    /// Number of the line, from 1.
-    pub line: u64,
-    /// Stable name of the reason.
-    pub code: String,
-    /// What is wrong.
-    pub detail: String,
-    /// The column of a table that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Summary {
-    /// Postings that are new.
-    pub created: u64,
-    /// Postings that say something else now.
-    pub updated: u64,
-    /// Postings that are as they were.
-    pub unchanged: u64,
-    /// Postings that their source ended.
-    pub closed: u64,
-    /// Rows that were not taken.
-    pub rejected: u64,
-    /// How many rows were rejected for which reason.
-    pub reasons: BTreeMap<String, u64>,
-    /// The first hundred of them.
-    pub rejections: Vec<Rejection>,
-    /// Why the run could not be completed, when it could not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// What the run concluded about its board.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub board: Option<BoardOutcome>,
-    /// What became of the first thousand postings that changed. Not part of the answer: it is asked for by itself.
-    #[serde(skip)]
-    pub changes: Vec<ChangeNote>,
-}
-
-impl Summary {
-    fn reject(&mut self, line: u64, error: RowError) {
-        self.rejected += 1;
-        *self.reasons.entry(error.code.clone()).or_default() += 1;
-        if self.rejections.len() < MAX_REJECTIONS {
-            self.rejections.push(Rejection {
-                line,
-                code: error.code,
-                detail: error.detail,
-                column: error.column,
-            });
-        }
-    }
-
-    fn note(&mut self, notes: Vec<ChangeNote>) {
-        let room = MAX_CHANGES.saturating_sub(self.changes.len());
-        self.changes.extend(notes.into_iter().take(room));
-    }
-
-    fn add(&mut self, batch: Batch) {
-        self.created += batch.applied.created;
-        self.updated += batch.applied.updated;
-        self.closed += batch.applied.closed;
-        self.unchanged += batch.unchanged + batch.applied.unchanged;
-        self.note(batch.applied.notes);
-        let mut rejected = batch.rejected;
-        rejected.extend(batch.applied.rejected);
-        rejected.sort_by_key(|(line, _)| *line);
-        for (line, error) in rejected {
-            self.reject(line, error);
-        }
-    }
-}
 
 /// A row on its way, with its identity.
 struct Read {
@@ -373,13 +225,6 @@ fn write(
         Ok(applied) | Err(Rolled::Back(applied)) => Ok(applied),
         Err(Rolled::Failed(error)) => Err(error),
     }
-}
-
-/// What became of a batch.
-struct Batch {
-    applied: Applied,
-    rejected: Vec<(u64, RowError)>,
-    unchanged: u64,
 }
 
 /// A batch that is ready to be written.

@@ -11,7 +11,9 @@ use super::board::{Board, BoardState};
 use super::fetch::{Fetched, Fetcher};
 use super::format::Format;
 use super::ledger::{RunState, finish_run, start_run};
-use super::run::{EmployerChoice, ImportOptions, Summary, run};
+use super::options::{EmployerChoice, ImportError, ImportOptions};
+use super::run::run;
+use super::summary::Summary;
 
 /// How often a board may be asked, in minutes: four times an hour to once a week.
 pub const EVERY_MINUTES: std::ops::RangeInclusive<i32> = 15..=10_080;
@@ -277,7 +279,7 @@ fn import_answer(
             board.proof
         ))),
         Ok(summary) => Ok(summary.board.and_then(|board| board.reason)),
-        Err(super::run::ImportError::Store(error)) => return Err(error),
+        Err(ImportError::Store(error)) => return Err(error),
         Err(error) => Err(error.to_string()),
     })
 }

@@ -5,8 +5,8 @@ use std::io::{self, BufRead};
 use super::document::{Answer, SourceRow, read_answer, read_whole};
 use super::format::Format;
 use super::lines::{Line, MAX_LINE_BYTES, read_lines};
+use super::options::{ImportError, ImportOptions};
 use super::row::RowError;
-use super::run::{ImportError, ImportOptions};
 use super::table::{self, Mapping};
 
 /// An opened input.

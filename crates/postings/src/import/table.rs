@@ -222,15 +222,14 @@ fn missing_in<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// The rows of the table in the loose form. Without a `mapping` the names of the columns must leave no doubt.
 pub(crate) fn read(bytes: &[u8], mapping: Option<&Mapping>) -> Result<(Vec<SourceRow>, Mapping), TableError> {
     let table = take_apart(bytes)?;
-    let mapping = match mapping {
-        Some(mapping) => mapping.clone(),
-        None => {
-            let proposal = proposal_of(&table);
-            if !proposal.is_certain() {
-                return Err(TableError::Unconfirmed(Box::new(proposal)));
-            }
-            proposal.mapping
+    let mapping = if let Some(mapping) = mapping {
+        mapping.clone()
+    } else {
+        let proposal = proposal_of(&table);
+        if !proposal.is_certain() {
+            return Err(TableError::Unconfirmed(Box::new(proposal)));
         }
+        proposal.mapping
     };
     let fields = fields_of(&table.header, &mapping)?;
     let width = table.header.len();

@@ -15,7 +15,7 @@ on_both! {
         let board = Board::new(db);
         answer(&importer, &list(&[greenhouse(1)]));
         let id = importer.posting("greenhouse", "1").row.id;
-        board.update(id, json!({"title": "Staff RTL Engineer, HBM", "openings": 3, "pay": {"base": {"min": 200000, "max": 280000, "currency": "USD", "period": "year"}}})).unwrap();
+        board.update(id, json!({"title": "Staff RTL Engineer, HBM", "openings": 3, "pay": {"base": {"min": 200_000, "max": 280_000, "currency": "USD", "period": "year"}}})).unwrap();
         let moved = with(greenhouse(1), json!({"title": "RTL Engineer II", "location": {"name": "Boston, MA"}, "content": "&lt;p&gt;New text.&lt;/p&gt;",
             "pay_input_ranges": [{"min_cents": 9_800_000, "max_cents": 13_200_000, "currency_type": "USD", "title": "Annual"}]}));
         assert_eq!(counts(&answer(&importer, &list(&[moved]))), [0, 1, 0, 0, 0]);
@@ -33,7 +33,7 @@ on_both! {
     fn a_field_that_a_person_emptied_stays_empty(db) {
         let importer = Importer::new(db);
         let board = Board::new(db);
-        let paid = |title: &str| row_with("1", json!({"title": title, "benefits": ["Lunch"], "pay": {"base": {"min": 100000, "max": 120000, "currency": "USD", "period": "year"}}}));
+        let paid = |title: &str| row_with("1", json!({"title": title, "benefits": ["Lunch"], "pay": {"base": {"min": 100_000, "max": 120_000, "currency": "USD", "period": "year"}}}));
         importer.rows(&[paid("RTL Engineer")]);
         let id = importer.posting("board", "1").row.id;
         board.update(id, json!({"pay": null, "benefits": []})).unwrap();

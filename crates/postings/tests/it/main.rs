@@ -20,3 +20,4 @@ mod publishing;
 mod support;
 mod tables;
 mod validation;
+mod warnings;
