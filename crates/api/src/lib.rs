@@ -44,6 +44,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::postings::routes(config);
         routes::alerts::routes(config);
         routes::changes::routes(config);
+        routes::syndication::routes(config);
         routes::operations::routes(config);
         routes::pages::routes(config);
         config.default_service(web::to(routes::pages::not_found));

@@ -9,6 +9,7 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ProblemBody;
 use crate::routes::{
     alerts, auth, boards, changes, employers, imports, me, members, operations, postings, publishing, search,
+    syndication,
 };
 
 #[derive(OpenApi)]
@@ -34,7 +35,8 @@ use crate::routes::{
         boards::create_board, boards::get_board, boards::update_board,
         search::search_postings, search::suggest, search::similar_postings, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
-        alerts::update_alert, alerts::delete_alert, changes::list_changes, operations::healthz, operations::readyz,
+        alerts::update_alert, alerts::delete_alert, changes::list_changes, syndication::get_json_ld,
+        syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks
     ),
     components(schemas(ProblemBody)),

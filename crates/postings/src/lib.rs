@@ -26,6 +26,7 @@ mod patch;
 mod posting;
 mod recognise;
 pub mod schedule;
+pub mod syndication;
 mod validate;
 pub mod warning;
 

@@ -13,6 +13,7 @@ pub(crate) mod pages;
 pub(crate) mod postings;
 pub(crate) mod publishing;
 pub(crate) mod search;
+pub(crate) mod syndication;
 
 use serde::Serialize;
 use utoipa::ToSchema;

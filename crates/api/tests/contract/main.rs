@@ -15,6 +15,7 @@ mod pages;
 mod postings;
 mod publishing;
 mod search;
+mod syndication;
 
 use serde_json::{Value, json};
 

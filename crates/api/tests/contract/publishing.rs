@@ -43,10 +43,10 @@ on_both! {
         app.post(&format!("{one}/publish")).by(&owner).send().await.expect(200);
         app.patch(&one).by(&owner).json(&json!({"openings": 3})).send().await.expect(200);
         let history = app.get(&format!("{one}/history")).send().await.expect(200);
-        assert_eq!(history.json["data"][0]["changes"], json!([{"field": "openings", "before": 1, "after": 3}]));
+        assert_eq!(history.json["data"][0]["changes"], json!([{"field": "openings", "before": 4, "after": 3}]));
         let first = history.json["data"][1]["version"].clone();
         let version = app.get(&format!("{one}/history/{first}")).send().await.expect(200);
-        assert_eq!((&version.json["openings"], version.text_at("/title")), (&json!(1), "RTL Engineer".to_owned()));
+        assert_eq!((&version.json["openings"], version.text_at("/title")), (&json!(4), "RTL Engineer".to_owned()));
         app.get(&format!("{one}/history/1")).send().await.expect(404);
         app.get(&format!("{one}/history/x")).send().await.expect(404);
         let copy = app.post(&format!("{one}/duplicate")).by(&owner).send().await.expect(201);

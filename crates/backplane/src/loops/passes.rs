@@ -136,7 +136,7 @@ pub(super) async fn schedule(shop: Arc<Workshop>) -> Result<Done> {
     let worker = Arc::clone(&shop);
     let handled = blocking(move || {
         let now = worker.now();
-        let next = worker.db.read_blocking(|conn| schedule::next_due(conn))?;
+        let next = worker.db.read_blocking(schedule::next_due)?;
         if next.is_none_or(|at| at > now) {
             return Ok(0);
         }
