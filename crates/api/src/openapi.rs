@@ -36,7 +36,8 @@ use crate::routes::{
         search::search_postings, search::suggest, search::similar_postings, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
         alerts::update_alert, alerts::delete_alert, changes::list_changes, syndication::get_json_ld,
-        syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed, operations::healthz, operations::readyz,
+        syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed,
+        syndication::get_sitemap_index, syndication::get_sitemap, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks
     ),
     components(schemas(ProblemBody)),

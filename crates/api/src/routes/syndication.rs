@@ -253,7 +253,8 @@ fn element(name: &str, address: &str, at: Timestamp) -> String {
 }
 
 /// The sitemaps, each with when a posting in it last changed.
-async fn get_sitemap_index(
+#[utoipa::path(get, path = "/sitemap.xml", tag = "feeds", responses((status = 200, body = String, content_type = "application/xml")))]
+pub(crate) async fn get_sitemap_index(
     state: State,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
@@ -275,8 +276,10 @@ async fn get_sitemap_index(
         .body(body))
 }
 
-/// The postings of one sitemap.
-async fn get_sitemap(
+/// The public pages of the postings of one sitemap, each with when it last changed.
+#[utoipa::path(get, path = "/sitemaps/{number}.xml", tag = "feeds", params(("number" = i64, Path)),
+    responses((status = 200, body = String, content_type = "application/xml"), (status = 304)))]
+pub(crate) async fn get_sitemap(
     state: State,
     request: HttpRequest,
     path: web::Path<String>,
@@ -285,7 +288,8 @@ async fn get_sitemap(
     let number: i64 = path.parse().map_err(|_| Problem::new(Code::RouteNotFound))?;
     let until = latest(&state).await?;
     let first = number
-        .checked_mul(SITEMAP_REVISIONS)
+        .checked_sub(1)
+        .and_then(|before| before.checked_mul(SITEMAP_REVISIONS))
         .filter(|first| (0..=until).contains(first));
     let first = first.ok_or_else(|| Problem::new(Code::RouteNotFound))?;
     let feed = Feed {

@@ -64,7 +64,7 @@ on_both! {
         let shown = app.get(&format!("/v1/postings/{inferred}")).send().await.expect(200);
         assert_eq!(shown.json["provenance"]["pay"], "inferred", "{}", shown.text);
         assert_eq!(ld(&inferred).await.get("baseSalary"), None, "an estimate is not the employer's own pay");
-        app.advance(jiff::SignedDuration::from_hours(1));
+        app.advance(jiff::SignedDuration::from_mins(1));
         app.post(&format!("/v1/postings/{id}/close")).by(&owner).json(&json!({"reason": "filled"})).send().await.expect(200);
         let closed = app.get(&format!("/v1/postings/{id}")).send().await.expect(200);
         assert_eq!(ld(&id).await["validThrough"], closed.json["closed_at"], "an end in the past");
@@ -115,7 +115,7 @@ on_both! {
         app.post(&format!("/v1/postings/{gone}/pause")).by(&owner).send().await.expect(200);
         let later = app.get(path).header("If-None-Match", &etag).send().await.expect(200);
         assert_eq!(elements(&later.text, "loc").len(), 209);
-        for missing in ["/sitemaps/9.xml", "/sitemaps/-1.xml", "/sitemaps/x.xml", "/sitemaps/999999999999999999.xml"] {
+        for missing in ["/sitemaps/9.xml", "/sitemaps/0.xml", "/sitemaps/x.xml", "/sitemaps/999999999999999999.xml"] {
             app.get(missing).send().await.expect(404);
         }
     }

@@ -45,7 +45,7 @@ pub fn list_open(
     Ok(rows.into_iter().map(to_posting).collect())
 }
 
-/// The sitemaps that hold a posting: their numbers, and when a posting in each last changed.
+/// The sitemaps that hold a posting: their numbers from 1, and when a posting in each last changed.
 pub fn list_sitemaps(conn: &mut DbConn, now: Timestamp) -> Result<Vec<(i64, Timestamp)>, StoreError> {
     let rows: Vec<(Option<i64>, Timestamp)> = postings::table
         .inner_join(employers::table)
@@ -62,7 +62,7 @@ pub fn list_sitemaps(conn: &mut DbConn, now: Timestamp) -> Result<Vec<(i64, Time
         .load(conn)?;
     let mut latest: BTreeMap<i64, Timestamp> = BTreeMap::new();
     for (revision, updated_at) in rows {
-        let number = (revision.unwrap_or_default() - 1) / SITEMAP_REVISIONS;
+        let number = (revision.unwrap_or_default() - 1) / SITEMAP_REVISIONS + 1;
         let at = latest.entry(number).or_insert(updated_at);
         *at = (*at).max(updated_at);
     }
