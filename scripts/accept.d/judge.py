@@ -2,7 +2,8 @@
 
     judge.py BINARY SHARED_DIRECTORY [CHECK…]
 
-Each check is a function named check_*; it raises when something does not hold. All run, and the exit status is 1 when one failed.
+Each check is a function named check_*; it raises when something does not hold. All run (or those named), and the exit status is 1
+when one failed.
 """
 
 import gzip
@@ -172,7 +173,85 @@ def check_import_of_real_postings(directory):
     megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     require(megabytes < 600, f"an import took {megabytes} MB")
     require(board.command("import", "--json", directory / "missing").returncode == 1, "a missing file is not an error")
-    require(board.command("import", "--format", "csv", rows).returncode == 2, "an unknown format is not refused")
+    require(board.command("import", "--format", "xml", rows).returncode == 2, "an unknown format is not refused")
+
+
+def recorded_answers():
+    """Every recorded answer of a board: (format, file, rows of it)."""
+    for path in sorted((SHARED / "data" / "ats").glob("*/*.json")):
+        if path.parent.name in ("greenhouse", "lever", "ashby") and not path.name.endswith(".metadata.json"):
+            document = json.loads(path.read_text())
+            rows = document if isinstance(document, list) else document.get("jobs", [document])
+            yield path.parent.name, path, rows
+
+
+def import_answer(board, form, path, *more):
+    done = board.command("import", "--format", form, "--json", path, *more)
+    require(done.returncode == 0, f"{path.name}: {done.stderr[-1500:]}")
+    return json.loads(done.stdout.splitlines()[-1]), done.stdout
+
+
+def check_recorded_boards(directory):
+    """Every recorded answer imports; a second time it changes nothing. One board database for all of them."""
+    board = Board(directory)
+    for number, (form, path, rows) in enumerate(recorded_answers()):
+        whose = ("--employer", f"board-{number}")
+        trial, _ = import_answer(board, form, path, *whose, "--dry-run")
+        first, _ = import_answer(board, form, path, *whose)
+        second, _ = import_answer(board, form, path, *whose)
+        require(trial == first, f"{path.name}: the trial said {trial} and the import did {first}")
+        require(sum(first.values()) == len(rows), f"{path.name}: {len(rows)} rows became {first}")
+        # A posting that another file brought belongs to that file's board.
+        require(first["rejected"] == second["rejected"] and second["unchanged"] == first["created"] and
+                second["created"] == second["updated"] == second["closed"] == 0, f"{path.name}: again it did {second}")
+
+
+def visible(form, row):
+    """What a reader could see of a row, as far as an edit is concerned; not written like the program does it."""
+    if form == "greenhouse":
+        return [row["title"].split(), row["location"]["name"], row.get("content")]
+    if form == "lever":
+        return [row["text"].split(), row["description"], row["lists"], row["additional"], row["categories"], row["country"],
+                row["workplaceType"], row.get("salaryRange"), row["applyUrl"]]
+    return [row["title"].split(), row["descriptionHtml"], row["location"], row["secondaryLocations"], row.get("workplaceType"),
+            row["employmentType"], row["applyUrl"], row["compensation"].get("compensationTierSummary")]
+
+
+def check_series_of_boards(directory):
+    """Later answers of the same board: what is new, what was edited and what is over, counted by hand."""
+    series = {}
+    for form, path, rows in recorded_answers():
+        series.setdefault((form, path.name.split(".")[0]), []).append((path, rows))
+    steps = 0
+    for number, ((form, name), answers) in enumerate(sorted(series.items())):
+        if name in ("anthropic", "takealotgroup", "Yassir", "binance", "moo", "ramp"):
+            (directory / str(number)).mkdir()
+            board, known, ever = Board(directory / str(number)), None, set()
+            for path, rows in (a for a in answers if "sample" not in a[0].name):
+                done, text = import_answer(board, form, path, "--employer", "acme")
+                now = {str(row["id"]): visible(form, row) for row in rows}
+                if known is not None:
+                    edited = sum(known[key] != now[key] for key in known.keys() & now.keys())
+                    back = len((now.keys() - known.keys()) & ever)  # closed once, and shown again: no new posting
+                    expected = {"created": len(now.keys() - ever), "closed": len(known.keys() - now.keys()), "rejected": 0}
+                    require({key: done[key] for key in expected} == expected, f"{path.name}: {done}, not {expected}")
+                    # An edit may be one that our form of the posting does not show: spaces, a tag.
+                    found = done["updated"] - back
+                    require(found <= edited and edited - found <= max(2, edited // 4),
+                            f"{path.name}: {found} edits, by hand {edited}")
+                    steps += 1
+                known, ever = now, ever | now.keys()
+            empty = directory / "empty.json"
+            empty.write_text("[]" if form == "lever" else json.dumps({"jobs": [], "meta": {"total": 0}}))
+            done, text = import_answer(board, form, empty, "--employer", "acme")
+            require(sum(done.values()) == 0 and "suspect" in text, f"an empty {name}: {text}")
+            broken = directory / "broken.json"
+            broken.write_bytes(answers[0][0].read_bytes()[:-2000])
+            done = board.command("import", "--format", form, "--employer", "acme", broken)
+            require(done.returncode == 1, f"half an answer of {name} is imported: {done.stdout}")
+            done, text = import_answer(board, form, path, "--employer", "acme")
+            require(done["unchanged"] == len(now) and sum(done.values()) == len(now), f"after a bad day {name} did {done}")
+    require(steps == 7, f"only {steps} steps were there to judge")
 
 
 def check_mail_and_dkim(directory):

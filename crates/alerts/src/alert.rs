@@ -44,6 +44,7 @@ text_enum! {
 
 text_enum! {
     /// A change of a posting that an alert may tell, when its subscriber was told of the posting before.
+    #[schema(as = PostingChangeKind)]
     pub enum ChangeKind {
         /// It pays more than when the subscriber last heard of it.
         PayRaised = "pay_raised",

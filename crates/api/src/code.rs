@@ -74,6 +74,8 @@ codes! {
     SessionNotFound = "session_not_found", 404, "Session not found";
     /// There is no such import run.
     ImportNotFound = "import_not_found", 404, "Import run not found";
+    /// There is no such board.
+    BoardNotFound = "board_not_found", 404, "Board not found";
     /// There is no such alert.
     AlertNotFound = "alert_not_found", 404, "Alert not found";
     /// A mailed token is unknown or used up.
@@ -84,6 +86,8 @@ codes! {
     StateConflict = "state_conflict", 409, "This is not possible in the present state";
     /// The `external_id` is taken.
     ExternalIdTaken = "external_id_taken", 409, "Another posting has this external_id";
+    /// The employer has this board already, or as many as it may have.
+    BoardExists = "board_exists", 409, "The board is there already";
     /// The person is a member already.
     MemberExists = "member_exists", 409, "The person is a member already";
     /// An employer needs an owner.

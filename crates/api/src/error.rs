@@ -13,6 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use alerts::subscription::AlertError;
 use postings::FieldError;
+use postings::import::BoardError;
 use postings::lifecycle::PostingError;
 use search::{IndexError, ParameterError, SearchError};
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub struct Problem {
     detail: Option<String>,
     errors: Vec<FieldError>,
     did_you_mean: Option<String>,
+    conflicts_with: Option<String>,
     retry_after_s: Option<u64>,
 }
 
@@ -57,6 +59,9 @@ pub(crate) struct ProblemBody {
     /// What was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     did_you_mean: Option<String>,
+    /// What is in the way, when it can be named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts_with: Option<String>,
 }
 
 impl Problem {
@@ -67,6 +72,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             did_you_mean: None,
+            conflicts_with: None,
             retry_after_s: None,
         }
     }
@@ -86,6 +92,12 @@ impl Problem {
     /// The problem with what was probably meant.
     pub fn did_you_mean(mut self, meant: Option<String>) -> Self {
         self.did_you_mean = meant;
+        self
+    }
+
+    /// The problem with the address of what is in the way.
+    pub fn conflicts_with(mut self, path: Option<String>) -> Self {
+        self.conflicts_with = path;
         self
     }
 
@@ -113,17 +125,9 @@ impl Problem {
             .unwrap_or_else(|| self.code.title().to_owned())
     }
 
-    /// The answer, with the request's id.
-    pub fn response(&self, request_id: Option<String>) -> HttpResponse {
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponse::build(status);
-        if let Some(seconds) = self.retry_after_s {
-            response.insert_header(("Retry-After", seconds.to_string()));
-        }
-        if self.code.status() == 401 {
-            response.insert_header(("WWW-Authenticate", "Bearer"));
-        }
-        let body = ProblemBody {
+    /// What the answer says.
+    pub(crate) fn body(&self, request_id: Option<String>) -> ProblemBody {
+        ProblemBody {
             kind: format!("/docs/problems#{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status(),
@@ -135,7 +139,21 @@ impl Problem {
             request_id,
             errors: self.errors.clone(),
             did_you_mean: self.did_you_mean.clone(),
-        };
+            conflicts_with: self.conflicts_with.clone(),
+        }
+    }
+
+    /// The answer, with the request's id.
+    pub fn response(&self, request_id: Option<String>) -> HttpResponse {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header(("Retry-After", seconds.to_string()));
+        }
+        if self.code.status() == 401 {
+            response.insert_header(("WWW-Authenticate", "Bearer"));
+        }
+        let body = self.body(request_id);
         let body = serde_json::to_string(&body).unwrap_or_default();
         response.content_type("application/problem+json").body(body)
     }
@@ -191,9 +209,24 @@ impl From<PostingError> for Problem {
                 Self::new(Code::VersionConflict).detail(error.to_string())
             }
             PostingError::StateConflict { .. } => Self::new(Code::StateConflict).detail(error.to_string()),
-            PostingError::ExternalIdTaken => Self::new(Code::ExternalIdTaken),
+            PostingError::ExternalIdTaken { by } => {
+                Self::new(Code::ExternalIdTaken).conflicts_with(by.map(|id| format!("/v1/postings/{id}")))
+            }
             PostingError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
             PostingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BoardError> for Problem {
+    fn from(error: BoardError) -> Self {
+        match error {
+            BoardError::NotFound => Self::new(Code::BoardNotFound),
+            BoardError::Exists | BoardError::TooMany => {
+                Self::new(Code::BoardExists).detail(error.to_string())
+            }
+            BoardError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
+            BoardError::Store(error) => error.into(),
         }
     }
 }

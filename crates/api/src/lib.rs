@@ -38,11 +38,14 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::employers::routes(config);
         routes::members::routes(config);
         routes::imports::routes(config, limits.import_bytes);
+        routes::boards::routes(config);
         routes::search::routes(config);
+        routes::publishing::routes(config, limits.import_bytes);
         routes::postings::routes(config);
         routes::alerts::routes(config);
         routes::changes::routes(config);
         routes::mail_reports::routes(config);
+        routes::syndication::routes(config);
         routes::operations::routes(config);
         routes::pages::routes(config);
         config.default_service(web::to(routes::pages::not_found));

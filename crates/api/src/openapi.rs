@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, changes, employers, imports, mail_reports, me, members, operations, postings,
-    search,
+    alert_owner, alerts, auth, boards, changes, employers, imports, mail_reports, me, members, operations,
+    postings, publishing, search, syndication,
 };
 
 #[derive(OpenApi)]
@@ -28,11 +28,17 @@ use crate::routes::{
         members::accept_invitation, members::list_api_keys, members::create_api_key, members::revoke_api_key,
         postings::create_posting, postings::list_postings, postings::get_posting, postings::update_posting,
         postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
+        publishing::validate_posting, publishing::schedule_posting, publishing::unschedule_posting,
+        publishing::duplicate_posting, publishing::change_postings, publishing::list_history, publishing::get_version,
         postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
+        imports::list_imports, imports::propose_mapping, boards::list_boards,
+        boards::create_board, boards::get_board, boards::update_board,
         search::search_postings, search::suggest, search::similar_postings, search::explain_match, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
-        alerts::update_alert, alerts::delete_alert,
-        alert_owner::export_address, alert_owner::erase_address, alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, operations::healthz, operations::readyz,
+        alerts::update_alert, alerts::delete_alert, alert_owner::export_address, alert_owner::erase_address,
+        alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, syndication::get_json_ld,
+        syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed,
+        syndication::get_sitemap_index, syndication::get_sitemap, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
     components(schemas(ProblemBody)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use postings::import::Format;
 
 /// The self-hosted job-board backend for the people who build AI infrastructure.
 ///
@@ -93,6 +94,18 @@ pub(crate) struct ImportArgs {
     /// Each row's company (or employer) is its employer, created when missing
     #[arg(long)]
     pub(crate) employer_from_company: bool,
+    /// Name of the board that answered, when the employer has several of this system
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) board: Option<String>,
+    /// I looked: an empty or much shorter answer is right, close what it does not show
+    #[arg(long)]
+    pub(crate) confirm: bool,
+    /// What the columns of a table hold, as JSON: {"Column": "field", …}
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Print what the columns of a table seem to hold, as a file for --mapping, and change nothing
+    #[arg(long, conflicts_with = "mapping")]
+    pub(crate) propose_mapping: bool,
     /// Count what would happen and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -114,6 +127,18 @@ pub(crate) enum ImportFormat {
     Lever,
     /// What an Ashby board answers
     Ashby,
+}
+
+impl From<ImportFormat> for Format {
+    fn from(format: ImportFormat) -> Self {
+        match format {
+            ImportFormat::Ndjson => Self::Ndjson,
+            ImportFormat::Csv => Self::Csv,
+            ImportFormat::Greenhouse => Self::Greenhouse,
+            ImportFormat::Lever => Self::Lever,
+            ImportFormat::Ashby => Self::Ashby,
+        }
+    }
 }
 
 /// What an operator looks after.

@@ -3,7 +3,7 @@
 use accounts::NewEmployer;
 use anyhow::{Context as _, Result, bail};
 use jiff::SignedDuration;
-use postings::import::{self, EmployerChoice, ImportOptions, Summary};
+use postings::import::{self, EmployerChoice, Format, ImportOptions, Summary};
 use postings::{DescriptionFormat, PostingInput};
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,10 +31,7 @@ pub(crate) fn is_wanted(db: &Db) -> Result<bool> {
 pub(crate) fn load(db: &Db, random: &Random, now: Timestamp) -> Result<Summary> {
     create_employers(db, random, now)?;
     let rows = rows(now)?;
-    let options = ImportOptions {
-        employer: EmployerChoice::FromRow,
-        dry_run: false,
-    };
+    let options = ImportOptions::new(EmployerChoice::FromRow, Format::Ndjson);
     let summary = import::run(db, rows.as_bytes(), &options, random, now, &mut |_| {})?;
     if let Some(rejection) = summary.rejections.first() {
         bail!(

@@ -46,7 +46,10 @@ pub enum PostingError {
     },
     /// The employer has a posting with this `external_id`.
     #[error("another posting has this external id")]
-    ExternalIdTaken,
+    ExternalIdTaken {
+        /// That posting, when it could still be looked up.
+        by: Option<Id>,
+    },
     /// The content is not acceptable.
     #[error("the posting has {} mistakes", .0.len())]
     Invalid(Vec<FieldError>),
@@ -58,7 +61,7 @@ pub enum PostingError {
 impl From<diesel::result::Error> for PostingError {
     fn from(error: diesel::result::Error) -> Self {
         if is_unique_violation(&error, "external_id") {
-            return Self::ExternalIdTaken;
+            return Self::ExternalIdTaken { by: None };
         }
         Self::Store(error.into())
     }
@@ -82,6 +85,7 @@ pub fn create(
     let expires_at = input.expires_at;
     let content = validate_all(input, check_expiry(expires_at, now))?;
     let id = random.id(now);
+    require_free(tx, employer_id, external_id.as_deref(), id)?;
     let row = PostingRow {
         id,
         employer_id,
@@ -102,6 +106,7 @@ pub fn create(
         expires_at,
         closed_at: None,
         deleted_at: None,
+        publish_at: None,
     };
     diesel::insert_into(postings::table).values(&row).execute(tx)?;
     Ok(Posting { employer, row })
@@ -157,13 +162,44 @@ pub fn update(
             .expires_at
             .or_else(|| is_running.then(|| now.plus(LIFETIME)));
     }
+    let written = row.source.is_some().then(|| input.clone());
     let mut content = validate_all(input, expiry)?;
     keep_carried(&mut content, &row.content.0, patch);
     row.content = Json(content);
+    require_free(tx, row.employer_id, row.external_id.as_deref(), id)?;
     if row.status == PostingStatus::Published {
         require_publishable(&posting)?;
     }
+    if let Some(written) = written {
+        crate::import::note_edits(tx, id, patch, &written)?;
+    }
     save(tx, posting, now)
+}
+
+/// Refuses an `external_id` that another posting of the employer has, and says which one.
+fn require_free(
+    conn: &mut DbConn,
+    employer_id: Id,
+    external_id: Option<&str>,
+    id: Id,
+) -> Result<(), PostingError> {
+    let Some(external_id) = external_id else {
+        return Ok(());
+    };
+    let owner: Option<Id> = postings::table
+        .filter(
+            postings::employer_id
+                .eq(employer_id)
+                .and(postings::external_id.eq(external_id)),
+        )
+        .filter(postings::id.ne(id))
+        .select(postings::id)
+        .first(conn)
+        .optional()?;
+    match owner {
+        Some(owner) => Err(PostingError::ExternalIdTaken { by: Some(owner) }),
+        None => Ok(()),
+    }
 }
 
 /// Makes a draft public.
@@ -190,6 +226,7 @@ pub fn publish(
     }
     posting.row.status = PostingStatus::Published;
     posting.row.published_at = Some(now);
+    posting.row.publish_at = None;
     posting.row.expires_at = Some(posting.row.expires_at.unwrap_or(now.plus(LIFETIME)));
     save(tx, posting, now)
 }
@@ -265,12 +302,14 @@ pub fn close(
         "closed",
     )?;
     posting.row.status = PostingStatus::Closed;
+    posting.row.publish_at = None;
     posting.row.close_reason = Some(reason);
     posting.row.closed_at = Some(now);
     save(tx, posting, now)
 }
 
-/// Erases a posting: a draft without a trace; one that was public leaves its id in the feed of changes.
+/// Erases a posting: a draft without a trace; one that was public leaves its id in the feed of changes, and an imported one
+/// also its source's name for it, so that it does not come back.
 pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) -> Result<(), PostingError> {
     let mut posting = require(tx, id, if_match)?;
     if posting.row.revision.is_none() {
@@ -282,11 +321,13 @@ pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
     row.content = Json(PostingContent::default());
     row.slug = format!("erased-{id}");
     row.external_id = None;
-    row.source = None;
-    row.source_id = None;
     row.status = PostingStatus::Closed;
     row.deleted_at = Some(now);
-    save(tx, posting, now).map(|_| ())
+    save(tx, posting, now)?;
+    diesel::update(postings::table.find(id))
+        .set(postings::edits.eq(None::<Json<serde_json::Value>>))
+        .execute(tx)?;
+    Ok(())
 }
 
 /// Ends up to `limit` public postings whose time is over; returns how many. A pass: safe to run twice.
@@ -310,7 +351,7 @@ pub fn expire_due(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, 
     Ok(count)
 }
 
-fn require(tx: &mut DbConn, id: Id, if_match: Option<i32>) -> Result<Posting, PostingError> {
+pub(crate) fn require(tx: &mut DbConn, id: Id, if_match: Option<i32>) -> Result<Posting, PostingError> {
     let posting = find(tx, id)?.ok_or(PostingError::NotFound)?;
     match if_match {
         Some(version) if version != posting.row.version => Err(PostingError::VersionConflict {
@@ -320,7 +361,7 @@ fn require(tx: &mut DbConn, id: Id, if_match: Option<i32>) -> Result<Posting, Po
     }
 }
 
-fn require_status(
+pub(crate) fn require_status(
     posting: &Posting,
     from: &[PostingStatus],
     action: &'static str,
@@ -335,7 +376,7 @@ fn require_status(
 }
 
 /// A posting that came by an import is public as its source wrote it, also without a way to apply.
-fn require_publishable(posting: &Posting) -> Result<(), PostingError> {
+pub(crate) fn require_publishable(posting: &Posting) -> Result<(), PostingError> {
     if posting.row.source.is_some() {
         return Ok(());
     }
@@ -347,7 +388,7 @@ fn require_publishable(posting: &Posting) -> Result<(), PostingError> {
     }
 }
 
-fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Option<FieldError> {
+pub(crate) fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Option<FieldError> {
     let at = expires_at?;
     let detail = "a time from now to one year ahead";
     (at <= now || at > now.plus(MAX_LIFETIME))
@@ -355,7 +396,7 @@ fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Option<FieldEr
 }
 
 /// Writes a changed posting: next version, and a revision and a kept version when readers can see the change.
-fn save(tx: &mut DbConn, mut posting: Posting, now: Timestamp) -> Result<Posting, PostingError> {
+pub(crate) fn save(tx: &mut DbConn, mut posting: Posting, now: Timestamp) -> Result<Posting, PostingError> {
     let before = posting.row.version;
     let is_visible = posting.row.revision.is_some() || posting.row.status == PostingStatus::Published;
     posting.row.version = before + 1;

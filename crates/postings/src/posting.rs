@@ -126,6 +126,8 @@ pub struct PostingRow {
     pub closed_at: Option<Timestamp>,
     /// When it was erased; its content is gone then.
     pub deleted_at: Option<Timestamp>,
+    /// When it becomes public, while it is scheduled.
+    pub publish_at: Option<Timestamp>,
 }
 
 impl Posting {

@@ -82,6 +82,7 @@ impl Draw<'_> {
             expires_at: None,
             closed_at: None,
             deleted_at: None,
+            publish_at: None,
         };
         SearchDocument::of(&Posting { employer, row })
     }

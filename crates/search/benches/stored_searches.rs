@@ -46,6 +46,7 @@ fn document(line: &str, id: Id, now: Timestamp) -> SearchDocument {
         created_at: now,
         updated_at: now,
         published_at: Some(now),
+        publish_at: None,
         expires_at: None,
         closed_at: None,
         deleted_at: None,

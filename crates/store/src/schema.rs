@@ -241,6 +241,35 @@ diesel::table! {
         expires_at -> Nullable<Moment>,
         closed_at -> Nullable<Moment>,
         deleted_at -> Nullable<Moment>,
+        board_id -> Nullable<Identifier>,
+        absent_since -> Nullable<Moment>,
+        edits -> Nullable<Document>,
+        publish_at -> Nullable<Moment>,
+        warned_for -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    boards (id) {
+        id -> Identifier,
+        employer_id -> Identifier,
+        source -> Text,
+        token -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        every_minutes -> Nullable<Integer>,
+        proof -> Text,
+        proven_at -> Nullable<Moment>,
+        failures -> Integer,
+        etag -> Nullable<Text>,
+        last_modified -> Nullable<Text>,
+        next_fetch_at -> Nullable<Moment>,
+        last_complete_at -> Nullable<Moment>,
+        created_at -> Moment,
+        updated_at -> Moment,
     }
 }
 
@@ -269,6 +298,8 @@ diesel::table! {
         summary -> Document,
         created_at -> Moment,
         finished_at -> Nullable<Moment>,
+        board_id -> Nullable<Identifier>,
+        changes -> Nullable<Document>,
     }
 }
 
@@ -363,6 +394,7 @@ diesel::joinable!(api_keys -> employers (employer_id));
 diesel::joinable!(invitations -> employers (employer_id));
 diesel::joinable!(postings -> employers (employer_id));
 diesel::joinable!(posting_versions -> postings (posting_id));
+diesel::joinable!(boards -> employers (employer_id));
 diesel::joinable!(alert_matches -> alerts (alert_id));
 diesel::joinable!(alert_matches -> postings (posting_id));
 diesel::joinable!(alert_changes -> alerts (alert_id));
@@ -388,6 +420,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     postings,
     posting_versions,
+    boards,
     import_runs,
     alerts,
     alert_matches,

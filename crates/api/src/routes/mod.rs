@@ -3,6 +3,7 @@
 pub(crate) mod alert_owner;
 pub(crate) mod alerts;
 pub(crate) mod auth;
+pub(crate) mod boards;
 pub(crate) mod changes;
 pub(crate) mod employers;
 pub(crate) mod imports;
@@ -12,7 +13,9 @@ pub(crate) mod members;
 pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod postings;
+pub(crate) mod publishing;
 pub(crate) mod search;
+pub(crate) mod syndication;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,6 +1,7 @@
 //! Postings and their life.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use postings::advice;
 use postings::lifecycle::{self, PostingError};
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,11 @@ pub(crate) struct PostingBody {
     published_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     closed_at: Option<Timestamp>,
+    /// When it becomes public, while it is scheduled.
+    publish_at: Option<Timestamp>,
+    /// What is allowed and unwise about it; told when it is published.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<postings::FieldError>,
 }
 
 impl PostingBody {
@@ -81,6 +87,8 @@ impl PostingBody {
             published_at: row.published_at,
             expires_at: row.expires_at,
             closed_at: row.closed_at,
+            publish_at: row.publish_at,
+            warnings: Vec::new(),
         }
     }
 }
@@ -264,7 +272,7 @@ pub(crate) async fn delete_posting(
     Ok(response)
 }
 
-/// Make a draft public.
+/// Make a draft public. The answer also says what is unwise about it.
 #[utoipa::path(post, path = "/v1/postings/{id}/publish", tag = "postings", params(("id" = String, Path)),
     responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn publish_posting(
@@ -274,7 +282,26 @@ pub(crate) async fn publish_posting(
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    step(state, caller, request, &path, lifecycle::publish).await
+    let asked = Asked::new(&request, &caller, &())?;
+    let (id, version, now) = (
+        path_id(&path, Code::PostingNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
+    let response = state
+        .write_once(asked, move |tx, state| {
+            require_posting_editor(tx, &caller, id)?;
+            let posting = lifecycle::publish(tx, id, version, now)?;
+            let warnings = advice::warnings_of(tx, &posting, now)?;
+            let body = PostingBody {
+                warnings,
+                ..PostingBody::of(posting, state)
+            };
+            Ok(Reply::ok(&body))
+        })
+        .await?;
+    state.wake.postings_changed();
+    Ok(response)
 }
 
 /// Take a posting out of search for a while.
@@ -352,7 +379,7 @@ async fn step(
     change(state, caller, &request, asked, path, take).await
 }
 
-async fn change(
+pub(crate) async fn change(
     state: State,
     caller: Caller,
     request: &HttpRequest,

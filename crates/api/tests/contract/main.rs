@@ -15,7 +15,9 @@ mod manners;
 mod openapi;
 mod pages;
 mod postings;
+mod publishing;
 mod search;
+mod syndication;
 
 use serde_json::{Value, json};
 

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use flate2::bufread::MultiGzDecoder;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use postings::import::{self, EmployerChoice, ImportOptions, RunState, Summary};
+use postings::import::{
+    self, BoardState, EmployerChoice, Format, ImportError, ImportOptions, RunState, Summary, TableError,
+};
 use serde::Serialize;
 use store::Id;
 
@@ -25,26 +27,18 @@ const SPARSE: Duration = Duration::from_secs(5);
 const BUFFER: usize = 1 << 20;
 /// The first two bytes of every gzip file (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// Exit status of a command line that asks for what does not exist.
-const USAGE: u8 = 2;
 
 /// Imports a file and says what came of it.
 pub(super) fn run(config: Config, args: &ImportArgs) -> Result<ExitCode> {
-    if args.format != ImportFormat::Ndjson {
-        eprintln!(
-            "backplane: this format cannot be read yet; convert the file to ndjson, one posting a line"
-        );
-        return Ok(ExitCode::from(USAGE));
+    if args.propose_mapping {
+        return propose_mapping(args);
     }
-    let options = ImportOptions {
-        employer: employer_choice(args)?,
-        dry_run: args.dry_run,
-    };
+    let options = options(args)?;
     // The file first: a slip in its name should not make a database.
     let input = Input::open(&args.file)?;
     let place = wiring::open(config)?;
     let run = start_run(&place, args)?;
-    let mut progress = Progress::new(&input);
+    let mut progress = Progress::new(&input, options.format);
     let outcome = import::run(
         &place.db,
         input.reader,
@@ -65,8 +59,69 @@ pub(super) fn run(config: Config, args: &ImportArgs) -> Result<ExitCode> {
             .write_blocking(|tx| import::finish_run(tx, id, state, &summary, now))
             .context("the run's outcome could not be noted")?;
     }
-    let summary = outcome.context("the import could not be completed; what was written before stays")?;
+    let summary = match outcome {
+        Err(ImportError::Table(TableError::Unconfirmed(proposal))) => {
+            bail!(
+                "confirm what the columns hold: {}\nsave what --propose-mapping prints, correct it, and give it as --mapping FILE",
+                proposal.in_words()
+            );
+        }
+        Err(error @ (ImportError::Answer { .. } | ImportError::Table(_))) => {
+            return Err(error).context("nothing was changed");
+        }
+        outcome => outcome.context("the import could not be completed; what was written before stays")?,
+    };
     report(&summary, args)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(args: &ImportArgs) -> Result<ImportOptions> {
+    let mut options = ImportOptions::new(employer_choice(args)?, args.format.into());
+    if options.format.is_board() && options.employer == EmployerChoice::FromRow {
+        bail!("say whose board it is: --employer SLUG, or --employer-from-company");
+    }
+    if args.mapping.is_some() && options.format != Format::Csv {
+        bail!("--mapping belongs to --format csv");
+    }
+    options.dry_run = args.dry_run;
+    options.token.clone_from(&args.board);
+    options.is_confirmed = args.confirm;
+    if let Some(path) = &args.mapping {
+        let cannot = || format!("{} cannot be used as a mapping", path.display());
+        let text = std::fs::read_to_string(path).with_context(cannot)?;
+        options.mapping = Some(serde_json::from_str(&text).with_context(cannot)?);
+    }
+    Ok(options)
+}
+
+/// Prints what the columns seem to hold: the reasons to stderr, the mapping to stdout.
+fn propose_mapping(args: &ImportArgs) -> Result<ExitCode> {
+    if args.format != ImportFormat::Csv {
+        bail!("--propose-mapping belongs to --format csv");
+    }
+    let mut bytes = Vec::new();
+    Input::open(&args.file)?.reader.read_to_end(&mut bytes)?;
+    let proposal = import::propose(&bytes)?;
+    eprintln!(
+        "{} rows, {}, columns separated by {:?}",
+        proposal.rows, proposal.encoding, proposal.delimiter
+    );
+    for column in &proposal.columns {
+        let field = match &column.field {
+            Some(field) if column.is_certain => field.clone(),
+            Some(field) => format!("{field} (probably)"),
+            None => "left out".to_owned(),
+        };
+        eprintln!("{:?} → {field}: {}", column.column, column.samples.join(" | "));
+    }
+    for field in &proposal.missing {
+        eprintln!("no column for {field}, which every row needs");
+    }
+    writeln!(
+        io::stdout().lock(),
+        "{}",
+        serde_json::to_string_pretty(&proposal.mapping)?
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,7 +157,8 @@ fn start_run(place: &Installation, args: &ImportArgs) -> Result<Option<Id>> {
             None => None,
         };
         let employer_id = employer.map(|employer| employer.id);
-        import::start_run(tx, employer_id, "ndjson", false, &place.random, now)
+        let format = Format::from(args.format).as_str();
+        import::start_run(tx, employer_id, format, false, &place.random, now)
     })?;
     Ok(Some(run.id))
 }
@@ -173,11 +229,13 @@ struct Progress {
     told: Instant,
     began: Instant,
     listed: usize,
+    /// What the number of a rejected row counts.
+    place: &'static str,
     last: Summary,
 }
 
 impl Progress {
-    fn new(input: &Input) -> Self {
+    fn new(input: &Input, format: Format) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let target = if is_terminal {
             ProgressDrawTarget::stderr()
@@ -200,6 +258,7 @@ impl Progress {
             told: now,
             began: now,
             listed: 0,
+            place: if format.is_board() { "row" } else { "line" },
             last: Summary::default(),
         }
     }
@@ -211,9 +270,11 @@ impl Progress {
         self.bar.set_position(read);
         self.bar.set_message(message.clone());
         for rejection in summary.rejections.iter().skip(self.listed) {
+            let column = rejection.column.as_ref();
+            let column = column.map_or_else(String::new, |name| format!(", column {name:?}"));
             let line = format!(
-                "line {}: {}: {}",
-                rejection.line, rejection.code, rejection.detail
+                "{} {}{column}: {}: {}",
+                self.place, rejection.line, rejection.code, rejection.detail
             );
             self.bar.suspend(|| eprintln!("{line}"));
         }
@@ -271,6 +332,26 @@ fn report(summary: &Summary, args: &ImportArgs) -> Result<()> {
     )?;
     for (reason, count) in &summary.reasons {
         writeln!(out, "  {count} {reason}")?;
+    }
+    if let Some(board) = &summary.board {
+        writeln!(
+            out,
+            "  board {}: {}, shows {} postings",
+            board.token, board.state, board.shown
+        )?;
+        if let Some(reason) = &board.reason {
+            writeln!(
+                out,
+                "  nothing was closed, {} postings stay open: {reason}",
+                board.held
+            )?;
+        }
+        if board.state == BoardState::Suspect {
+            writeln!(
+                out,
+                "  look at the board; if it is right, import again with --confirm"
+            )?;
+        }
     }
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&counts)?)?;

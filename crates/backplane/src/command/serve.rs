@@ -12,6 +12,7 @@ use alerts::Letterhead;
 use anyhow::{Context as _, Result};
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, Transport};
+use postings::import;
 use search::Index;
 use store::{Backend, lease};
 
@@ -97,7 +98,7 @@ impl Board {
         })?;
         if db.backend() == Backend::Sqlite {
             // One server at a time: whatever ran has ended with it.
-            db.write_blocking(|tx| postings::import::fail_interrupted_runs(tx, now, now))?;
+            db.write_blocking(|tx| import::fail_interrupted_runs(tx, now, now))?;
         }
         let keys = || {
             format!(
@@ -158,6 +159,7 @@ impl Board {
             clock,
             holder,
             metrics: Some(metrics),
+            fetcher: config.boards.clone().map(import::Fetcher::new),
             inner: crate::loops::Inner::default(),
         };
         let held = Held { state, config, lock };

@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use mail::{
     DeliveryRules, DkimAlgorithm, DkimKey, EmailAddress, LinkKey, MailConfig, Mailbox, ReturnPath, Transport,
 };
+use postings::import::Endpoints;
 use serde::Deserialize;
 
 pub(crate) use layers::Layers;
@@ -65,6 +66,7 @@ pub(super) struct Written {
     log: Log,
     limits: Limits,
     alerts: Alerts,
+    boards: Boards,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +143,15 @@ impl Alerts {
     }
 }
 
+#[derive(Deserialize)]
+struct Boards {
+    fetch: bool,
+    greenhouse: String,
+    lever: String,
+    ashby: String,
+    allow_local: bool,
+}
+
 /// What callers are allowed.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Limits {
@@ -183,6 +194,8 @@ pub(crate) struct Config {
     return_path: Option<EmailAddress>,
     /// How much alerts write.
     pub(crate) alert_rules: AlertRules,
+    /// Where boards are fetched; none when they are not.
+    pub(crate) boards: Option<Endpoints>,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -278,6 +291,7 @@ impl Config {
             report_token: Some(report_token).filter(|token| !token.is_empty()),
             return_path,
             alert_rules: written.alerts.rules(written.limits.enabled),
+            boards: endpoints(layers, written.boards)?,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,
@@ -461,6 +475,34 @@ fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String
             "must be an http:// or https:// URL such as https://board.example",
         ))
     }
+}
+
+/// Where boards are fetched, with every address checked.
+fn endpoints(layers: &Layers, written: Boards) -> Result<Option<Endpoints>, ConfigError> {
+    let Boards {
+        fetch,
+        greenhouse,
+        lever,
+        ashby,
+        allow_local,
+    } = written;
+    let lever: Vec<String> = lever.split(',').map(|base| base.trim().to_owned()).collect();
+    let named = [("boards.greenhouse", &greenhouse), ("boards.ashby", &ashby)];
+    let all = named
+        .into_iter()
+        .chain(lever.iter().map(|base| ("boards.lever", base)));
+    for (key, base) in all {
+        let is_secure = base.starts_with("https://") || (allow_local && base.starts_with("http://"));
+        if !is_secure || base.ends_with('/') {
+            return Err(layers.refuse(key, "must be an https:// address without a slash at the end"));
+        }
+    }
+    Ok(fetch.then_some(Endpoints {
+        greenhouse,
+        lever,
+        ashby,
+        allow_local,
+    }))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use anyhow::Result;
 use jiff::SignedDuration;
 use mail::Courier;
 use metrics_exporter_prometheus::PrometheusHandle;
+use postings::import::Fetcher;
 use search::Index;
 use store::{Backend, Clock, Db, Id, Random, StoreError, Timestamp, lease};
 use tokio::sync::{Notify, watch};
@@ -48,6 +49,8 @@ pub(crate) struct Workshop {
     pub(crate) holder: Id,
     /// Collected figures.
     pub(crate) metrics: Option<PrometheusHandle>,
+    /// Asks boards for their postings; none when nobody is to be asked.
+    pub(crate) fetcher: Option<Fetcher>,
     /// What only the loops know.
     pub(crate) inner: Inner,
 }
@@ -97,6 +100,11 @@ impl Loops {
             passes::dispatch
         );
         start!(rhythm("mail", 1000, |shop| &shop.state.wake().mail), passes::mail);
+        start!(
+            rhythm("schedule", 1000, |shop| &shop.inner.nobody),
+            passes::schedule
+        );
+        start!(rhythm("boards", 5000, |shop| &shop.inner.nobody), passes::boards);
         start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),
             passes::upkeep

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alerts::{MatchState, closing_pass, dispatch_pass, keep_pass, match_pass, mend_schedules, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
-use postings::{import, lifecycle};
+use postings::{import, lifecycle, schedule, warning};
 use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
@@ -144,6 +144,58 @@ fn when_due(due: Timestamp, now: Timestamp, made_progress: bool) -> Next {
     }
 }
 
+/// From scheduled postings to public ones.
+pub(super) async fn schedule(shop: Arc<Workshop>) -> Result<Done> {
+    let worker = Arc::clone(&shop);
+    let handled = blocking(move || {
+        let now = worker.now();
+        let next = worker.db.read_blocking(schedule::next_due)?;
+        if next.is_none_or(|at| at > now) {
+            return Ok(0);
+        }
+        worker
+            .db
+            .write_blocking(|tx| schedule::publish_due(tx, UPKEEP_ROWS, now))
+            .context("scheduled postings could not be published")
+    })
+    .await?;
+    if handled > 0 {
+        shop.state.wake().index.notify_one();
+    }
+    Ok(Done::after(handled > 0, (handled as i64) < UPKEEP_ROWS))
+}
+
+/// From employers' boards elsewhere to postings here.
+pub(super) async fn boards(shop: Arc<Workshop>) -> Result<Done> {
+    if shop.fetcher.is_none() || !shop.may_run("boards").await? {
+        return Ok(Done::IDLE);
+    }
+    let worker = Arc::clone(&shop);
+    let report = blocking(move || match &worker.fetcher {
+        Some(fetcher) => Ok(import::fetch_pass(
+            &worker.db,
+            fetcher,
+            &worker.random,
+            worker.now(),
+        )?),
+        None => Ok(import::FetchReport::default()),
+    })
+    .await?;
+    let counts = [
+        ("imported", report.imported),
+        ("unmodified", report.unmodified),
+        ("failed", report.failed),
+    ];
+    for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        metrics::counter!("backplane_board_fetches_total", "outcome" => outcome).increment(count as u64);
+    }
+    if report.imported > 0 {
+        shop.state.wake().index.notify_one();
+    }
+    let worked = report.imported + report.unmodified + report.failed > 0;
+    Ok(Done::after(worked, report.is_caught_up))
+}
+
 /// Ends what is over and forgets what nobody needs any more.
 pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     if !shop.may_run("upkeep").await? {
@@ -170,6 +222,13 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let expired = in_rounds(shop, |tx| {
         lifecycle::expire_due(tx, UPKEEP_ROWS, now).context("postings could not be expired")
     })?;
+    let config = &shop.letterhead.config;
+    let warned = in_rounds(shop, |tx| {
+        Ok(warning::warn_due(tx, config, &shop.random, UPKEEP_ROWS, now)?)
+    })?;
+    if warned > 0 {
+        shop.state.wake().mail.notify_one();
+    }
     let forgotten = in_rounds(shop, |tx| {
         Ok(subscription::forget_unconfirmed(tx, UPKEEP_ROWS, now)?)
     })?;
@@ -182,7 +241,7 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let runs = shop
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
-    Ok((expired, forgotten + mails + answers + secrets + runs))
+    Ok((expired, warned + forgotten + mails + answers + secrets + runs))
 }
 
 /// What alerts do by the calendar: tell what ends soon, ask whether to keep them, and mend what a wrong clock wrote.

@@ -10,8 +10,10 @@ use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, on_each};
 use crate::lifecycle::{LIFETIME, slug_of};
 use crate::posting::{CloseReason, PostingRow, PostingStatus};
 
+use super::diff::{ChangeKind, ChangeNote, changed_fields};
+use super::edits::{self, Edits};
+use super::options::{EmployerChoice, ImportOptions};
 use super::row::{Identity, Imported, RowEmployer, RowError};
-use super::run::{EmployerChoice, ImportOptions};
 
 /// What the database knows about a row's posting.
 #[derive(Debug, Clone)]
@@ -21,11 +23,33 @@ pub(crate) struct Known {
     pub(crate) employer_slug: String,
     status: PostingStatus,
     expires_at: Option<Timestamp>,
+    is_erased: bool,
+    board_id: Option<Id>,
+    is_absent: bool,
+    edits: Option<Edits>,
 }
 
 impl Known {
+    /// Whether its board stopped showing it, so that a row of it is news.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.is_absent
+    }
+
+    /// Whether another board, or none, is noted as the one that shows it.
+    pub(crate) fn is_of_another(&self, board: Option<Id>) -> bool {
+        board.is_some() && self.board_id != board
+    }
+
+    fn has_own_end(&self) -> bool {
+        let edits = self.edits.as_ref();
+        edits.is_some_and(|edits| edits.get("expires_at").is_some_and(|at| !at.is_null()))
+    }
+
     /// Whether a posting that its source still shows would soon end, or has ended, merely because time went by.
     pub(crate) fn wants_renewal(&self, now: Timestamp) -> bool {
+        if self.has_own_end() {
+            return false;
+        }
         let soon = now.plus(LIFETIME / 2);
         match self.status {
             PostingStatus::Expired => true,
@@ -50,8 +74,26 @@ pub(crate) struct Changed {
 pub(crate) struct Applied {
     pub(crate) created: u64,
     pub(crate) updated: u64,
+    pub(crate) unchanged: u64,
     pub(crate) closed: u64,
     pub(crate) rejected: Vec<(u64, RowError)>,
+    pub(crate) notes: Vec<ChangeNote>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = postings)]
+struct KnownRow {
+    id: Id,
+    content_hash: Vec<u8>,
+    #[diesel(select_expression = employers::slug)]
+    slug: String,
+    status: PostingStatus,
+    expires_at: Option<Timestamp>,
+    source_id: Option<String>,
+    deleted_at: Option<Timestamp>,
+    board_id: Option<Id>,
+    absent_since: Option<Timestamp>,
+    edits: Option<Json<Edits>>,
 }
 
 /// What the database knows about `identities`.
@@ -68,38 +110,27 @@ pub(crate) fn known(
     }
     let mut known = HashMap::new();
     for (source, ids) in by_source {
-        type Row = (
-            Id,
-            Vec<u8>,
-            String,
-            PostingStatus,
-            Option<Timestamp>,
-            Option<String>,
-        );
-        let rows: Vec<Row> = postings::table
+        let rows: Vec<KnownRow> = postings::table
             .inner_join(employers::table)
             .filter(postings::source.eq(source).and(postings::source_id.eq_any(ids)))
             .order(postings::id)
-            .select((
-                postings::id,
-                postings::content_hash,
-                employers::slug,
-                postings::status,
-                postings::expires_at,
-                postings::source_id,
-            ))
+            .select(cols::<KnownRow>())
             .load(conn)?;
-        for (id, hash, employer_slug, status, expires_at, source_id) in rows {
+        for row in rows {
             let identity = Identity {
                 source: source.to_owned(),
-                source_id: source_id.unwrap_or_default(),
+                source_id: row.source_id.unwrap_or_default(),
             };
             let posting = Known {
-                id,
-                hash,
-                employer_slug,
-                status,
-                expires_at,
+                id: row.id,
+                hash: row.content_hash,
+                employer_slug: row.slug,
+                status: row.status,
+                expires_at: row.expires_at,
+                is_erased: row.deleted_at.is_some(),
+                board_id: row.board_id,
+                is_absent: row.absent_since.is_some(),
+                edits: row.edits.map(|edits| edits.0),
             };
             known.insert(identity, posting);
         }
@@ -107,7 +138,7 @@ pub(crate) fn known(
     Ok(known)
 }
 
-/// Refuses a row of one employer's import whose posting is another employer's.
+/// Refuses a row of one employer's import whose posting is another employer's, and one whose posting was erased here.
 pub(crate) fn check_owner(
     known: Option<&Known>,
     employer: &RowEmployer,
@@ -117,6 +148,10 @@ pub(crate) fn check_owner(
     if is_bound && known.is_some_and(|known| known.employer_slug != employer.slug) {
         let detail = "another employer has a posting with this source and source_id";
         return Err(RowError::new("identity_taken", detail));
+    }
+    if known.is_some_and(|known| known.is_erased) {
+        let detail = "it was erased here, and does not come back";
+        return Err(RowError::new("posting_erased", detail));
     }
     Ok(())
 }
@@ -148,17 +183,29 @@ pub(crate) fn apply(
             applied.rejected.push((changed.line, error));
             continue;
         }
+        let source_id = changed.identity.source_id.clone();
         if let Some(known) = known {
-            let row = update(tx, id, employer_id, changed, revision, now)?;
-            if known.status != row.status && row.status == PostingStatus::Closed {
-                applied.closed += 1;
-            } else {
-                applied.updated += 1;
+            match update(tx, known, employer_id, changed, revision, now)? {
+                Updated::Same => applied.unchanged += 1,
+                Updated::Rejected(line, error) => applied.rejected.push((line, error)),
+                Updated::Row(row, fields) => {
+                    let kind = kind_of(known.status, row.status);
+                    match kind {
+                        ChangeKind::Closed => applied.closed += 1,
+                        _ => applied.updated += 1,
+                    }
+                    let note = ChangeNote::new(kind, id, &source_id, &row.content.0.title);
+                    applied.notes.push(ChangeNote { fields, ..note });
+                    updated_rows.push(*row);
+                }
             }
-            updated_rows.push(row);
         } else {
             applied.created += 1;
-            new_rows.push(new_row(changed, id, employer_id, revision, now));
+            let row = new_row(changed, id, employer_id, revision, now);
+            let mut note = ChangeNote::new(ChangeKind::Created, id, &source_id, &row.content.0.title);
+            note.posting_id = note.posting_id.filter(|_| !options.dry_run);
+            applied.notes.push(note);
+            new_rows.push(row);
         }
         revision += 1;
     }
@@ -175,7 +222,21 @@ pub(crate) fn apply(
         .collect();
     on_each!(tx, c => diesel::insert_into(postings::table).values(&new_rows).execute(c))?;
     on_each!(tx, c => diesel::insert_into(posting_versions::table).values(&versions).execute(c))?;
+    if let Some(board) = options.board {
+        let ids: Vec<Id> = new_rows.iter().chain(&updated_rows).map(|row| row.id).collect();
+        assign(tx, board, &ids)?;
+    }
     Ok(applied)
+}
+
+/// Notes that `board` is the one that shows these postings.
+pub(crate) fn assign(tx: &mut DbConn, board: Id, ids: &[Id]) -> Result<(), StoreError> {
+    if !ids.is_empty() {
+        diesel::update(postings::table.filter(postings::id.eq_any(ids.to_vec())))
+            .set(postings::board_id.eq(board))
+            .execute(tx)?;
+    }
+    Ok(())
 }
 
 /// Which posting has which of its employer's own names.
@@ -266,53 +327,117 @@ fn new_row(changed: Changed, id: Id, employer_id: Id, revision: i64, now: Timest
         expires_at: Some(imported.expires_at),
         closed_at: (!imported.is_open).then_some(now),
         deleted_at: None,
+        publish_at: None,
     }
 }
 
-/// A known posting takes over what the row says now. A pause, an end or a refusal that people decided on stays.
+fn kind_of(before: PostingStatus, after: PostingStatus) -> ChangeKind {
+    match (before, after) {
+        (PostingStatus::Published | PostingStatus::Paused, PostingStatus::Closed) => ChangeKind::Closed,
+        (PostingStatus::Closed | PostingStatus::Expired, PostingStatus::Published) => ChangeKind::Reopened,
+        _ => ChangeKind::Updated,
+    }
+}
+
+/// What became of a known posting.
+enum Updated {
+    /// Nothing that a reader could see.
+    Same,
+    /// It is this now, other in these fields.
+    Row(Box<PostingRow>, Vec<String>),
+    /// The row does not go together with what people changed.
+    Rejected(u64, RowError),
+}
+
+/// A known posting takes over what the row says now, except for fields that people changed or that the row does not know.
+/// A pause, an end or a refusal that people decided on stays.
 fn update(
     tx: &mut DbConn,
-    id: Id,
+    known: &Known,
     employer_id: Id,
     changed: Changed,
     revision: i64,
     now: Timestamp,
-) -> Result<PostingRow, StoreError> {
-    let mut row = postings::table
-        .find(id)
-        .select(cols::<PostingRow>())
-        .first::<PostingRow>(tx)?;
+) -> Result<Updated, StoreError> {
+    let target = postings::table.find(known.id);
+    let mut row = target.select(cols::<PostingRow>()).first::<PostingRow>(tx)?;
     let imported = changed.imported;
+    let content = if known.edits.is_some() || !imported.keep.is_empty() {
+        match edits::merge(&imported, known.edits.as_ref(), &row.content.0) {
+            Ok(content) => content,
+            Err(error) => return Ok(Updated::Rejected(changed.line, error)),
+        }
+    } else {
+        imported.content
+    };
+    let status_before = row.status;
+    move_status(&mut row, imported.is_open, known, now);
+    let is_edited = |field: &str| {
+        known
+            .edits
+            .as_ref()
+            .is_some_and(|edits| edits.contains_key(field))
+    };
+    let external_id = if is_edited("external_id") {
+        row.external_id.clone()
+    } else {
+        imported.external_id
+    };
+    let expires_at = if known.has_own_end() {
+        row.expires_at
+    } else {
+        Some(imported.expires_at)
+    };
+    let ends_otherwise = expires_at != row.expires_at && (imported.states_end || known.wants_renewal(now));
+    let fields = changed_fields(&row.content.0, &content);
+    let is_same = row.status == status_before
+        && row.employer_id == employer_id
+        && row.content.0 == content
+        && row.external_id == external_id
+        && !ends_otherwise;
+    if is_same {
+        diesel::update(target)
+            .set(postings::content_hash.eq(changed.hash))
+            .execute(tx)?;
+        return Ok(Updated::Same);
+    }
+    row.employer_id = employer_id;
+    row.content = Json(content);
+    row.content_hash = changed.hash;
+    row.external_id = external_id;
+    row.version += 1;
+    row.revision = Some(revision);
+    if imported.is_open {
+        row.first_revision.get_or_insert(revision);
+    }
+    row.expires_at = expires_at;
+    row.updated_at = now;
+    diesel::update(target).set(&row).execute(tx)?;
+    diesel::update(target)
+        .set(postings::absent_since.eq(None::<Timestamp>))
+        .execute(tx)?;
+    Ok(Updated::Row(Box::new(row), fields))
+}
+
+fn move_status(row: &mut PostingRow, is_open: bool, known: &Known, now: Timestamp) {
     let ended_here = matches!(
         row.close_reason,
         Some(CloseReason::Filled | CloseReason::Withdrawn)
     );
+    let ended_by_date = row.status == PostingStatus::Expired && known.has_own_end();
     match row.status {
-        PostingStatus::Published | PostingStatus::Paused if !imported.is_open => {
+        PostingStatus::Published | PostingStatus::Paused if !is_open => {
             row.status = PostingStatus::Closed;
             row.close_reason = Some(CloseReason::Other);
             row.closed_at = Some(now);
         }
-        PostingStatus::Closed | PostingStatus::Expired if imported.is_open && !ended_here => {
+        PostingStatus::Closed | PostingStatus::Expired if is_open && !ended_here && !ended_by_date => {
             row.status = PostingStatus::Published;
             row.close_reason = None;
             row.closed_at = None;
         }
         _ => {}
     }
-    row.employer_id = employer_id;
-    row.content = Json(imported.content);
-    row.content_hash = changed.hash;
-    row.external_id = imported.external_id;
-    row.version += 1;
-    row.revision = Some(revision);
-    if imported.is_open {
-        row.first_revision.get_or_insert(revision);
-    }
-    row.expires_at = Some(imported.expires_at);
-    row.updated_at = now;
-    diesel::update(postings::table.find(id)).set(&row).execute(tx)?;
-    Ok(row)
 }
 
 fn ensure_employers(

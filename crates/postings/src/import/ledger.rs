@@ -1,10 +1,11 @@
 //! The ledger of import runs: who imported what, and what came of it.
 
 use diesel::prelude::*;
+use store::page::Page;
 use store::schema::import_runs;
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, text_enum};
 
-use super::Summary;
+use super::{ChangeNote, Summary};
 
 text_enum! {
     /// How far a run is.
@@ -38,6 +39,8 @@ pub struct ImportRun {
     pub created_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// Which board answered.
+    pub board_id: Option<Id>,
 }
 
 /// Notes that a run begins.
@@ -58,6 +61,7 @@ pub fn start_run(
         summary: Json(Summary::default()),
         created_at: now,
         finished_at: None,
+        board_id: None,
     };
     diesel::insert_into(import_runs::table).values(&run).execute(tx)?;
     Ok(run)
@@ -76,9 +80,21 @@ pub fn finish_run(
             import_runs::state.eq(state),
             import_runs::summary.eq(Json(summary.clone())),
             import_runs::finished_at.eq(now),
+            import_runs::board_id.eq(summary.board.as_ref().and_then(|board| board.id)),
+            import_runs::changes.eq(Json(summary.changes.clone())),
         ))
         .execute(tx)?;
     Ok(())
+}
+
+/// What the run `id` changed, at most a thousand postings.
+pub fn find_changes(conn: &mut DbConn, id: Id) -> Result<Vec<ChangeNote>, StoreError> {
+    let kept: Option<Option<Json<Vec<ChangeNote>>>> = import_runs::table
+        .find(id)
+        .select(import_runs::changes)
+        .first(conn)
+        .optional()?;
+    Ok(kept.flatten().map_or_else(Vec::new, |kept| kept.0))
 }
 
 /// The run `id`.
@@ -90,14 +106,27 @@ pub fn find_run(conn: &mut DbConn, id: Id) -> Result<Option<ImportRun>, StoreErr
         .optional()?)
 }
 
-/// An employer's runs, newest first, at most `limit`.
-pub fn list_runs(conn: &mut DbConn, employer_id: Id, limit: i64) -> Result<Vec<ImportRun>, StoreError> {
-    Ok(import_runs::table
+/// An employer's runs, newest first, after the run `before`; only those of `board` when one is named.
+pub fn list_runs(
+    conn: &mut DbConn,
+    employer_id: Id,
+    board: Option<Id>,
+    before: Option<Id>,
+    limit: usize,
+) -> Result<Page<ImportRun, Id>, StoreError> {
+    let mut query = import_runs::table
         .filter(import_runs::employer_id.eq(employer_id))
         .order(import_runs::id.desc())
-        .limit(limit)
+        .limit(limit as i64 + 1)
         .select(cols::<ImportRun>())
-        .load(conn)?)
+        .into_boxed();
+    if let Some(board) = board {
+        query = query.filter(import_runs::board_id.eq(board));
+    }
+    if let Some(before) = before {
+        query = query.filter(import_runs::id.lt(before));
+    }
+    Ok(Page::cut(query.load(conn)?, limit, |run: &ImportRun| run.id))
 }
 
 /// Marks runs that began before `before` and never ended as failed: their process is gone.

@@ -26,6 +26,10 @@ pub struct RowError {
     pub code: String,
     /// What is wrong.
     pub detail: String,
+    /// Where in the row, as a JSON pointer, when it is at one place.
+    pub pointer: Option<String>,
+    /// The column of a table that it is about.
+    pub column: Option<String>,
 }
 
 impl RowError {
@@ -33,6 +37,15 @@ impl RowError {
         Self {
             code: code.to_owned(),
             detail: detail.into(),
+            pointer: None,
+            column: None,
+        }
+    }
+
+    pub(crate) fn at(pointer: &str, code: &str, detail: impl std::fmt::Display) -> Self {
+        Self {
+            pointer: Some(pointer.to_owned()),
+            ..Self::new(code, format!("{pointer}: {detail}"))
         }
     }
 }
@@ -40,7 +53,7 @@ impl RowError {
 impl From<Vec<FieldError>> for RowError {
     fn from(errors: Vec<FieldError>) -> Self {
         match errors.into_iter().next() {
-            Some(first) => Self::new(&first.code, format!("{}: {}", first.pointer, first.detail)),
+            Some(first) => Self::at(&first.pointer, &first.code, first.detail),
             None => Self::new("row_invalid", "the row is not a posting"),
         }
     }
@@ -90,6 +103,8 @@ pub struct ImportRow {
     environment: Option<Vec<taxonomy::Environment>>,
     benefits: Option<Vec<String>>,
     process: Option<Process>,
+    /// Fields that the row knows nothing about, so that what is known stays: `description`, `pay`.
+    keep: Vec<String>,
 }
 
 /// A row's identity: two rows with the same one are the same posting.
@@ -106,7 +121,7 @@ pub(crate) struct RowEmployer {
     pub(crate) slug: String,
 }
 
-fn row_employer(name: Option<&str>, slug: Option<&str>) -> Option<RowEmployer> {
+pub(crate) fn row_employer(name: Option<&str>, slug: Option<&str>) -> Option<RowEmployer> {
     let name = clean_line(name.filter(|name| !name.trim().is_empty()).or(slug)?);
     let mut slug = slug::slugify(slug.filter(|slug| !slug.trim().is_empty()).unwrap_or(&name));
     slug.truncate(100);
@@ -117,8 +132,14 @@ fn row_employer(name: Option<&str>, slug: Option<&str>) -> Option<RowEmployer> {
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) content: PostingContent,
+    /// What the row says, before anything was recognised.
+    pub(crate) input: PostingInput,
+    /// Fields that the row knows nothing about.
+    pub(crate) keep: Vec<String>,
     pub(crate) published_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// Whether the row says itself when it ends.
+    pub(crate) states_end: bool,
     pub(crate) is_open: bool,
     pub(crate) external_id: Option<String>,
 }
@@ -144,7 +165,7 @@ impl ImportRow {
         match serde_path_to_error::deserialize::<_, Self>(&mut parser) {
             Err(placed) => {
                 let pointer = super::pointer_of(placed.path());
-                RowError::new("value_invalid", format!("{pointer}: {}", placed.inner()))
+                RowError::at(&pointer, "value_invalid", placed.inner())
             }
             Ok(_) => RowError::new("value_invalid", error.to_string()),
         }
@@ -222,18 +243,22 @@ impl ImportRow {
             .flatten()
             .find_map(parse_time)
             .map_or(now, |at| at.min(now));
+        let states_end = self.stated_end().is_some();
         let expires_at = match self.stated_end() {
             Some(at) => at.min(now.plus(MAX_LIFETIME)),
             None => now.plus(LIFETIME),
         };
         let external_id = self.external_id.as_ref().and_then(LooseText::line);
         if external_id.as_ref().is_some_and(|id| id.chars().count() > 200) {
-            return Err(RowError::new(
+            return Err(RowError::at(
+                "/external_id",
                 "value_too_long",
-                "/external_id: at most 200 characters",
+                "at most 200 characters",
             ));
         }
-        let mut content = validate(self.into_input()?)?;
+        let keep = self.keep.clone();
+        let input = self.into_input()?;
+        let mut content = validate(input.clone())?;
         for provenance in content.provenance.values_mut() {
             if *provenance == Provenance::Stated {
                 *provenance = Provenance::Carried;
@@ -241,8 +266,11 @@ impl ImportRow {
         }
         Ok(Imported {
             content,
+            input,
+            keep,
             published_at,
             expires_at,
+            states_end,
             is_open,
             external_id,
         })
@@ -251,7 +279,11 @@ impl ImportRow {
     fn into_input(self) -> Result<PostingInput, RowError> {
         let title = clean_line(self.title.as_deref().unwrap_or_default());
         if title.is_empty() {
-            return Err(RowError::new("title_missing", "the row has no title"));
+            let error = RowError::new("title_missing", "the row has no title");
+            return Err(RowError {
+                pointer: Some("/title".to_owned()),
+                ..error
+            });
         }
         let places = self.places();
         let workplace = self.carried_workplace(&places);

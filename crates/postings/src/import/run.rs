@@ -1,110 +1,25 @@
 //! Driving a whole import.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, BufRead};
+use std::collections::{HashMap, HashSet};
+use std::io::BufRead;
 use std::sync::mpsc;
 use std::thread;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde::{Deserialize, Serialize};
-use store::{Db, Random, StoreError, Timestamp};
+use store::{Db, DbConn, Id, Random, StoreError, Timestamp};
 
 use super::apply::{self, Applied, Changed, Known};
-use super::lines::{Line, MAX_LINE_BYTES, read_lines};
-use super::row::{Identity, ImportRow, RowEmployer, RowError, hash_of};
+use super::board::{self, Board, BoardOutcome, BoardState, Crawl, Verdict};
+use super::document::{SourceRow, Standing};
+use super::format::Format;
+use super::options::{EmployerChoice, ImportError, ImportOptions};
+use super::row::{Identity, ImportRow, RowEmployer, RowError, hash_of, row_employer};
+use super::source::{self, Rows, Source};
+use super::summary::{Batch, Summary};
+use super::table;
 
 /// Rows in one transaction.
 const BATCH: usize = 500;
-/// How many rejected rows are reported one by one.
-const MAX_REJECTIONS: usize = 100;
-
-/// Whose postings the rows become.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EmployerChoice {
-    /// All of them this employer's, by slug; it is created when missing.
-    Slug(String),
-    /// Each row's `company` (or `employer`), created when missing.
-    FromCompany,
-    /// Each row's `employer`; a row that only names a `company` is rejected.
-    FromRow,
-}
-
-/// How to import.
-#[derive(Debug, Clone)]
-pub struct ImportOptions {
-    /// Whose postings.
-    pub employer: EmployerChoice,
-    /// Count, but write nothing.
-    pub dry_run: bool,
-}
-
-/// Why an import could not be completed. What earlier batches wrote stays.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The input could not be read.
-    #[error("the input cannot be read: {0}")]
-    Input(#[from] io::Error),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// A row that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Rejection {
-    /// Number of the line, from 1.
-    pub line: u64,
-    /// Stable name of the reason.
-    pub code: String,
-    /// What is wrong.
-    pub detail: String,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Summary {
-    /// Postings that are new.
-    pub created: u64,
-    /// Postings that say something else now.
-    pub updated: u64,
-    /// Postings that are as they were.
-    pub unchanged: u64,
-    /// Postings that their source ended.
-    pub closed: u64,
-    /// Rows that were not taken.
-    pub rejected: u64,
-    /// How many rows were rejected for which reason.
-    pub reasons: BTreeMap<String, u64>,
-    /// The first hundred of them.
-    pub rejections: Vec<Rejection>,
-}
-
-impl Summary {
-    fn reject(&mut self, line: u64, error: RowError) {
-        self.rejected += 1;
-        *self.reasons.entry(error.code.clone()).or_default() += 1;
-        if self.rejections.len() < MAX_REJECTIONS {
-            self.rejections.push(Rejection {
-                line,
-                code: error.code,
-                detail: error.detail,
-            });
-        }
-    }
-
-    fn add(&mut self, batch: Batch) {
-        self.created += batch.applied.created;
-        self.updated += batch.applied.updated;
-        self.closed += batch.applied.closed;
-        self.unchanged += batch.unchanged;
-        let mut rejected = batch.rejected;
-        rejected.extend(batch.applied.rejected);
-        rejected.sort_by_key(|(line, _)| *line);
-        for (line, error) in rejected {
-            self.reject(line, error);
-        }
-    }
-}
 
 /// A row on its way, with its identity.
 struct Read {
@@ -115,8 +30,8 @@ struct Read {
     row: ImportRow,
 }
 
-/// Imports every line of `input`, in batches of 500: while one is written, the next is read and recognised. `progress`
-/// hears of each finished batch.
+/// Imports every row of `input`, in batches of 500: while one is written, the next is read and recognised. `progress`
+/// hears of each finished batch. After the whole answer of a board, what it no longer shows is closed.
 pub fn run(
     db: &Db,
     input: impl BufRead + Send,
@@ -125,17 +40,53 @@ pub fn run(
     now: Timestamp,
     progress: &mut dyn FnMut(&Summary),
 ) -> Result<Summary, ImportError> {
+    let Source {
+        rows,
+        company,
+        gap,
+        mapping,
+    } = source::open(input, options)?;
+    let mut options = options.clone();
+    options.mapping = mapping;
+    let board = open_board(db, &options, company, random, now)?;
+    options.board = board.as_ref().filter(|_| !options.dry_run).map(|board| board.id);
+    let open_before = match &board {
+        Some(board) => db.read_blocking(|conn| board::count_open(conn, board.id))?,
+        None => 0,
+    };
+    let (mut summary, mut crawl) = run_rows(db, rows, &options, random, now, progress)?;
+    if options.format.is_board() {
+        crawl.gap = crawl.gap.or(gap);
+        settle(db, board, crawl, open_before, &options, &mut summary, now)?;
+        progress(&summary);
+    }
+    Ok(summary)
+}
+
+fn run_rows(
+    db: &Db,
+    rows: Rows<impl BufRead + Send>,
+    options: &ImportOptions,
+    random: &Random,
+    now: Timestamp,
+    progress: &mut dyn FnMut(&Summary),
+) -> Result<(Summary, Crawl), ImportError> {
     thread::scope(|scope| {
         let (sender, batches) = mpsc::sync_channel(2);
-        scope.spawn(move || read_all(db, input, options, now, &sender));
+        let reader = scope.spawn(move || read_all(db, rows, options, now, &sender));
         let mut summary = Summary::default();
         for batch in batches {
             let Prepared {
                 changed,
                 rejected,
                 unchanged,
+                adopted,
             } = batch?;
-            let applied = write(db, changed, options, random, now)?;
+            let mut rejected = rejected;
+            let mut applied = write(db, changed, &adopted, options, random, now)?;
+            for (_, error) in rejected.iter_mut().chain(&mut applied.rejected) {
+                name_column(error, options);
+            }
             summary.add(Batch {
                 applied,
                 rejected,
@@ -143,14 +94,106 @@ pub fn run(
             });
             progress(&summary);
         }
-        Ok(summary)
+        let crawl = reader
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((summary, crawl))
     })
+}
+
+/// Whoever looks after a table thinks in its columns.
+fn name_column(error: &mut RowError, options: &ImportOptions) {
+    if let (None, Some(mapping), Some(pointer)) = (&error.column, &options.mapping, &error.pointer) {
+        error.column = table::column_of(mapping, pointer);
+    }
+}
+
+/// The board that answered; none for other inputs, and for one that names no employer.
+fn open_board(
+    db: &Db,
+    options: &ImportOptions,
+    company: Option<String>,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Option<Board>, StoreError> {
+    if !options.format.is_board() {
+        return Ok(None);
+    }
+    let named = company.as_deref().and_then(|name| row_employer(Some(name), None));
+    let employer = match &options.employer {
+        EmployerChoice::Slug(slug) => Some(RowEmployer {
+            name: named.map_or_else(|| slug.clone(), |employer| employer.name),
+            slug: slug.clone(),
+        }),
+        EmployerChoice::FromCompany | EmployerChoice::FromRow => named,
+    };
+    let Some(employer) = employer else {
+        return Ok(None);
+    };
+    let token = options.token.as_deref();
+    if options.dry_run {
+        return db.read_blocking(|conn| board::find_for(conn, &employer.slug, options.format, token));
+    }
+    let opened = |tx: &mut DbConn| board::open(tx, &employer, options.format, token, random, now);
+    db.write_blocking(opened).map(Some)
+}
+
+/// Closes what the answer no longer shows, when it can be believed, and notes what is thought of the board.
+fn settle(
+    db: &Db,
+    board: Option<Board>,
+    crawl: Crawl,
+    open_before: usize,
+    options: &ImportOptions,
+    summary: &mut Summary,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let verdict = board::judge(&crawl, open_before, options.is_confirmed);
+    let absent = match &board {
+        Some(board) => db.read_blocking(|conn| board::absent(conn, board, &crawl))?,
+        None => Vec::new(),
+    };
+    let mut outcome = BoardOutcome {
+        id: board.as_ref().map(|board| board.id),
+        token: board
+            .as_ref()
+            .map_or_else(String::new, |board| board.token.clone()),
+        state: match &verdict {
+            Verdict::Believed => BoardState::Healthy,
+            Verdict::Suspect(_) => BoardState::Suspect,
+            Verdict::Incomplete(_) => board.as_ref().map_or(BoardState::New, |board| board.state),
+        },
+        reason: match &verdict {
+            Verdict::Believed => None,
+            Verdict::Suspect(reason) | Verdict::Incomplete(reason) => Some(reason.clone()),
+        },
+        shown: crawl.shown.len() as u64,
+        held: 0,
+    };
+    match (&verdict, options.dry_run) {
+        (Verdict::Believed, true) => {
+            summary.closed += absent.len() as u64;
+            summary.note(db.read_blocking(|conn| board::notes_of(conn, &absent))?);
+        }
+        (Verdict::Believed, false) => {
+            let closed = board::close_absent(db, absent, now)?;
+            summary.closed += closed.len() as u64;
+            summary.note(closed);
+        }
+        _ => outcome.held = absent.len() as u64,
+    }
+    if let Some(board) = board.filter(|_| !options.dry_run) {
+        db.write_blocking(|tx| board::note(tx, board.id, &verdict, now))?;
+    }
+    summary.board = Some(outcome);
+    Ok(())
 }
 
 /// Writes a batch in one transaction of its own; a dry run takes it back, so that it says exactly what would be.
 fn write(
     db: &Db,
     changed: Vec<Changed>,
+    adopted: &[Id],
     options: &ImportOptions,
     random: &Random,
     now: Timestamp,
@@ -164,11 +207,14 @@ fn write(
             Self::Failed(error)
         }
     }
-    if changed.is_empty() {
+    if changed.is_empty() && adopted.is_empty() {
         return Ok(Applied::default());
     }
     let written = db.write_blocking(|tx| {
         let applied = apply::apply(tx, changed, options, random, now)?;
+        if let Some(board) = options.board {
+            apply::assign(tx, board, adopted)?;
+        }
         if options.dry_run {
             Err(Rolled::Back(applied))
         } else {
@@ -181,59 +227,77 @@ fn write(
     }
 }
 
-/// What became of a batch.
-struct Batch {
-    applied: Applied,
-    rejected: Vec<(u64, RowError)>,
-    unchanged: u64,
-}
-
 /// A batch that is ready to be written.
 #[derive(Default)]
 struct Prepared {
     changed: Vec<Changed>,
     rejected: Vec<(u64, RowError)>,
     unchanged: u64,
+    /// Postings that are as they were, and that this board shows from now on.
+    adopted: Vec<Id>,
 }
 
 fn read_all(
     db: &Db,
-    mut input: impl BufRead,
+    mut rows: Rows<impl BufRead>,
     options: &ImportOptions,
     now: Timestamp,
     out: &mpsc::SyncSender<Result<Prepared, ImportError>>,
-) {
-    let mut number = 0;
+) -> Crawl {
     let mut seen = HashSet::new();
+    let mut crawl = Crawl::default();
     loop {
-        let prepared = match read_lines(&mut input, &mut number, BATCH) {
-            Ok(lines) if lines.is_empty() => return,
-            Ok(lines) => prepare(db, lines, &mut seen, options, now).map_err(ImportError::from),
+        let prepared = match rows.next_batch(BATCH) {
+            Ok(batch) if batch.is_empty() => return crawl,
+            Ok(batch) => {
+                notice(&batch, options.format, &mut crawl);
+                prepare(db, batch, &mut seen, options, now).map_err(ImportError::from)
+            }
             Err(error) => Err(error.into()),
         };
         let stop = prepared.is_err();
         if out.send(prepared).is_err() || stop {
-            return;
+            return crawl;
+        }
+    }
+}
+
+/// Takes down which postings a board shows.
+fn notice(batch: &[SourceRow], format: Format, crawl: &mut Crawl) {
+    for row in batch {
+        match &row.standing {
+            Some(Standing::Shown(source_id)) => {
+                let identity = Identity {
+                    source: format.as_str().to_owned(),
+                    source_id: source_id.clone(),
+                };
+                crawl.shown.insert(fingerprint(&identity));
+            }
+            Some(Standing::Unreadable) => {
+                let gap = "a row does not say which posting it is, so nothing can be called absent";
+                crawl.gap.get_or_insert_with(|| gap.to_owned());
+            }
+            Some(Standing::Hidden) | None => {}
         }
     }
 }
 
 fn prepare(
     db: &Db,
-    lines: Vec<Line>,
+    batch: Vec<SourceRow>,
     seen: &mut HashSet<[u8; 16]>,
     options: &ImportOptions,
     now: Timestamp,
 ) -> Result<Prepared, StoreError> {
     let mut prepared = Prepared::default();
-    let mut rows = Vec::with_capacity(lines.len());
-    for (line, outcome) in in_parallel(lines, |line| (line.number, read_row(&line, options))) {
+    let mut rows = Vec::with_capacity(batch.len());
+    for (line, outcome) in in_parallel(batch, |row| (row.number, read_row(row, options))) {
         match outcome {
             Ok(read) if seen.insert(fingerprint(&read.identity)) => rows.push(read),
             Ok(_) => {
                 let error = RowError::new(
                     "identity_repeated",
-                    "an earlier line has the same source and source_id",
+                    "an earlier row has the same source and source_id",
                 );
                 prepared.rejected.push((line, error));
             }
@@ -247,8 +311,11 @@ fn prepare(
         let known = known.get(&read.identity);
         if let Err(error) = apply::check_owner(known, &read.employer, options) {
             prepared.rejected.push((read.line, error));
-        } else if known.is_some_and(|known| is_unchanged(known, &read, now)) {
+        } else if let Some(known) = known.filter(|known| is_unchanged(known, &read, now)) {
             prepared.unchanged += 1;
+            if known.is_of_another(options.board) {
+                prepared.adopted.push(known.id);
+            }
         } else {
             different.push(read);
         }
@@ -265,21 +332,20 @@ fn prepare(
 /// A row is as it was, and its posting needs no further time to stay in search as long as its source shows it.
 fn is_unchanged(known: &Known, read: &Read, now: Timestamp) -> bool {
     let lives_by_our_time = read.row.stated_end().is_none() && read.row.is_open(now);
-    known.hash == read.hash && !(lives_by_our_time && known.wants_renewal(now))
+    known.hash == read.hash && !known.is_absent() && !(lives_by_our_time && known.wants_renewal(now))
 }
 
-fn read_row(line: &Line, options: &ImportOptions) -> Result<Read, RowError> {
-    let too_long = || RowError::new("line_too_long", format!("at most {MAX_LINE_BYTES} bytes"));
-    let bytes = line.bytes.as_deref().ok_or_else(too_long)?;
-    let row = ImportRow::parse(bytes)?;
-    let employer = employer_of(&row, options)?;
-    let identity = row.identity(&employer)?;
+fn read_row(row: SourceRow, options: &ImportOptions) -> Result<Read, RowError> {
+    let line = row.line?;
+    let parsed = ImportRow::parse(&line)?;
+    let employer = employer_of(&parsed, options)?;
+    let identity = parsed.identity(&employer)?;
     Ok(Read {
-        line: line.number,
+        line: row.number,
         identity,
-        hash: hash_of(bytes),
+        hash: hash_of(&line),
         employer,
-        row,
+        row: parsed,
     })
 }
 
@@ -324,7 +390,7 @@ fn recognise(read: Read, now: Timestamp) -> Result<Changed, RowError> {
 }
 
 /// 128 bits of a hash stand for an identity: a file of a million rows costs a few dozen megabytes.
-fn fingerprint(identity: &Identity) -> [u8; 16] {
+pub(crate) fn fingerprint(identity: &Identity) -> [u8; 16] {
     let text = format!("{}\u{0}{}", identity.source, identity.source_id);
     let mut out = [0; 16];
     out.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);

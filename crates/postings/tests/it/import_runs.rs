@@ -1,6 +1,6 @@
 //! Runs of an import after each other, beside people's own changes, and for whom.
 
-use postings::import::{self, EmployerChoice, RunState, Summary};
+use postings::import::{self, ChangeKind, EmployerChoice, RunState, Summary};
 use postings::{CloseReason, PostingStatus};
 use serde_json::{Value, json};
 use store::{StoreError, on_both};
@@ -130,7 +130,11 @@ on_both! {
         assert_eq!(counts(&said), [2, 1, 1, 1, 2]);
         assert_eq!((board.revision(), importer.employers(), board.changes(0).len()), before);
         importer.options.dry_run = false;
-        assert_eq!(importer.rows(&rows), said, "and then it is so");
+        let mut done = importer.rows(&rows);
+        for change in &mut done.changes {
+            change.posting_id = change.posting_id.filter(|_| change.kind != ChangeKind::Created);
+        }
+        assert_eq!(done, said, "and then it is so");
     }
 
     fn an_employer_is_made_once_and_kept_as_it_is(db) {
@@ -207,7 +211,7 @@ on_both! {
         let lost = db.write_blocking(|tx| import::start_run(tx, Some(board.acme), "csv", false, &board.random, monday_plus_days(1))).unwrap();
         let failed = db.write_blocking(|tx| import::fail_interrupted_runs(tx, monday_plus_days(2), monday_plus_days(2))).unwrap();
         assert_eq!(failed, 1, "only the one that never ended");
-        let runs = db.read_blocking(|conn| import::list_runs(conn, board.acme, 10)).unwrap();
-        assert_eq!(runs.iter().map(|r| (r.id, r.state)).collect::<Vec<_>>(), [(lost.id, RunState::Failed), (run.id, RunState::Completed)]);
+        let runs = db.read_blocking(|conn| import::list_runs(conn, board.acme, None, None, 10)).unwrap();
+        assert_eq!(runs.data.iter().map(|r| (r.id, r.state)).collect::<Vec<_>>(), [(lost.id, RunState::Failed), (run.id, RunState::Completed)]);
     }
 }

@@ -198,10 +198,10 @@ on_both! {
         let named = |name: &str| posting_with(json!({"external_id": name}));
         let first = board.try_draft(named(" R-1 ")).unwrap();
         assert_eq!(first.row.external_id.as_deref(), Some("R-1"));
-        assert!(matches!(board.try_draft(named("R-1")), Err(PostingError::ExternalIdTaken)));
+        assert!(matches!(board.try_draft(named("R-1")), Err(PostingError::ExternalIdTaken { by: Some(_) })));
         board.try_draft_of(other, named("R-1")).unwrap();
         let second = board.try_draft(named("R-2")).unwrap().row.id;
-        assert!(matches!(board.update(second, json!({"external_id": "R-1"})), Err(PostingError::ExternalIdTaken)));
+        assert!(matches!(board.update(second, json!({"external_id": "R-1"})), Err(PostingError::ExternalIdTaken { by: Some(_) })));
         board.update(second, json!({"external_id": null})).unwrap();
         for _ in 0..2 {
             assert_eq!(board.try_draft(named("  ")).unwrap().row.external_id, None, "a blank one is none");

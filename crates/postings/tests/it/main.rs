@@ -6,12 +6,18 @@
     reason = "a test that cannot go on must fail loudly"
 )]
 
+mod boards;
 mod changes;
 mod descriptions;
+mod edits;
+mod fetching;
 mod import_damage;
 mod import_rows;
 mod import_runs;
 mod lifecycle;
 mod patch;
+mod publishing;
 mod support;
+mod tables;
 mod validation;
+mod warnings;

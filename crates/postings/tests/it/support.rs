@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use postings::changes::{Change, changed_since};
-use postings::import::{self, EmployerChoice, ImportOptions, Summary};
+use postings::import::{self, EmployerChoice, Format, ImportOptions, Summary};
 use postings::lifecycle::{self, PostingError};
 use postings::{CloseReason, FieldError, Posting, PostingContent, PostingInput, find, validate};
 use serde_json::{Value, json};
@@ -217,10 +217,7 @@ impl<'d> Importer<'d> {
         Self {
             db,
             random: Random::seeded(3),
-            options: ImportOptions {
-                employer: EmployerChoice::FromCompany,
-                dry_run: false,
-            },
+            options: ImportOptions::new(EmployerChoice::FromCompany, Format::Ndjson),
             now: monday_morning(),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use postings::changes::{Change, changed_since};
-use postings::import::{self, EmployerChoice, ImportOptions};
+use postings::import::{self, EmployerChoice, Format, ImportOptions};
 use postings::lifecycle::{self, PostingError};
 use postings::{CloseReason, Posting};
 use search::{Index, Query, SearchDocument, SearchRequest, SearchResults, parse_pairs};
@@ -39,10 +39,7 @@ impl<'d> Board<'d> {
     /// Writes rows without bringing the index up to date.
     pub(crate) fn import(&self, rows: &[Value]) {
         let text = rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
-        let options = ImportOptions {
-            employer: EmployerChoice::FromRow,
-            dry_run: false,
-        };
+        let options = ImportOptions::new(EmployerChoice::FromRow, Format::Ndjson);
         let summary = import::run(
             self.db,
             text.as_bytes(),

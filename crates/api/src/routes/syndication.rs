@@ -1,0 +1,305 @@
+//! Postings for machines of others: JSON-LD, a snapshot, aggregators' XML, sitemaps. Streamed a page at a time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::{HttpRequest, HttpResponse, web};
+use postings::Posting;
+use postings::syndication::{self, SITEMAP_REVISIONS, Site, XmlFeed, escape};
+use store::revision::{self, Counter};
+use store::{StoreError, Timestamp};
+use tokio::sync::mpsc;
+
+use super::postings::PostingBody;
+use crate::access::require_visible;
+use crate::caller::Caller;
+use crate::error::{Code, Problem};
+use crate::extract::{NoParams, Params, path_id};
+use crate::state::State;
+
+/// Postings read at once.
+const PAGE: i64 = 200;
+/// Pages written ahead of a slow reader.
+const AHEAD: usize = 2;
+/// How long others may keep what they read.
+const FRESH: &str = "public, max-age=300";
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/v1/postings/{id}/jsonld").route(web::get().to(get_json_ld)))
+        .service(web::resource("/v1/feeds/postings.ndjson").route(web::get().to(get_snapshot)))
+        .service(web::resource("/v1/feeds/indeed.xml").route(web::get().to(get_indeed_feed)))
+        .service(web::resource("/v1/feeds/linkedin.xml").route(web::get().to(get_linkedin_feed)))
+        .service(web::resource("/sitemap.xml").route(web::get().to(get_sitemap_index)))
+        .service(web::resource("/sitemaps/{number}.xml").route(web::get().to(get_sitemap)));
+}
+
+/// A body that comes from a thread which reads the database.
+struct Pages(mpsc::Receiver<Result<web::Bytes, StoreError>>);
+
+impl MessageBody for Pages {
+    type Error = StoreError;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        self.get_mut().0.poll_recv(context)
+    }
+}
+
+/// What a feed says about one posting.
+type Entry = dyn Fn(Posting, &State) -> String + Send;
+
+/// What a feed is made of.
+struct Feed {
+    kind: &'static str,
+    media_type: &'static str,
+    /// Revisions after the first, up to the second.
+    revisions: (i64, i64),
+    /// The last revision of all: what was taken out of the feed since also makes it another.
+    latest: i64,
+    head: String,
+    entry: Box<Entry>,
+    tail: String,
+}
+
+impl Feed {
+    /// The answer: nothing when the reader has it already, else the feed as it is being read.
+    fn answer(self, state: State, request: &HttpRequest) -> HttpResponse {
+        let etag = format!("\"{}-{}\"", self.kind, self.latest);
+        if is_known(request, &etag) {
+            return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
+        }
+        let (sender, pages) = mpsc::channel(AHEAD);
+        let media_type = self.media_type;
+        tokio::task::spawn_blocking(move || self.write(&state, &sender));
+        HttpResponse::Ok()
+            .content_type(media_type)
+            .insert_header((ETAG, etag))
+            .insert_header((CACHE_CONTROL, FRESH))
+            .body(Pages(pages))
+    }
+
+    /// Writes page after page for as long as somebody reads.
+    fn write(self, state: &State, out: &mpsc::Sender<Result<web::Bytes, StoreError>>) {
+        let (mut after, until) = self.revisions;
+        let now = state.now();
+        let mut text = self.head;
+        loop {
+            let listed = state
+                .db
+                .read_blocking(|conn| syndication::list_open(conn, after, until, PAGE, now));
+            let page = match listed {
+                Ok(page) => page,
+                Err(error) => {
+                    // The reader notices that the answer breaks off; whether it listens no longer matters.
+                    tracing::warn!(%error, "a feed broke off");
+                    let _ = out.blocking_send(Err(error));
+                    return;
+                }
+            };
+            let is_last = (page.len() as i64) < PAGE;
+            for posting in page {
+                after = posting.row.revision.unwrap_or(after);
+                text.push_str(&(self.entry)(posting, state));
+            }
+            if is_last {
+                text.push_str(&self.tail);
+            }
+            let sent = out.blocking_send(Ok(web::Bytes::from(std::mem::take(&mut text))));
+            if sent.is_err() || is_last {
+                return;
+            }
+        }
+    }
+}
+
+fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    known.is_some_and(|known| {
+        known
+            .split(',')
+            .any(|one| one.trim().trim_start_matches("W/") == etag)
+    })
+}
+
+fn page_of(posting: &Posting, state: &State) -> String {
+    state.url(&format!("/postings/{}", posting.row.slug))
+}
+
+async fn latest(state: &State) -> Result<i64, Problem> {
+    state
+        .read(|conn, _| Ok::<_, Problem>(revision::latest(conn, Counter::Postings)?))
+        .await
+}
+
+/// A posting as schema.org's JobPosting.
+#[utoipa::path(get, path = "/v1/postings/{id}/jsonld", tag = "feeds", params(("id" = String, Path)),
+    responses((status = 200, content_type = "application/ld+json")), security((), ("bearer" = [])))]
+pub(crate) async fn get_json_ld(
+    state: State,
+    caller: Caller,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let id = path_id(&path, Code::PostingNotFound)?;
+    let document = state
+        .read(move |conn, state| {
+            let missing = || Problem::new(Code::PostingNotFound);
+            let posting = postings::find::find(conn, id)?.ok_or_else(missing)?;
+            require_visible(conn, &caller, &posting)?;
+            let page = page_of(&posting, state);
+            Ok::<_, Problem>(syndication::json_ld(&posting, &page))
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/ld+json")
+        .body(document.to_string()))
+}
+
+/// Every posting that is in search, one JSON object a line, in the order of their last changes. `X-Revision` is where the
+/// change feed goes on: `GET /v1/changes?after=`.
+#[utoipa::path(get, path = "/v1/feeds/postings.ndjson", tag = "feeds",
+    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = 304)))]
+pub(crate) async fn get_snapshot(
+    state: State,
+    request: HttpRequest,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let until = latest(&state).await?;
+    let feed = Feed {
+        kind: "snapshot",
+        media_type: "application/x-ndjson",
+        revisions: (0, until),
+        latest: until,
+        head: String::new(),
+        entry: Box::new(|posting, state| {
+            let mut line = serde_json::to_string(&PostingBody::of(posting, state)).unwrap_or_default();
+            line.push('\n');
+            line
+        }),
+        tail: String::new(),
+    };
+    let mut response = feed.answer(state, &request);
+    response.headers_mut().insert(
+        "x-revision"
+            .try_into()
+            .map_err(|_| Problem::new(Code::Internal))?,
+        until.into(),
+    );
+    Ok(response)
+}
+
+/// All open postings in Indeed's XML, which most aggregators read.
+#[utoipa::path(get, path = "/v1/feeds/indeed.xml", tag = "feeds",
+    responses((status = 200, body = String, content_type = "application/xml"), (status = 304)))]
+pub(crate) async fn get_indeed_feed(
+    state: State,
+    request: HttpRequest,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    xml_feed(state, &request, XmlFeed::Indeed).await
+}
+
+/// All open postings in LinkedIn's basic XML.
+#[utoipa::path(get, path = "/v1/feeds/linkedin.xml", tag = "feeds",
+    responses((status = 200, body = String, content_type = "application/xml"), (status = 304)))]
+pub(crate) async fn get_linkedin_feed(
+    state: State,
+    request: HttpRequest,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    xml_feed(state, &request, XmlFeed::LinkedIn).await
+}
+
+async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Result<HttpResponse, Problem> {
+    let until = latest(&state).await?;
+    let site = Site {
+        name: state.mail_config.from.name.clone(),
+        url: state.url(""),
+    };
+    let feed = Feed {
+        kind: format.as_str(),
+        media_type: "application/xml; charset=utf-8",
+        revisions: (0, until),
+        latest: until,
+        head: format.head(&site, state.now()),
+        entry: Box::new(move |posting, state| {
+            let page = page_of(&posting, state);
+            format.entry(&posting, &page)
+        }),
+        tail: format.tail().to_owned(),
+    };
+    Ok(feed.answer(state, request))
+}
+
+const SITEMAPS: &str = "http://www.sitemaps.org/schemas/sitemap/0.9";
+
+fn element(name: &str, address: &str, at: Timestamp) -> String {
+    format!(
+        "<{name}><loc>{}</loc><lastmod>{at}</lastmod></{name}>\n",
+        escape(address)
+    )
+}
+
+/// The sitemaps, each with when a posting in it last changed.
+#[utoipa::path(get, path = "/sitemap.xml", tag = "feeds", responses((status = 200, body = String, content_type = "application/xml")))]
+pub(crate) async fn get_sitemap_index(
+    state: State,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.now();
+    let sitemaps = state
+        .read(move |conn, _| Ok::<_, Problem>(syndication::list_sitemaps(conn, now)?))
+        .await?;
+    let entries = sitemaps
+        .into_iter()
+        .map(|(number, at)| element("sitemap", &state.url(&format!("/sitemaps/{number}.xml")), at));
+    let head = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<sitemapindex xmlns=\"{SITEMAPS}\">\n");
+    let body: String = std::iter::once(head)
+        .chain(entries)
+        .chain(["</sitemapindex>\n".to_owned()])
+        .collect();
+    Ok(HttpResponse::Ok()
+        .content_type("application/xml; charset=utf-8")
+        .insert_header((CACHE_CONTROL, FRESH))
+        .body(body))
+}
+
+/// The public pages of the postings of one sitemap, each with when it last changed.
+#[utoipa::path(get, path = "/sitemaps/{number}.xml", tag = "feeds", params(("number" = i64, Path)),
+    responses((status = 200, body = String, content_type = "application/xml"), (status = 304)))]
+pub(crate) async fn get_sitemap(
+    state: State,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let number: i64 = path.parse().map_err(|_| Problem::new(Code::RouteNotFound))?;
+    let until = latest(&state).await?;
+    let first = number
+        .checked_sub(1)
+        .and_then(|before| before.checked_mul(SITEMAP_REVISIONS))
+        .filter(|first| (0..=until).contains(first));
+    let first = first.ok_or_else(|| Problem::new(Code::RouteNotFound))?;
+    let feed = Feed {
+        kind: "sitemap",
+        media_type: "application/xml; charset=utf-8",
+        revisions: (first, until.min(first + SITEMAP_REVISIONS)),
+        latest: until,
+        head: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"{SITEMAPS}\">\n"),
+        entry: Box::new(|posting, state| element("url", &page_of(&posting, state), posting.row.updated_at)),
+        tail: "</urlset>\n".to_owned(),
+    };
+    Ok(feed.answer(state, &request))
+}

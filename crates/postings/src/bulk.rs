@@ -1,0 +1,119 @@
+//! Many changes of an employer's postings in one call.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{DbConn, Id, Random, Timestamp};
+use utoipa::ToSchema;
+
+use crate::input::PostingInput;
+use crate::lifecycle::{self, PostingError, require};
+use crate::posting::{CloseReason, Posting};
+use crate::schedule;
+
+/// Operations in one call.
+pub const MAX_OPERATIONS: usize = 500;
+
+/// One change of one posting.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Operation {
+    /// Make a draft.
+    Create {
+        /// What it says.
+        posting: Box<PostingInput>,
+    },
+    /// Change what a posting says (RFC 7396).
+    Update {
+        /// Which posting.
+        id: Id,
+        /// The merge patch.
+        #[schema(value_type = Object)]
+        patch: Value,
+    },
+    /// Make a draft public.
+    Publish {
+        /// Which posting.
+        id: Id,
+    },
+    /// Make a draft public at a set time.
+    Schedule {
+        /// Which posting.
+        id: Id,
+        /// When.
+        publish_at: Timestamp,
+    },
+    /// Take a posting out of search for a while.
+    Pause {
+        /// Which posting.
+        id: Id,
+    },
+    /// Bring a paused posting back.
+    Resume {
+        /// Which posting.
+        id: Id,
+    },
+    /// Give a posting another 60 days.
+    Renew {
+        /// Which posting.
+        id: Id,
+    },
+    /// End a posting.
+    Close {
+        /// Which posting.
+        id: Id,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Erase a posting.
+    Delete {
+        /// Which posting.
+        id: Id,
+    },
+}
+
+impl Operation {
+    fn id(&self) -> Option<Id> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { id, .. }
+            | Self::Publish { id }
+            | Self::Schedule { id, .. }
+            | Self::Pause { id }
+            | Self::Resume { id }
+            | Self::Renew { id }
+            | Self::Close { id, .. }
+            | Self::Delete { id } => Some(*id),
+        }
+    }
+}
+
+/// Does one operation for `employer_id`. An operation that is refused has written nothing, so that the next ones of the same
+/// transaction can go on. Returns the posting as it is then; none when it was erased.
+///
+/// # Errors
+/// [`PostingError::NotFound`] also for another employer's posting.
+pub fn apply(
+    tx: &mut DbConn,
+    employer_id: Id,
+    operation: Operation,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Option<Posting>, PostingError> {
+    if let Some(id) = operation.id()
+        && require(tx, id, None)?.row.employer_id != employer_id
+    {
+        return Err(PostingError::NotFound);
+    }
+    let posting = match operation {
+        Operation::Create { posting } => lifecycle::create(tx, employer_id, *posting, random, now),
+        Operation::Update { id, patch } => lifecycle::update(tx, id, &patch, None, now),
+        Operation::Publish { id } => lifecycle::publish(tx, id, None, now),
+        Operation::Schedule { id, publish_at } => schedule::schedule(tx, id, publish_at, None, now),
+        Operation::Pause { id } => lifecycle::pause(tx, id, None, now),
+        Operation::Resume { id } => lifecycle::resume(tx, id, None, now),
+        Operation::Renew { id } => lifecycle::renew(tx, id, None, now),
+        Operation::Close { id, reason } => lifecycle::close(tx, id, reason, None, now),
+        Operation::Delete { id } => return lifecycle::delete(tx, id, None, now).map(|()| None),
+    };
+    posting.map(Some)
+}

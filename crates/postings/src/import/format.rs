@@ -1,0 +1,26 @@
+//! How a file of postings is written.
+
+use store::text_enum;
+
+text_enum! {
+    /// How a file of postings is written.
+    pub enum Format {
+        /// One JSON object a line.
+        Ndjson = "ndjson",
+        /// A table with a header line.
+        Csv = "csv",
+        /// What a Greenhouse board answers.
+        Greenhouse = "greenhouse",
+        /// What a Lever board answers.
+        Lever = "lever",
+        /// What an Ashby board answers.
+        Ashby = "ashby",
+    }
+}
+
+impl Format {
+    /// Whether a file is the answer of a board: it shows everything that is open there, so what it does not show is over.
+    pub fn is_board(self) -> bool {
+        matches!(self, Self::Greenhouse | Self::Lever | Self::Ashby)
+    }
+}

@@ -1,0 +1,155 @@
+//! A posting as schema.org's JobPosting, by the rules of Google for Jobs: a place or a country for remote work, hybrid is not
+//! TELECOMMUTE, the employer's own pay only, and an end in the past when the posting is closed.
+
+use serde_json::{Map, Value, json};
+use store::Timestamp;
+use taxonomy::{EmploymentType, PayPeriod, Provenance, Workplace};
+
+use crate::content::{Location, PayBand, PostingContent};
+use crate::posting::{Posting, PostingStatus};
+
+/// The posting as JSON-LD; `url` is its public page.
+pub fn json_ld(posting: &Posting, url: &str) -> Value {
+    let (row, content) = (&posting.row, posting.content());
+    let is_remote = content.workplace == Some(Workplace::Remote);
+    let mut out = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            out.insert(name.to_owned(), value);
+        }
+    };
+    put("@context", Some("https://schema.org/".into()));
+    put("@type", Some("JobPosting".into()));
+    put("title", Some(content.title.clone().into()));
+    put("description", Some(content.description_html.clone().into()));
+    put("url", Some(url.into()));
+    put("datePosted", row.published_at.map(|at| at.to_string().into()));
+    put("validThrough", end_of(posting).map(|at| at.to_string().into()));
+    let employer = &posting.employer;
+    put(
+        "hiringOrganization",
+        Some(without_null(
+            json!({ "@type": "Organization", "name": employer.name, "sameAs": employer.website }),
+        )),
+    );
+    put(
+        "identifier",
+        Some(
+            json!({ "@type": "PropertyValue", "name": employer.name, "value": row.external_id.clone().unwrap_or_else(|| row.id.to_string()) }),
+        ),
+    );
+    put(
+        "employmentType",
+        content.employment_type.map(|kind| employment_word(kind).into()),
+    );
+    let places: Vec<Value> = content.locations.iter().filter_map(place).collect();
+    put("jobLocation", some_list(places));
+    if is_remote {
+        let countries = content.remote_from.iter().filter(|code| code.len() == 2);
+        let countries: Vec<Value> = countries
+            .map(|code| json!({ "@type": "Country", "name": code }))
+            .collect();
+        // Without a country nobody can tell who may apply, and Google refuses it.
+        if !countries.is_empty() {
+            put("jobLocationType", Some("TELECOMMUTE".into()));
+            put("applicantLocationRequirements", some_list(countries));
+        }
+    }
+    put("baseSalary", stated_base(content).map(salary));
+    put(
+        "totalJobOpenings",
+        Some(content.openings.saturating_sub(content.filled).max(1).into()),
+    );
+    put("directApply", Some(false.into()));
+    put(
+        "skills",
+        some_list(
+            content
+                .skills
+                .iter()
+                .map(|skill| Value::from(skill.as_str()))
+                .collect(),
+        ),
+    );
+    put(
+        "jobBenefits",
+        some_list(
+            content
+                .benefits
+                .iter()
+                .map(|benefit| Value::from(benefit.as_str()))
+                .collect(),
+        ),
+    );
+    Value::Object(out)
+}
+
+/// A posting that is not open any more ended when it was closed.
+fn end_of(posting: &Posting) -> Option<Timestamp> {
+    match posting.row.status {
+        PostingStatus::Published
+        | PostingStatus::Scheduled
+        | PostingStatus::Draft
+        | PostingStatus::InReview => posting.row.expires_at,
+        _ => posting.row.closed_at.or(Some(posting.row.updated_at)),
+    }
+}
+
+/// Base pay that the employer or its own system stated; what was read from a text is an estimate.
+pub(super) fn stated_base(content: &PostingContent) -> Option<&PayBand> {
+    let is_stated = content.provenance.get("pay") != Some(&Provenance::Inferred);
+    content.pay.as_ref().filter(|_| is_stated)?.base.as_ref()
+}
+
+fn salary(band: &PayBand) -> Value {
+    let unit = match band.period {
+        PayPeriod::Hour => "HOUR",
+        PayPeriod::Day => "DAY",
+        PayPeriod::Week => "WEEK",
+        PayPeriod::Month => "MONTH",
+        PayPeriod::Year => "YEAR",
+    };
+    let value = match (band.min, band.max) {
+        (Some(min), Some(max)) if min == max => {
+            json!({ "@type": "QuantitativeValue", "value": min, "unitText": unit })
+        }
+        (min, max) => {
+            json!({ "@type": "QuantitativeValue", "minValue": min, "maxValue": max, "unitText": unit })
+        }
+    };
+    json!({ "@type": "MonetaryAmount", "currency": band.currency, "value": without_null(value) })
+}
+
+fn employment_word(kind: EmploymentType) -> &'static str {
+    match kind {
+        EmploymentType::FullTime => "FULL_TIME",
+        EmploymentType::PartTime => "PART_TIME",
+        EmploymentType::Contract => "CONTRACTOR",
+        EmploymentType::Temporary => "TEMPORARY",
+        EmploymentType::Internship => "INTERN",
+        EmploymentType::Apprenticeship => "OTHER",
+    }
+}
+
+/// A place needs its country; one without says nothing that can be checked.
+fn place(location: &Location) -> Option<Value> {
+    let country = location.country.as_ref()?;
+    let address = json!({
+        "@type": "PostalAddress",
+        "addressLocality": location.city,
+        "addressRegion": location.region,
+        "addressCountry": country,
+    });
+    Some(json!({ "@type": "Place", "address": without_null(address) }))
+}
+
+fn some_list(list: Vec<Value>) -> Option<Value> {
+    (!list.is_empty()).then(|| list.into())
+}
+
+fn without_null(mut value: Value) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.retain(|_, field| !field.is_null());
+    }
+    value
+}
