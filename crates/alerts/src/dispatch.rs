@@ -12,7 +12,7 @@ use crate::changes::{self, DueChange};
 use crate::digest::{self, Changed, Contents, What};
 use crate::letterhead::Letterhead;
 use crate::rank;
-use crate::reasons::{Reasons, Shelf};
+use crate::reasons::{Readings, Reasons, Shelf};
 use crate::rows::reschedule;
 use crate::rules::AlertRules;
 use crate::schedule;
@@ -63,7 +63,8 @@ pub fn dispatch_pass(
             is_caught_up: (due.len() as i64) < ALERTS,
             ..DispatchReport::default()
         };
-        let (mut drafts, mut shelf) = (Vec::new(), Shelf::default());
+        let mut drafts = Vec::new();
+        let mut known = (Shelf::default(), Readings::default());
         for alert_id in due {
             let alert = alert::find(tx, alert_id)?.filter(|alert| alert.status == AlertStatus::Active);
             let Some(alert) = alert else {
@@ -75,7 +76,7 @@ pub fn dispatch_pass(
                 postpone(tx, &alert, until, why, now)?;
                 continue;
             }
-            drafts.extend(write_mail(tx, letterhead, &alert, &mut shelf, &mut report, now)?);
+            drafts.extend(write_mail(tx, letterhead, &alert, &mut known, &mut report, now)?);
         }
         report.mails = mail::enqueue(tx, &drafts, random, now)?;
         Ok(report)
@@ -213,11 +214,11 @@ fn write_mail(
     tx: &mut DbConn,
     letterhead: &Letterhead,
     alert: &Alert,
-    shelf: &mut Shelf,
+    (shelf, readings): &mut (Shelf, Readings),
     report: &mut DispatchReport,
     now: Timestamp,
 ) -> Result<Option<mail::Draft>, StoreError> {
-    let mut reasons = Reasons::new(&alert.query.0);
+    let reasons = readings.of(&alert.query.0);
     let due = due_postings(tx, alert.id, now)?;
     let seen = shelf.take(tx, &due, now)?;
     let candidates: Vec<_> = seen.iter().filter_map(|seen| reasons.judge(seen, now)).collect();
@@ -225,7 +226,7 @@ fn write_mail(
     let gone: Vec<Id> = due.iter().filter(|id| !is_current(id)).copied().collect();
     report.dropped += drop_postings(tx, alert.id, &gone)?;
     let choice = rank::choose(candidates, &letterhead.rules);
-    let changed = changed_postings(tx, alert, shelf, &mut reasons, report, now)?;
+    let changed = changed_postings(tx, alert, shelf, reasons, report, now)?;
     if choice.shown.is_empty() && changed.is_empty() {
         return Ok(None);
     }

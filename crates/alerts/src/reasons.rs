@@ -93,6 +93,25 @@ pub(crate) struct Reasons {
     parts: Vec<String>,
     /// What every match has in common; said where there is nothing else to say.
     common: String,
+    /// What was judged in this pass: whether the title has the words, and why it matches.
+    judged: HashMap<Id, Option<(bool, String)>>,
+}
+
+/// The queries of one pass: thousands of alerts may ask the same.
+#[derive(Default)]
+pub(crate) struct Readings(HashMap<String, Reasons>);
+
+impl Readings {
+    /// The query of an alert in its parts, with what this pass has judged already.
+    pub(crate) fn of(&mut self, query: &Query) -> &mut Reasons {
+        /// Queries kept at once; beyond that they are forgotten.
+        const ROOM: usize = 200;
+        if self.0.len() > ROOM {
+            self.0.clear();
+        }
+        let key = format!("{query:?}");
+        self.0.entry(key).or_insert_with(|| Reasons::new(query))
+    }
 }
 
 /// The whole query.
@@ -146,11 +165,26 @@ impl Reasons {
             words: has_words.then(|| words.describe()),
             parts,
             common: common.describe(),
+            judged: HashMap::new(),
         }
     }
 
-    /// The posting with the reasons, when it matches now.
+    /// The posting with the reasons, when it matches now; `now` is the same throughout a pass.
     pub(crate) fn judge(&mut self, seen: &Arc<Seen>, now: Timestamp) -> Option<Candidate> {
+        let id = seen.posting.row.id;
+        if !self.judged.contains_key(&id) {
+            let verdict = self.look(seen, now);
+            self.judged.insert(id, verdict);
+        }
+        let (is_in_title, why) = self.judged.get(&id)?.clone()?;
+        Some(Candidate {
+            seen: Arc::clone(seen),
+            is_in_title,
+            why,
+        })
+    }
+
+    fn look(&mut self, seen: &Seen, now: Timestamp) -> Option<(bool, String)> {
         let mut found = Vec::new();
         self.matcher.matching(&seen.whole, now, |id| found.push(id));
         if !found.contains(&probe(WHOLE)) {
@@ -177,10 +211,6 @@ impl Reasons {
         if why.is_empty() {
             why.push(self.common.clone());
         }
-        Some(Candidate {
-            seen: Arc::clone(seen),
-            is_in_title,
-            why: why.join(" · "),
-        })
+        Some((is_in_title, why.join(" · ")))
     }
 }
