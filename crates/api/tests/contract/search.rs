@@ -139,7 +139,7 @@ on_both! {
         assert_eq!(counted.json["total"], 1);
         let disciplines = counted.json["facets"]["discipline"].as_array().unwrap();
         assert_eq!(disciplines.len(), 3, "counted as if the facet itself were not filtered: {disciplines:?}");
-        assert_eq!(counted.json["facets"]["country"], json!([{"value": "US", "count": 1}]));
+        assert_eq!(counted.json["facets"]["country"], json!([{"value": "US", "label": "United States", "count": 1}]));
 
         let found = app.get("/v1/search?q=systemverilog").send().await.expect(200);
         let hit = &found.json["data"][0];
