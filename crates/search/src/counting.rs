@@ -31,11 +31,7 @@ impl Index {
             && asked.meaning.required.is_empty()
             && asked.meaning.excluded.is_empty()
         {
-            let all = view
-                .counts
-                .get_or_count(take.counted, now.micros(), &view.columns, || {
-                    self.count_all(view, take.counted, now)
-                })?;
+            let all = view.remembered_counts(take.counted, now)?;
             let hits = self.collect(view, asked, Take { counted: &[], ..take }, now)?;
             return Ok(Collected {
                 counts: all.counts.clone(),
@@ -105,7 +101,7 @@ impl Index {
         for facet in asked.query.filters.keys() {
             let values = asked.query.accepted(*facet).unwrap_or_default();
             let terms = values.iter().map(|value| facet_term(&self.fields, *facet, value));
-            let share = (self.count_of(view, terms) / all).min(1.0);
+            let share = (count_of(view, terms) / all).min(1.0);
             if filtered.contains(&Counted::Facet(*facet)) {
                 shares.push(share);
             } else {
@@ -132,7 +128,7 @@ impl Index {
                         .texts
                         .iter()
                         .map(|field| Term::from_field_text(*field, word));
-                    self.count_of(view, terms)
+                    count_of(view, terms)
                 };
                 leaf.iter().map(of_word).fold(f64::MAX, f64::min)
             }
@@ -142,22 +138,23 @@ impl Index {
                     .concepts
                     .iter()
                     .map(|field| Term::from_field_text(*field, concept));
-                self.count_of(view, terms)
+                count_of(view, terms)
             }
             Alternative::Value(facet, value) => {
-                self.count_of(view, std::iter::once(facet_term(&self.fields, *facet, value)))
+                count_of(view, std::iter::once(facet_term(&self.fields, *facet, value)))
             }
             Alternative::Within(_) | Alternative::PayAtLeast(_) => f64::MAX,
         };
         let found: f64 = clause.any.iter().map(count).sum();
         (found / view.searcher.num_docs().max(1) as f64).min(1.0)
     }
+}
 
-    fn count_of(&self, view: &View, terms: impl Iterator<Item = Term>) -> f64 {
-        terms
-            .map(|term| view.searcher.doc_freq(&term).unwrap_or(0) as f64)
-            .sum()
-    }
+/// In how many postings these terms stand, at most.
+fn count_of(view: &View, terms: impl Iterator<Item = Term>) -> f64 {
+    terms
+        .map(|term| view.searcher.doc_freq(&term).unwrap_or(0) as f64)
+        .sum()
 }
 
 impl Query {

@@ -175,8 +175,10 @@ fn role(posting: &Posting) -> u64 {
         }
     };
     add(&posting.employer.slug);
-    title.iter().for_each(|word| add(word));
-    description.for_each(|word| add(word));
+    for word in &title {
+        add(word);
+    }
+    description.for_each(add);
     hash
 }
 
@@ -258,7 +260,7 @@ impl Facts {
         let taxonomy = Taxonomy::bundled();
         let mut works = Vec::new();
         taxonomy.mentions(&content.title, |kind, id| {
-            self.say(Saying::Title, kind.as_str(), id)
+            self.say(Saying::Title, kind.as_str(), id);
         });
         taxonomy.mentions(&content.description_text, |kind, id| {
             // Where nobody has said what the work is, what the text names may be it.
@@ -367,7 +369,9 @@ impl Facts {
             (Facet::Sponsorship, who.sponsorship),
             (Facet::Relocation, who.relocation),
         ] {
-            answer.iter().for_each(|answer| self.push(facet, answer.as_str()));
+            if let Some(answer) = answer {
+                self.push(facet, answer.as_str());
+            }
         }
     }
 
@@ -380,9 +384,9 @@ impl Facts {
             (Facet::EdaFlow, &hardware.eda_flow),
             (Facet::Cooling, &hardware.cooling),
         ] {
-            names
-                .iter()
-                .for_each(|name| self.push(facet, &name.to_lowercase()));
+            for name in names {
+                self.push(facet, &name.to_lowercase());
+            }
         }
         let node = hardware.process_node.iter();
         node.for_each(|node| self.push(Facet::ProcessNode, &node.to_lowercase()));

@@ -51,8 +51,10 @@ pub(crate) struct Interpretation {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {
-    stop_words: HashSet<String>,
-    role_words: HashSet<String>,
+    #[serde(rename = "stop_words")]
+    stop: HashSet<String>,
+    #[serde(rename = "role_words")]
+    role: HashSet<String>,
     counted_things: HashSet<String>,
 }
 
@@ -61,8 +63,8 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         // Tests read the file; a program that was built has one that parses.
         debug_assert!(false, "config/search/words.toml: {error}");
         Words {
-            stop_words: HashSet::new(),
-            role_words: HashSet::new(),
+            stop: HashSet::new(),
+            role: HashSet::new(),
             counted_things: HashSet::new(),
         }
     })
@@ -70,7 +72,7 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
 
 /// Whether a word has its place in queries apart from the vocabulary: it is not misspelt.
 pub(crate) fn is_common(word: &str) -> bool {
-    WORDS.stop_words.contains(word) || WORDS.role_words.contains(word)
+    WORDS.stop.contains(word) || WORDS.role.contains(word)
 }
 
 /// Reads a query. One kept by an older version whose text no longer parses matches nothing but itself, as a phrase.
@@ -190,6 +192,11 @@ impl Reader<'_> {
                 .iter()
                 .map(|(kind, id)| Alternative::Concept(format!("{}:{id}", kind.as_str())));
             self.out.meaning.preferred.extend(also);
+            if span.kind == SpanKind::Specialty {
+                // The words themselves in a title say it best.
+                let typed = analyzer::tokens(&self.text[start..end]);
+                self.out.meaning.preferred.push(Alternative::Words(typed));
+            }
             self.out.meaning.required.push(Clause {
                 any: alternatives(&span, &self.text[start..end]),
                 at: start..end,
@@ -265,9 +272,9 @@ impl Reader<'_> {
                 at,
                 weight: Weight::Condition,
             });
-        } else if WORDS.stop_words.contains(word) {
+        } else if WORDS.stop.contains(word) {
             self.stop_words.push(at);
-        } else if WORDS.role_words.contains(word) {
+        } else if WORDS.role.contains(word) {
             self.could_be_title(at.clone());
             self.role_words.push(at);
         } else {

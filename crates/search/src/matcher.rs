@@ -292,12 +292,11 @@ impl Matcher {
         let is_decided = ways
             .iter()
             .all(|way| matches!(way, Way::Tokens(tokens) if tokens.len() == 1));
-        match ways.as_slice() {
-            [Way::Tokens(tokens)] => all.extend_from_slice(tokens),
-            _ => {
-                let needed: Option<Vec<Vec<TokenId>>> = ways.iter().map(|way| self.signs_of(way)).collect();
-                any.extend(needed.map(|tokens| tokens.concat().into()));
-            }
+        if let [Way::Tokens(tokens)] = ways.as_slice() {
+            all.extend_from_slice(tokens);
+        } else {
+            let needed: Option<Vec<Vec<TokenId>>> = ways.iter().map(|way| self.signs_of(way)).collect();
+            any.extend(needed.map(|tokens| tokens.concat().into()));
         }
         // A phrase needs the places of its words; a leaf without words, from a text that no longer parses, is never found.
         if !is_decided {
@@ -390,7 +389,9 @@ impl Matcher {
         document.each_term(|term| tokens.get(term).into_iter().for_each(|token| note(*token)));
         for (_, concept) in &document.concepts {
             let token = tokens.get(concept_token(concept).as_str());
-            token.into_iter().for_each(|token| note(*token));
+            if let Some(token) = token {
+                note(*token);
+            }
         }
         for (n, text) in document.texts().into_iter().enumerate() {
             each_token(analyzer, text, |word, position| {

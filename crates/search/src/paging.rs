@@ -113,11 +113,9 @@ impl Index {
             })
             .filter_map(|hit| Some((hit.id, Brief::of(&hit.summary)?.version)))
             .collect();
-        match &mut picked.next {
-            Some(Cursor::After(_, _, remembered) | Cursor::Rest(_, Some(_), remembered)) => {
-                *remembered = last
-            }
-            _ => {}
+        if let Some(Cursor::After(_, _, remembered) | Cursor::Rest(_, Some(_), remembered)) = &mut picked.next
+        {
+            *remembered = last;
         }
         collected.top = picked.tops;
         Ok(Found {
@@ -157,7 +155,7 @@ impl Pager<'_> {
     fn run(&self, take: Take<'_>) -> Result<Collected, SearchError> {
         if take.counted.is_empty() {
             let filters = self.filters.clone();
-            return self.index.run(self.view, self.query, filters, take, self.now);
+            return self.view.run(self.query, filters, take, self.now);
         }
         self.index.collect_counted(self.view, self.asked, take, self.now)
     }
@@ -298,8 +296,8 @@ impl Pager<'_> {
             (Occur::Must, Box::new(ConstScoreQuery::new(Box::new(term), 0.0))),
         ]);
         let found = self
-            .index
-            .run(self.view, &query, self.filters.clone(), Take::default(), self.now)?;
+            .view
+            .run(&query, self.filters.clone(), Take::default(), self.now)?;
         Ok(found.total)
     }
 
@@ -380,7 +378,7 @@ impl Pager<'_> {
                 limit: 1,
                 ..Take::default()
             };
-            let found = self.index.run(self.view, &query, Vec::new(), take, self.now)?;
+            let found = self.view.run(&query, Vec::new(), take, self.now)?;
             if let Some((place, _, address)) = found.top.first() {
                 let hit = self
                     .index

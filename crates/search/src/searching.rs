@@ -237,29 +237,7 @@ impl Index {
             take.counted,
             now,
         );
-        self.run(view, plan.query.as_ref(), plan.filters, take, now)
-    }
-
-    pub(crate) fn run(
-        &self,
-        view: &View,
-        query: &dyn TantivyQuery,
-        filters: Vec<Filter>,
-        take: Take<'_>,
-        now: Timestamp,
-    ) -> Result<Collected, SearchError> {
-        let wanted = Wanted {
-            columns: Arc::clone(&view.columns),
-            sieves: Sieve::of(filters, take.counted).into(),
-            counted: take.counted.into(),
-            sort: take.sort,
-            limit: take.limit,
-            after: take.after,
-            shown: take.shown,
-            distinct: take.distinct,
-            now: now.micros(),
-        };
-        Ok(view.searcher.search(query, &wanted)?)
+        view.run(plan.query.as_ref(), plan.filters, take, now)
     }
 
     /// How many postings `asked` finds.
@@ -310,19 +288,50 @@ impl Index {
             (Occur::Must, Box::new(ConstScoreQuery::new(Box::new(this), 0.0))),
         ])
     }
+}
 
-    /// Counts over everything that is published.
-    pub(crate) fn count_all(
+impl View {
+    /// Collects what `query` finds and the columns let through.
+    pub(crate) fn run(
         &self,
-        view: &View,
-        counted: &[Counted],
+        query: &dyn TantivyQuery,
+        filters: Vec<Filter>,
+        take: Take<'_>,
         now: Timestamp,
     ) -> Result<Collected, SearchError> {
+        let wanted = Wanted {
+            columns: Arc::clone(&self.columns),
+            sieves: Sieve::of(filters, take.counted).into(),
+            counted: take.counted.into(),
+            sort: take.sort,
+            limit: take.limit,
+            after: take.after,
+            shown: take.shown,
+            distinct: take.distinct,
+            now: now.micros(),
+        };
+        Ok(self.searcher.search(query, &wanted)?)
+    }
+
+    /// Counts over everything that is published.
+    pub(crate) fn count_all(&self, counted: &[Counted], now: Timestamp) -> Result<Collected, SearchError> {
         let take = Take {
             counted,
             ..Take::default()
         };
-        self.run(view, &AllQuery, Vec::new(), take, now)
+        self.run(&AllQuery, Vec::new(), take, now)
+    }
+
+    /// The same, remembered as long as it holds.
+    pub(crate) fn remembered_counts(
+        &self,
+        counted: &[Counted],
+        now: Timestamp,
+    ) -> Result<Arc<Collected>, SearchError> {
+        self.counts
+            .get_or_count(counted, now.micros(), &self.columns, || {
+                self.count_all(counted, now)
+            })
     }
 }
 

@@ -157,22 +157,20 @@ impl Index {
         }
         let is_long = typed.len() >= TWO_MISTAKES;
         let [title, _, facts, description] = self.fields.texts;
-        let mut best: Option<(u8, u64, String)> = None;
+        let mut found: Vec<(u8, u64, String)> = Vec::new();
         // Also as it was typed: what looks like an ending may be the mistake, "desing" has the stem "des".
         let forms: &[&str] = if stem == typed { &[stem] } else { &[stem, typed] };
-        for (field, form) in [title, facts, description]
-            .into_iter()
-            .flat_map(|f| forms.iter().map(move |w| (f, *w)))
-        {
-            for (distance, count, word) in near(view, field, form, is_long)? {
-                let better = best.as_ref().is_none_or(|(d, c, _)| {
-                    (distance, std::cmp::Reverse(count)) < (*d, std::cmp::Reverse(*c))
-                });
-                if better && distance > 0 {
-                    best = Some((distance, count, word));
-                }
+        for field in [title, facts, description] {
+            for form in forms {
+                found.extend(near(view, field, form, is_long)?);
             }
         }
+        found.retain(|(distance, ..)| *distance > 0);
+        // People get the beginning of a word right: "asburn" is Ashburn before it is Auburn.
+        let begins_alike = |word: &str| typed.bytes().zip(word.bytes()).take(2).all(|(a, b)| a == b);
+        let best = found.into_iter().min_by_key(|(distance, count, word)| {
+            (*distance, !begins_alike(word), std::cmp::Reverse(*count))
+        });
         let Some((distance, count, found)) = best else {
             return Ok(None);
         };

@@ -56,9 +56,9 @@ impl Index {
             ..Take::default()
         };
         let found = if *within == Query::default() {
-            self.counts_of_all(&view, &kinds, now)?
+            view.remembered_counts(&kinds, now)?
         } else {
-            Arc::new(self.run(&view, plan.query.as_ref(), plan.filters.clone(), take, now)?)
+            Arc::new(view.run(plan.query.as_ref(), plan.filters.clone(), take, now)?)
         };
         let dictionary = &view.columns.dictionary;
         let starting = |n: usize, facet: Facet, matches: &dyn Fn(&str, Option<&str>) -> bool| {
@@ -142,19 +142,6 @@ impl Index {
         Ok(best(titles.into_values().collect(), limit))
     }
 
-    /// Counts over everything that is published, remembered as long as they hold.
-    fn counts_of_all(
-        &self,
-        view: &View,
-        counted: &[Counted],
-        now: Timestamp,
-    ) -> Result<Arc<Collected>, SearchError> {
-        view.counts
-            .get_or_count(counted, now.micros(), &view.columns, || {
-                self.count_all(view, counted, now)
-            })
-    }
-
     /// Up to `limit` postings like `document`, best first: alike in title, specialties and skills.
     pub fn similar(
         &self,
@@ -182,7 +169,7 @@ impl Index {
             distinct: Some(Arc::default()),
             ..Take::default()
         };
-        let found = self.run(&view, &BooleanQuery::new(clauses), Vec::new(), take, now)?;
+        let found = view.run(&BooleanQuery::new(clauses), Vec::new(), take, now)?;
         let mut hits = self.hits(&view, &found)?;
         hits.retain(|hit| hit.id != document.id);
         hits.truncate(limit);

@@ -221,19 +221,21 @@ impl Taxonomy {
                 match meaning {
                     Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
                         let specialty = self.specialties().get(usize::from(index));
-                        specialty
-                            .into_iter()
-                            .for_each(|s| each(SpanKind::Specialty, &s.id));
+                        if let Some(specialty) = specialty {
+                            each(SpanKind::Specialty, &specialty.id);
+                        }
                     }
                     Meaning::Skill(index) => {
                         let skill = self.skills().get(usize::from(index));
-                        skill.into_iter().for_each(|s| each(SpanKind::Skill, &s.id));
+                        if let Some(skill) = skill {
+                            each(SpanKind::Skill, &skill.id);
+                        }
                     }
                     Meaning::Discipline(discipline) => each(SpanKind::Discipline, discipline.as_str()),
                     Meaning::Query(index) => {
-                        query_word(index)
-                            .into_iter()
-                            .for_each(|(kind, id)| each(kind, id));
+                        if let Some((kind, id)) = query_word(index) {
+                            each(kind, id);
+                        }
                     }
                     _ => {}
                 }
