@@ -182,7 +182,7 @@ def main():
     binary, bench, work = (os.path.abspath(path) for path in sys.argv[1:4])
     counts = [int(count) for count in sys.argv[4:]] or [100_000]
     os.makedirs(work, exist_ok=True)
-    tool = tools(bench, os.path.join(work, "target"))
+    tool = tools(bench, os.environ.get("BENCH_TARGET", os.path.join(work, "target")))
     text = open(os.path.join(bench, "gen/src/main.rs")).read()
     REAL.update(pair.split(":")[0] for pair in re.search(r'const CITIES: &str = "([^"]*)"', text)[1].split("|"))
     for count in counts:

@@ -1,5 +1,7 @@
-//! Counts over everything that is published, which every reader who has typed nothing yet asks for.
+//! What is remembered of one state of the index: counts over everything that is published, which every reader who has typed
+//! nothing yet asks for, and spellings.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::collect::Collected;
@@ -51,6 +53,36 @@ impl Counts {
     }
 
     fn sets(&self) -> std::sync::MutexGuard<'_, Vec<Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Spellings that were looked up in one state of the index: going through its words takes milliseconds.
+#[derive(Default)]
+pub(crate) struct Spellings(Mutex<HashMap<String, Option<String>>>);
+
+/// Spellings that are remembered before all are forgotten.
+const MAX_SPELLINGS: usize = 2_000;
+
+impl Spellings {
+    /// What a word was corrected to, if it was looked up before.
+    #[expect(
+        clippy::option_option,
+        reason = "never looked up, looked up in vain, corrected"
+    )]
+    pub(crate) fn get(&self, word: &str) -> Option<Option<String>> {
+        self.words().get(word).cloned()
+    }
+
+    pub(crate) fn remember(&self, word: &str, corrected: Option<String>) {
+        let mut words = self.words();
+        if words.len() >= MAX_SPELLINGS {
+            words.clear();
+        }
+        words.insert(word.to_owned(), corrected);
+    }
+
+    fn words(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<String>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument,
 
 use crate::analyzer;
 use crate::columns::Columns;
-use crate::counts::Counts;
+use crate::counts::{Counts, Spellings};
 use crate::document::SearchDocument;
 use crate::schema::{self, Fields};
 
@@ -84,6 +84,8 @@ pub(crate) struct View {
     pub(crate) columns: Arc<Columns>,
     /// Counts over everything in this state.
     pub(crate) counts: Counts,
+    /// Spellings that were looked up in this state.
+    pub(crate) spellings: Spellings,
     /// Revision up to which this state is complete.
     pub(crate) cursor: i64,
 }
@@ -170,6 +172,7 @@ impl Index {
             searcher: reader.searcher(),
             columns: Arc::default(),
             counts: Counts::default(),
+            spellings: Spellings::default(),
             cursor,
         };
         let opened = Self {
@@ -281,6 +284,7 @@ impl Index {
             searcher,
             columns,
             counts: Counts::default(),
+            spellings: Spellings::default(),
             cursor,
         });
         self.cursor.store(cursor, Ordering::Release);

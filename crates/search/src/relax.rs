@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::Timestamp;
 
 use crate::index::{Index, View};
-use crate::meaning::{Clause, Meaning};
+use crate::meaning::{Clause, Meaning, Weight};
 use crate::query::Query;
 use crate::searching::{Asked, SearchError, part};
 
@@ -51,6 +51,10 @@ impl Index {
         while left.len() > 1 {
             let mut order: Vec<usize> = (0..left.len()).collect();
             order.sort_by_key(|n| left[*n].weight);
+            // What the work is stays as long as anything else can go.
+            if left.iter().any(|clause| clause.weight < Weight::Subject) {
+                order.retain(|n| left[*n].weight < Weight::Subject);
+            }
             let mut best: Option<(usize, u64)> = None;
             for n in order.iter().copied().take(MAX_TRIES) {
                 if best.is_some_and(|(kept, _)| left[kept].weight < left[n].weight) {

@@ -19,7 +19,9 @@ use crate::searching::{Asked, SearchError, part};
 const MIN_LETTERS: usize = 4;
 /// From so many letters on, two mistakes are forgiven.
 const TWO_MISTAKES: usize = 8;
-/// A word this many times rarer than its neighbour is a mistake that somebody else made too.
+/// A word in at most so many postings may be a mistake that somebody else made too, when its neighbour is so many times
+/// more frequent.
+const RARE: u64 = 3;
 const RARER: u64 = 100;
 /// Words that complete a beginning, at most.
 const COMPLETIONS: usize = 40;
@@ -152,20 +154,40 @@ impl Index {
 
     fn correction(&self, view: &View, typed: &str, stem: &str) -> Result<Option<String>, SearchError> {
         let known = self.frequency(view, stem)?;
-        if known * RARER > view.searcher.num_docs() {
+        if known > RARE {
             return Ok(None);
         }
-        let is_long = typed.len() >= TWO_MISTAKES;
+        if let Some(remembered) = view.spellings.get(typed) {
+            return Ok(remembered);
+        }
+        let corrected = self.corrected(view, typed, stem, known)?;
+        view.spellings.remember(typed, corrected.clone());
+        Ok(corrected)
+    }
+
+    fn corrected(
+        &self,
+        view: &View,
+        typed: &str,
+        stem: &str,
+        known: u64,
+    ) -> Result<Option<String>, SearchError> {
         let [title, _, facts, description] = self.fields.texts;
-        let mut found: Vec<(u8, u64, String)> = Vec::new();
         // Also as it was typed: what looks like an ending may be the mistake, "desing" has the stem "des".
         let forms: &[&str] = if stem == typed { &[stem] } else { &[stem, typed] };
-        for field in [title, facts, description] {
-            for form in forms {
-                found.extend(near(view, field, form, is_long)?);
+        let mut found: Vec<(u8, u64, String)> = Vec::new();
+        for is_far in [false, true] {
+            if !found.is_empty() || is_far && typed.len() < TWO_MISTAKES {
+                break;
             }
+            for field in [title, facts, description] {
+                for form in forms {
+                    found.extend(near(view, field, form, is_far)?);
+                }
+            }
+            found.retain(|(distance, ..)| *distance > 0);
         }
-        found.retain(|(distance, ..)| *distance > 0);
+        let is_long = typed.len() >= TWO_MISTAKES;
         // People get the beginning of a word right: "asburn" is Ashburn before it is Auburn.
         let begins_alike = |word: &str| typed.bytes().zip(word.bytes()).take(2).all(|(a, b)| a == b);
         let best = found.into_iter().min_by_key(|(distance, count, word)| {

@@ -140,6 +140,9 @@ on_both! {
         assert_eq!((dropped, results.dropped[0].start), (vec!["zeppelin"], 11));
         let place = search(&board, "sre austin", &[]);
         assert_eq!((names(&place), place.dropped[0].text.as_str()), (vec!["sre".to_owned()], "austin"), "what weighs more than where");
+        let both = search(&board, "intern sre austin", &[]);
+        let dropped: Vec<&str> = both.dropped.iter().map(|dropped| dropped.text.as_str()).collect();
+        assert_eq!((names(&both), dropped), (vec!["sre".to_owned()], vec!["intern", "austin"]), "rather two than what the work is");
         assert_eq!(search(&board, "rtl austin zeppelin", &[("strict", "on")]).total, 0);
         assert!(search(&board, "rtl austin", &[]).dropped.is_empty());
     }
