@@ -8,7 +8,7 @@
 //!   what does not fit.
 //! - [`schedule`]: when a mail is due, in the subscriber's time zone.
 //! - [`keep_pass`] asks about alerts that nobody touches, and retires them.
-//! - [`health`]: silence and success told apart.
+//! - [`health()`]: silence and success told apart.
 //!
 //! How a mail leaves is the mail crate's matter.
 

@@ -35,7 +35,7 @@ pub struct ImportOptions {
     pub is_confirmed: bool,
     /// What the columns of a table hold; when missing, their names must leave no doubt.
     pub mapping: Option<Mapping>,
-    /// The board, once it is known. Set by [`run`].
+    /// The board, once it is known. Set by [`super::run()`].
     pub(crate) board: Option<Id>,
 }
 
