@@ -12,6 +12,7 @@ use tantivy::{DocId, Searcher, SegmentReader};
 use crate::analyzer;
 use crate::facet::Facet;
 use crate::schema::{LABEL_MARK, column};
+use crate::values::label_of;
 
 /// Number of a facet's value.
 pub(crate) type ValueId = u32;
@@ -21,7 +22,7 @@ pub(crate) type ValueId = u32;
 pub(crate) struct Dictionary {
     ids: [HashMap<Arc<str>, ValueId>; Facet::ALL.len()],
     names: [Vec<Arc<str>>; Facet::ALL.len()],
-    /// What values are called that are not words of the vocabulary: employers and cities.
+    /// What values are called, where that differs.
     labels: HashMap<(Facet, ValueId), Arc<str>>,
     /// Employers by their name in plain words, without the form of the company.
     employers: HashMap<String, Vec<ValueId>>,
@@ -97,6 +98,10 @@ impl Dictionary {
         let names = &mut self.names[facet.index()];
         let (id, name) = (names.len() as ValueId, Arc::<str>::from(value));
         names.push(name.clone());
+        // Looked up once, not for each answer that lists the value.
+        if let Some(label) = label_of(facet.as_str(), value) {
+            self.labels.insert((facet, id), label.into());
+        }
         self.ids[facet.index()].insert(name, id);
         id
     }

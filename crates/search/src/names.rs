@@ -13,7 +13,7 @@ use crate::index::{Index, View};
 use crate::interpret::{Recognised, is_common};
 use crate::plan::facet_term;
 use crate::query::Query;
-use crate::searching::{Asked, label};
+use crate::searching::Asked;
 use crate::text::{Piece, parse};
 
 /// Longest name, in words.
@@ -106,7 +106,7 @@ impl Index {
             }
         }
         let values: Vec<String> = ids.iter().map(|id| names[*id as usize].to_string()).collect();
-        let label = ids.first().and_then(|id| label(dictionary, Facet::Employer, *id));
+        let label = ids.first().and_then(|id| dictionary.label(Facet::Employer, *id));
         Some(Recognised {
             kind: "employer",
             label: label.map_or_else(|| typed.to_owned(), |label| label.to_string()),

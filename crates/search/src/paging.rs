@@ -23,7 +23,7 @@ use crate::index::{Index, View};
 use crate::parse::SearchRequest;
 use crate::plan::facet_term;
 use crate::query::Sort;
-use crate::searching::{Asked, Brief, Explanation, Hit, ScorePart, SearchError, Take, label};
+use crate::searching::{Asked, Brief, Explanation, Hit, ScorePart, SearchError, Take};
 
 /// Postings of one employer on a varied page.
 const OF_ONE_EMPLOYER: usize = 3;
@@ -358,7 +358,7 @@ impl Pager<'_> {
                 .count();
             let term = facet_term(&self.index.fields, Facet::Employer, slug);
             let count = self.count_with(term)?.saturating_sub(here as u64);
-            let name = label(dictionary, Facet::Employer, *employer);
+            let name = dictionary.label(Facet::Employer, *employer);
             more.push(More {
                 employer: slug.to_string(),
                 name: name.map_or_else(|| slug.to_string(), |name| name.to_string()),

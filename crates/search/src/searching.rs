@@ -21,7 +21,6 @@ use crate::paging::More;
 use crate::parse::SearchRequest;
 use crate::query::{Query, Sort};
 use crate::relax::{Dropped, Help};
-use crate::values::label_of;
 
 /// Values of a facet that are listed at most.
 const MAX_FACET_VALUES: usize = 100;
@@ -386,17 +385,10 @@ fn listed_values(dictionary: &Dictionary, facet: Facet, counts: &[u32]) -> Vec<F
         .into_iter()
         .map(|(count, id)| FacetCount {
             value: Arc::clone(&names[id]),
-            label: label(dictionary, facet, id as u32),
+            label: dictionary.label(facet, id as u32),
             count,
         })
         .collect()
-}
-
-/// What a value of a facet is called.
-pub(crate) fn label(dictionary: &Dictionary, facet: Facet, id: u32) -> Option<Arc<str>> {
-    let value = dictionary.names(facet).get(id as usize)?;
-    let label = dictionary.label(facet, id);
-    label.or_else(|| label_of(facet.as_str(), value).map(Arc::from))
 }
 
 /// What is needed of a summary, without reading the rest of it.

@@ -17,7 +17,7 @@ use crate::facet::{Counted, Facet};
 use crate::index::{Index, View};
 use crate::plan::Plan;
 use crate::query::{Query, Sort};
-use crate::searching::{Asked, FacetCount, Hit, SearchError, Take, label};
+use crate::searching::{Asked, FacetCount, Hit, SearchError, Take};
 use crate::titles::Titles;
 
 /// What a few typed letters may become.
@@ -65,7 +65,7 @@ impl Index {
             let names = dictionary.names(facet).iter().enumerate().zip(&found.counts[n]);
             let named = names.filter(|(_, count)| **count > 0);
             let labelled = named.filter_map(|((id, name), count)| {
-                let label = label(dictionary, facet, id as u32);
+                let label = dictionary.label(facet, id as u32);
                 matches(name, label.as_deref()).then(|| FacetCount {
                     value: Arc::clone(name),
                     label,
