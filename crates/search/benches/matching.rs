@@ -1,10 +1,12 @@
 //! How long one new posting takes against many stored queries: the cost should follow the matches, not the queries.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run must fail")]
 
+mod support;
+
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use postings::{EmployerRef, Posting, PostingContent, PostingInput, PostingRow, PostingStatus};
+use postings::PostingInput;
 use search::{Matcher, Query, SearchDocument, parse_pairs};
-use store::{Id, Json, Random, Timestamp};
+use store::{Random, Timestamp};
 
 const DISCIPLINES: [&str; 5] = [
     "silicon",
@@ -53,38 +55,7 @@ impl Draw<'_> {
             discipline: Some(DISCIPLINES[self.below(5)].parse().ok()),
             ..PostingInput::default()
         };
-        let content: PostingContent = postings::validate(input).unwrap();
-        let id: Id = self.0.id(now);
-        let employer = EmployerRef {
-            id,
-            name: "Acme Compute".to_owned(),
-            slug: "acme-compute".to_owned(),
-            website: None,
-            status: "active".to_owned(),
-        };
-        let row = PostingRow {
-            id,
-            employer_id: id,
-            slug: id.to_string(),
-            status: PostingStatus::Published,
-            version: 1,
-            revision: Some(1),
-            first_revision: Some(1),
-            content: Json(content),
-            content_hash: Vec::new(),
-            source: None,
-            source_id: None,
-            external_id: None,
-            close_reason: None,
-            created_at: now,
-            updated_at: now,
-            published_at: Some(now),
-            expires_at: None,
-            closed_at: None,
-            deleted_at: None,
-            publish_at: None,
-        };
-        SearchDocument::of(&Posting { employer, row })
+        support::published(input, self.0.id(now), now)
     }
 }
 

@@ -7,51 +7,17 @@
     reason = "a benchmark that prints, and must fail when it cannot run"
 )]
 
+mod support;
+
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-use postings::{EmployerRef, Posting, PostingContent, PostingInput, PostingRow, PostingStatus};
 use search::{Matcher, SearchDocument, parse_pairs};
-use store::{Id, Json, Random, Timestamp};
+use store::{Random, Timestamp};
 
 fn lines(path: &str) -> impl Iterator<Item = String> {
     let file = std::fs::File::open(path).unwrap();
     std::io::BufReader::new(file).lines().map(|line| line.unwrap())
-}
-
-fn document(line: &str, id: Id, now: Timestamp) -> SearchDocument {
-    let input: PostingInput = serde_json::from_str(line).unwrap();
-    let content: PostingContent = postings::validate(input).unwrap();
-    let employer = EmployerRef {
-        id,
-        name: "Acme Compute".to_owned(),
-        slug: "acme-compute".to_owned(),
-        website: None,
-        status: "active".to_owned(),
-    };
-    let row = PostingRow {
-        id,
-        employer_id: id,
-        slug: id.to_string(),
-        status: PostingStatus::Published,
-        version: 1,
-        revision: Some(1),
-        first_revision: Some(1),
-        content: Json(content),
-        content_hash: Vec::new(),
-        source: None,
-        source_id: None,
-        external_id: None,
-        close_reason: None,
-        created_at: now,
-        updated_at: now,
-        published_at: Some(now),
-        publish_at: None,
-        expires_at: None,
-        closed_at: None,
-        deleted_at: None,
-    };
-    SearchDocument::of(&Posting { employer, row })
 }
 
 fn percentile(sorted: &[Duration], share: f64) -> f64 {
@@ -70,7 +36,7 @@ fn main() {
     let now = Timestamp::from_seconds(1_795_424_400);
     let random = Random::seeded(7);
     let documents: Vec<SearchDocument> = lines(postings)
-        .map(|line| document(&line, random.id(now), now))
+        .map(|line| support::published(serde_json::from_str(&line).unwrap(), random.id(now), now))
         .collect();
     let mut matcher = Matcher::new();
     documents
