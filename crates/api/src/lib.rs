@@ -4,6 +4,7 @@
 //! shapes the answer. No SQL and no rules here, but who may do what is decided in `access`.
 
 mod access;
+mod answers;
 mod caller;
 mod code;
 mod error;

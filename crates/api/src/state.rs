@@ -12,6 +12,7 @@ use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
 use tokio::sync::Notify;
 
+use crate::answers::Answers;
 use crate::rate_limit::RateLimiter;
 
 /// What the binary puts together.
@@ -100,6 +101,7 @@ pub struct Shared {
     pub(crate) reports: ReportDesk,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
+    pub(crate) answers: Answers,
     is_ready: AtomicBool,
 }
 
@@ -133,6 +135,7 @@ impl State {
             metrics: parts.metrics,
             reports: parts.reports,
             wake: Wake::default(),
+            answers: Answers::default(),
             is_ready: AtomicBool::new(false),
         }))
     }

@@ -4,8 +4,9 @@
 //! all segments share and that only grows.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tantivy::columnar::Column;
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
 
@@ -23,7 +24,7 @@ pub(crate) struct Dictionary {
     ids: [HashMap<Arc<str>, ValueId>; Facet::ALL.len()],
     names: [Vec<Arc<str>>; Facet::ALL.len()],
     /// What values are called, where that differs.
-    labels: HashMap<(Facet, ValueId), Arc<str>>,
+    labels: [Vec<Option<Arc<str>>>; Facet::ALL.len()],
     /// Employers by their name in plain words, without the form of the company.
     employers: HashMap<String, Vec<ValueId>>,
 }
@@ -55,7 +56,7 @@ impl Dictionary {
 
     /// What a value is called.
     pub(crate) fn label(&self, facet: Facet, id: ValueId) -> Option<Arc<str>> {
-        self.labels.get(&(facet, id)).cloned()
+        self.labels[facet.index()].get(id as usize).cloned().flatten()
     }
 
     /// The employers of a name in plain words.
@@ -69,10 +70,9 @@ impl Dictionary {
             .split_once(LABEL_MARK)
             .map_or((kept, None), |(v, l)| (v, Some(l)));
         let id = self.intern_value(facet, value);
-        if let Some(label) =
-            label.filter(|label| self.labels.get(&(facet, id)).is_none_or(|l| **l != **label))
-        {
-            self.labels.insert((facet, id), label.into());
+        let known = &mut self.labels[facet.index()][id as usize];
+        if let Some(label) = label.filter(|label| known.as_deref() != Some(label)) {
+            *known = Some(label.into());
             if facet == Facet::Employer {
                 let mut words = analyzer::tokens_by(analyzer::whole_words(), label);
                 while words.len() > 1
@@ -99,38 +99,125 @@ impl Dictionary {
         let (id, name) = (names.len() as ValueId, Arc::<str>::from(value));
         names.push(name.clone());
         // Looked up once, not for each answer that lists the value.
-        if let Some(label) = label_of(facet.as_str(), value) {
-            self.labels.insert((facet, id), label.into());
-        }
+        self.labels[facet.index()].push(label_of(facet.as_str(), value).map(Into::into));
         self.ids[facet.index()].insert(name, id);
         id
     }
 }
 
-/// Values of a facet for each document.
+/// Values of a facet for each document. Most facets have few values, so their numbers are kept in two bytes where they
+/// fit: half the memory to walk.
 #[derive(Debug)]
 pub(crate) enum FacetColumn {
     /// No document has any.
     Empty,
-    /// At most one each; [`NO_VALUE`] for none.
-    One(Vec<ValueId>),
-    /// Any number: `values[starts[doc]..starts[doc + 1]]`.
-    Many { starts: Vec<u32>, values: Vec<ValueId> },
+    Narrow(Values<u16>),
+    Wide(Values<ValueId>),
 }
 
-const NO_VALUE: ValueId = ValueId::MAX;
+/// The numbers of values, for each document.
+#[derive(Debug)]
+pub(crate) enum Values<N> {
+    /// At most one each; the highest number for none.
+    One(Vec<N>),
+    /// Any number: `values[starts[doc]..starts[doc + 1]]`.
+    Many { starts: Vec<u32>, values: Vec<N> },
+}
 
-impl FacetColumn {
+/// A number of a value in as many bytes as are needed.
+pub(crate) trait Number: Copy + Eq + Into<ValueId> {
+    const NONE: Self;
+    fn narrowed(id: ValueId) -> Self;
+}
+
+impl Number for u16 {
+    const NONE: Self = Self::MAX;
+    fn narrowed(id: ValueId) -> Self {
+        id as Self
+    }
+}
+
+impl Number for ValueId {
+    const NONE: Self = Self::MAX;
+    fn narrowed(id: ValueId) -> Self {
+        id
+    }
+}
+
+impl<N: Number> Values<N> {
+    fn load(ords: &Column, ids: &[ValueId], docs: u32) -> Self {
+        let number = |ordinal: u64| N::narrowed(ids[ordinal as usize]);
+        if !ords.get_cardinality().is_multivalue() {
+            let one = |doc| ords.first(doc).map_or(N::NONE, number);
+            return Self::One((0..docs).map(one).collect());
+        }
+        let (mut starts, mut values) = (vec![0], Vec::new());
+        for doc in 0..docs {
+            values.extend(ords.values_for_doc(doc).map(number));
+            starts.push(values.len() as u32);
+        }
+        Self::Many { starts, values }
+    }
+
     #[inline]
-    pub(crate) fn of(&self, doc: DocId) -> &[ValueId] {
+    fn of(&self, doc: DocId) -> &[N] {
         let doc = doc as usize;
         match self {
-            Self::Empty => &[],
             Self::One(values) => match &values[doc..=doc] {
-                [NO_VALUE] => &[],
+                [none] if *none == N::NONE => &[],
                 one => one,
             },
             Self::Many { starts, values } => &values[starts[doc] as usize..starts[doc + 1] as usize],
+        }
+    }
+
+    fn count(&self, docs: &[DocId], counts: &mut [u32]) {
+        match self {
+            Self::One(values) => {
+                for doc in docs {
+                    let value = values[*doc as usize];
+                    if value != N::NONE {
+                        counts[value.into() as usize] += 1;
+                    }
+                }
+            }
+            Self::Many { .. } => {
+                for doc in docs {
+                    for value in self.of(*doc) {
+                        counts[(*value).into() as usize] += 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl FacetColumn {
+    /// Whether a document has one of `accepted`.
+    #[inline]
+    pub(crate) fn has_any(&self, doc: DocId, accepted: &[ValueId]) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Narrow(values) => values.of(doc).iter().any(|id| accepted.contains(&(*id).into())),
+            Self::Wide(values) => values.of(doc).iter().any(|id| accepted.contains(id)),
+        }
+    }
+
+    /// The first value of a document.
+    pub(crate) fn first(&self, doc: DocId) -> Option<ValueId> {
+        match self {
+            Self::Empty => None,
+            Self::Narrow(values) => values.of(doc).first().map(|id| (*id).into()),
+            Self::Wide(values) => values.of(doc).first().copied(),
+        }
+    }
+
+    /// Adds what these documents have to the count of each value.
+    pub(crate) fn count(&self, docs: &[DocId], counts: &mut [u32]) {
+        match self {
+            Self::Empty => {}
+            Self::Narrow(values) => values.count(docs, counts),
+            Self::Wide(values) => values.count(docs, counts),
         }
     }
 }
@@ -142,10 +229,16 @@ pub(crate) struct SegmentColumns {
     pub(crate) tie: Vec<u64>,
     pub(crate) published_at: Vec<i64>,
     pub(crate) expires_at: Vec<i64>,
+    /// The least of them.
+    pub(crate) first_end: i64,
     pub(crate) yearly_usd: Vec<i64>,
     pub(crate) role: Vec<u64>,
+    /// Documents by the lower half of their role.
+    by_role: Vec<(u32, DocId)>,
     /// 0-100.
     pub(crate) completeness: Vec<u8>,
+    /// By what scores are multiplied on a day.
+    factors: Mutex<Option<(i64, Arc<[f32]>)>>,
     point_starts: Vec<u32>,
     points: Vec<(f64, f64)>,
 }
@@ -154,6 +247,31 @@ impl SegmentColumns {
     pub(crate) fn points(&self, doc: DocId) -> &[(f64, f64)] {
         let doc = doc as usize;
         &self.points[self.point_starts[doc] as usize..self.point_starts[doc + 1] as usize]
+    }
+
+    /// By what the score of each document is multiplied on `day`, which `factor` says; made once a day.
+    pub(crate) fn factors(&self, day: i64, factor: impl Fn(usize) -> f32) -> Arc<[f32]> {
+        let mut known = self.factors.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, factors)) if *of == day => Arc::clone(factors),
+            _ => {
+                let factors: Arc<[f32]> = (0..self.tie.len()).map(factor).collect();
+                *known = Some((day, Arc::clone(&factors)));
+                factors
+            }
+        }
+    }
+
+    /// The documents of a role.
+    pub(crate) fn of_role(&self, role: u64) -> impl Iterator<Item = DocId> + '_ {
+        let half = role as u32;
+        let from = self.by_role.partition_point(|(own, _)| *own < half);
+        let alike = self.by_role[from..]
+            .iter()
+            .take_while(move |(own, _)| *own == half);
+        alike
+            .map(|(_, doc)| *doc)
+            .filter(move |doc| self.role[*doc as usize] == role)
     }
 
     fn load(reader: &SegmentReader, dictionary: &mut Dictionary) -> tantivy::Result<Self> {
@@ -168,6 +286,9 @@ impl SegmentColumns {
             Ok((0..docs).map(|doc| column.first(doc).unwrap_or(0)).collect())
         };
         let (tie, role) = (fast.u64(column::TIE)?, fast.u64(column::ROLE)?);
+        let role: Vec<u64> = (0..docs).map(|doc| role.first(doc).unwrap_or(0)).collect();
+        let mut by_role: Vec<(u32, DocId)> = (0..docs).map(|doc| (role[doc as usize] as u32, doc)).collect();
+        by_role.sort_unstable();
         let completeness = fast.i64(column::COMPLETENESS)?;
         let (latitude, longitude) = (fast.f64(column::LATITUDE)?, fast.f64(column::LONGITUDE)?);
         let (mut point_starts, mut points) = (vec![0], Vec::new());
@@ -178,13 +299,17 @@ impl SegmentColumns {
         let facets = facets
             .try_into()
             .map_err(|_| tantivy::TantivyError::InternalError("one column a facet".to_owned()))?;
+        let expires_at = numbers(column::EXPIRES_AT)?;
         Ok(Self {
             facets,
+            factors: Mutex::default(),
+            first_end: expires_at.iter().copied().min().unwrap_or(i64::MAX),
             tie: (0..docs).map(|doc| tie.first(doc).unwrap_or(0)).collect(),
             published_at: numbers(column::PUBLISHED_AT)?,
-            expires_at: numbers(column::EXPIRES_AT)?,
+            expires_at,
             yearly_usd: numbers(column::YEARLY_USD)?,
-            role: (0..docs).map(|doc| role.first(doc).unwrap_or(0)).collect(),
+            role,
+            by_role,
             completeness: (0..docs)
                 .map(|doc| {
                     completeness
@@ -219,18 +344,12 @@ fn load_facet(
         column.ord_to_str(ordinal, &mut value)?;
         ids.push(dictionary.intern(facet, &value));
     }
-    let ords = column.ords();
-    if !ords.get_cardinality().is_multivalue() {
-        let one = |doc| ords.first(doc).map_or(NO_VALUE, |ordinal| ids[ordinal as usize]);
-        return Ok(FacetColumn::One((0..docs).map(one).collect()));
-    }
-    let (mut starts, mut values) = (vec![0], Vec::new());
-    for doc in 0..docs {
-        let of_doc = ords.values_for_doc(doc).map(|ordinal| ids[ordinal as usize]);
-        values.extend(of_doc);
-        starts.push(values.len() as u32);
-    }
-    Ok(FacetColumn::Many { starts, values })
+    let fits = ids.iter().all(|id| *id < u32::from(u16::MAX));
+    Ok(if fits {
+        FacetColumn::Narrow(Values::load(column.ords(), &ids, docs))
+    } else {
+        FacetColumn::Wide(Values::load(column.ords(), &ids, docs))
+    })
 }
 
 /// The columns of everything a searcher sees.
@@ -245,10 +364,24 @@ impl Columns {
         self.by_segment.get(&id).cloned()
     }
 
+    /// How many documents of a role there are, also such that were deleted and are not yet forgotten.
+    pub(crate) fn count_of_role(&self, role: u64) -> usize {
+        self.by_segment
+            .values()
+            .map(|columns| columns.of_role(role).count())
+            .sum()
+    }
+
     /// When the next posting ends after `now`; both in microseconds since 1970.
     pub(crate) fn next_end(&self, now: i64) -> i64 {
-        let ends = self.by_segment.values().flat_map(|columns| &columns.expires_at);
-        ends.copied().filter(|end| *end > now).min().unwrap_or(i64::MAX)
+        let of_segment = |columns: &Arc<SegmentColumns>| {
+            if columns.first_end > now {
+                return columns.first_end;
+            }
+            let ends = columns.expires_at.iter().copied();
+            ends.filter(|end| *end > now).min().unwrap_or(i64::MAX)
+        };
+        self.by_segment.values().map(of_segment).min().unwrap_or(i64::MAX)
     }
 
     /// The columns for `searcher`, taking over what is loaded already.

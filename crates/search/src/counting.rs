@@ -84,6 +84,7 @@ impl Index {
             counts: wanted.iter().map(of).collect(),
             total: found.total,
             top: found.top,
+            matched: found.matched,
         })
     }
 
@@ -123,22 +124,14 @@ impl Index {
         let count = |alternative: &Alternative| match alternative {
             Alternative::Words(leaf) => {
                 let of_word = |word: &String| {
-                    let terms = self
-                        .fields
-                        .texts
-                        .iter()
-                        .map(|field| Term::from_field_text(*field, word));
-                    count_of(view, terms)
+                    let term = Term::from_field_text(self.fields.words, word);
+                    count_of(view, std::iter::once(term))
                 };
                 leaf.iter().map(of_word).fold(f64::MAX, f64::min)
             }
             Alternative::Concept(concept) => {
-                let terms = self
-                    .fields
-                    .concepts
-                    .iter()
-                    .map(|field| Term::from_field_text(*field, concept));
-                count_of(view, terms)
+                let term = Term::from_field_text(self.fields.concepts, concept);
+                count_of(view, std::iter::once(term))
             }
             Alternative::Value(facet, value) => {
                 count_of(view, std::iter::once(facet_term(&self.fields, *facet, value)))

@@ -57,32 +57,39 @@ impl Counts {
     }
 }
 
-/// Spellings that were looked up in one state of the index: going through its words takes milliseconds.
-#[derive(Default)]
-pub(crate) struct Spellings(Mutex<HashMap<String, Option<String>>>);
+/// What was looked up about words in one state of the index, the spelling of one or the longer words that hold it: going
+/// through all its words takes milliseconds.
+pub(crate) struct Lookups<T>(Mutex<HashMap<String, T>>);
 
-/// Spellings that are remembered before all are forgotten.
-const MAX_SPELLINGS: usize = 2_000;
-
-impl Spellings {
-    /// What a word was corrected to, if it was looked up before.
-    #[expect(
-        clippy::option_option,
-        reason = "never looked up, looked up in vain, corrected"
-    )]
-    pub(crate) fn get(&self, word: &str) -> Option<Option<String>> {
-        self.words().get(word).cloned()
+impl<T> Default for Lookups<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
+}
 
-    pub(crate) fn remember(&self, word: &str, corrected: Option<String>) {
+/// Words that are remembered before all are forgotten.
+const MAX_LOOKUPS: usize = 2_000;
+
+impl<T: Clone> Lookups<T> {
+    /// What is known of a word, or what `look` finds.
+    pub(crate) fn get_or_look(
+        &self,
+        word: &str,
+        look: impl FnOnce() -> Result<T, SearchError>,
+    ) -> Result<T, SearchError> {
+        if let Some(known) = self.words().get(word) {
+            return Ok(known.clone());
+        }
+        let found = look()?;
         let mut words = self.words();
-        if words.len() >= MAX_SPELLINGS {
+        if words.len() >= MAX_LOOKUPS {
             words.clear();
         }
-        words.insert(word.to_owned(), corrected);
+        words.insert(word.to_owned(), found.clone());
+        Ok(found)
     }
 
-    fn words(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<String>>> {
+    fn words(&self) -> std::sync::MutexGuard<'_, HashMap<String, T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

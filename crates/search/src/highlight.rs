@@ -14,13 +14,21 @@ const SNIPPET_BYTES: usize = 240;
 /// Marks the words of one query in many texts.
 pub(crate) struct Highlighter {
     words: HashSet<String>,
+    /// How the words begin that have one of these stems.
+    beginnings: Vec<String>,
 }
 
 impl Highlighter {
     /// `None` when the query has no words.
     pub(crate) fn new(meaning: &Meaning) -> Option<Self> {
         let words: HashSet<String> = meaning.words().collect();
-        (!words.is_empty()).then_some(Self { words })
+        // Stemming changes no more than the last letter of what it leaves: "hope" stands for "hoping".
+        let beginning = |word: &String| {
+            let last = word.char_indices().next_back().map_or(0, |(at, _)| at);
+            word[..if last == 0 { word.len() } else { last }].to_owned()
+        };
+        let beginnings = words.iter().map(beginning).collect();
+        (!words.is_empty()).then_some(Self { words, beginnings })
     }
 
     /// `text` as HTML with the query's words in `<mark>`; `None` when there are none in it.
@@ -48,29 +56,72 @@ impl Highlighter {
     }
 
     fn first(&self, text: &str) -> Option<usize> {
-        with_mine(|analyzer| {
-            let mut stream = analyzer.token_stream(text);
-            while let Some(token) = stream.next() {
-                if self.words.contains(&token.text) {
-                    return Some(token.offset_from);
-                }
-            }
-            None
-        })
+        let mut first = None;
+        self.each_mark(text, |from, _| {
+            first = Some(from);
+            false
+        });
+        first
     }
 
     fn marks(&self, text: &str) -> Vec<(usize, usize)> {
+        let mut marks = Vec::new();
+        self.each_mark(text, |from, to| {
+            marks.push((from, to));
+            true
+        });
+        marks
+    }
+
+    /// Calls `each` with the places of the words until it says that this is enough.
+    fn each_mark(&self, text: &str, mut each: impl FnMut(usize, usize) -> bool) {
         with_mine(|analyzer| {
-            let mut stream = analyzer.token_stream(text);
-            let mut marks = Vec::new();
-            while let Some(token) = stream.next() {
-                if self.words.contains(&token.text) {
-                    marks.push((token.offset_from, token.offset_to));
+            let mut look = |from: usize, to: usize| {
+                let mut stream = analyzer.token_stream(&text[from..to]);
+                while let Some(token) = stream.next() {
+                    if self.words.contains(&token.text)
+                        && !each(from + token.offset_from, from + token.offset_to)
+                    {
+                        return false;
+                    }
+                }
+                true
+            };
+            if !text.is_ascii() {
+                look(0, text.len());
+                return;
+            }
+            // Most words of a text begin like none of those that are looked for: they need not be stemmed.
+            let bytes = text.as_bytes();
+            let mut at = 0;
+            while at < bytes.len() {
+                if !bytes[at].is_ascii_alphanumeric() {
+                    at += 1;
+                    continue;
+                }
+                let from = at;
+                while at < bytes.len() && is_of_word(bytes[at]) {
+                    at += 1;
+                }
+                let word = &bytes[from..at];
+                let is_made_of_several = word.iter().any(|byte| !byte.is_ascii_alphanumeric());
+                if (is_made_of_several || self.may_be_looked_for(word)) && !look(from, at) {
+                    return;
                 }
             }
-            marks
+        });
+    }
+
+    fn may_be_looked_for(&self, word: &[u8]) -> bool {
+        self.beginnings.iter().any(|beginning| {
+            let start = word.get(..beginning.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
         })
     }
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'#')
 }
 
 fn marked(text: &str, marks: &[(usize, usize)]) -> String {

@@ -14,16 +14,20 @@ use store::revision::{self, Counter};
 use store::{Db, StoreError};
 use tantivy::directory::{Directory as _, INDEX_WRITER_LOCK, MmapDirectory};
 use tantivy::indexer::LogMergePolicy;
-use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term};
+use tantivy::{
+    IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
+};
 
 use crate::analyzer;
 use crate::columns::Columns;
-use crate::counts::{Counts, Spellings};
+use crate::counts::{Counts, Lookups};
 use crate::document::SearchDocument;
 use crate::schema::{self, Fields};
 
 const WRITER_THREADS: usize = 2;
 const WRITER_BYTES: usize = 64 << 20;
+/// Size of the blocks in which stored documents are compressed: a hit costs the reading of one block.
+const STORE_BLOCK_BYTES: usize = 4096;
 /// Changes read at once.
 const PAGE: i64 = 500;
 /// Changes in one commit at most: bounds the work that a crash throws away.
@@ -85,7 +89,9 @@ pub(crate) struct View {
     /// Counts over everything in this state.
     pub(crate) counts: Counts,
     /// Spellings that were looked up in this state.
-    pub(crate) spellings: Spellings,
+    pub(crate) spellings: Lookups<Option<String>>,
+    /// Longer words that hold a word, looked up in this state.
+    pub(crate) compounds: Lookups<Vec<String>>,
     /// Revision up to which this state is complete.
     pub(crate) cursor: i64,
 }
@@ -143,7 +149,14 @@ impl Index {
     fn open_existing(dir: &Path) -> Result<Self, IndexError> {
         let (schema, fields) = schema::build();
         let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
-        let index = tantivy::Index::open_or_create(directory, schema)?;
+        let settings = IndexSettings {
+            docstore_blocksize: STORE_BLOCK_BYTES,
+            ..IndexSettings::default()
+        };
+        let index = tantivy::Index::builder()
+            .schema(schema)
+            .settings(settings)
+            .open_or_create(directory)?;
         index.tokenizers().register(analyzer::NAME, analyzer::analyzer());
         index
             .tokenizers()
@@ -159,8 +172,11 @@ impl Index {
             let detail = format!("{} does not have its checksum", path.display());
             return Err(TantivyError::InternalError(detail).into());
         }
+        // Three of a size become one, sizes four times apart: a search pays for every segment, a merge for every posting in it.
         let mut merging = LogMergePolicy::default();
-        merging.set_min_num_segments(6);
+        merging.set_min_num_segments(3);
+        merging.set_level_log_size(2.0);
+        merging.set_min_layer_size(500);
         writer.set_merge_policy(Box::new(merging));
         let payload = index.load_metas()?.payload;
         let cursor = payload.and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -172,7 +188,8 @@ impl Index {
             searcher: reader.searcher(),
             columns: Arc::default(),
             counts: Counts::default(),
-            spellings: Spellings::default(),
+            spellings: Lookups::default(),
+            compounds: Lookups::default(),
             cursor,
         };
         let opened = Self {
@@ -284,7 +301,8 @@ impl Index {
             searcher,
             columns,
             counts: Counts::default(),
-            spellings: Spellings::default(),
+            spellings: Lookups::default(),
+            compounds: Lookups::default(),
             cursor,
         });
         self.cursor.store(cursor, Ordering::Release);

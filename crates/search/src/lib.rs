@@ -35,6 +35,7 @@ mod text;
 mod titles;
 mod values;
 mod why;
+mod worth;
 
 pub use document::SearchDocument;
 pub use facet::{Counted, Facet};

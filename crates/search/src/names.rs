@@ -98,9 +98,9 @@ impl Index {
         {
             // "ramp" in "ramp up" is no employer: a name that others use more than its owner posts is a word.
             let stem = analyzer::tokens(word).into_iter().next()?;
-            let term = Term::from_field_text(self.fields.texts[3], &stem);
+            let term = Term::from_field_text(self.fields.words, &stem);
             let used = view.searcher.doc_freq(&term).unwrap_or(u64::MAX);
-            let is_much_used = used > 4 * own + 20 && used * 25 > view.searcher.num_docs();
+            let is_much_used = used > 5 * own + 20 && used * 25 > view.searcher.num_docs();
             if word.chars().count() < 3 || is_common(word) || is_much_used {
                 return None;
             }

@@ -9,14 +9,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use store::page::{decode_cursor, encode_cursor};
 use store::{Id, Timestamp};
-use tantivy::collector::TopDocs;
-use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, TermQuery};
+use tantivy::query::Query as TantivyQuery;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, Term};
+use tantivy::{DocAddress, DocSet, SegmentOrdinal, TERMINATED, TantivyError, Term};
 
-use crate::collect::{Collected, Filter, Key, Top, factors};
+use crate::collect::{BitSet, Collected, Filter, Key, Top, factors};
 use crate::columns::ValueId;
-use crate::document::role_term;
 use crate::facet::Facet;
 use crate::highlight::Highlighter;
 use crate::index::{Index, View};
@@ -24,6 +22,7 @@ use crate::parse::SearchRequest;
 use crate::plan::facet_term;
 use crate::query::Sort;
 use crate::searching::{Asked, Brief, Explanation, Hit, ScorePart, SearchError, Take};
+use crate::worth::Worth;
 
 /// Postings of one employer on a varied page.
 const OF_ONE_EMPLOYER: usize = 3;
@@ -97,25 +96,28 @@ impl Index {
             request,
             query: plan.query.as_ref(),
             filters: plan.filters,
+            worth: match request.sort {
+                Sort::Relevance => Some(Worth::of(
+                    &self.fields,
+                    &asked.query.q,
+                    &asked.meaning,
+                    &view.searcher,
+                )?),
+                Sort::Newest | Sort::Pay => None,
+            },
             now,
         };
         let (mut collected, mut picked) = pager.pick()?;
-        let hits = pager.hits(&picked.tops)?;
-        let more = pager.more(&picked)?;
+        let hits = pager.hits(&picked.tops, &collected)?;
+        let more = pager.more(&picked, &collected)?;
         // The place of the last hit is remembered by what it said.
-        let last: Vec<Remembered> = hits
-            .iter()
-            .rev()
-            .take(if request.sort == Sort::Relevance {
-                REMEMBERED
-            } else {
-                0
-            })
-            .filter_map(|hit| Some((hit.id, Brief::of(&hit.summary)?.version)))
-            .collect();
         if let Some(Cursor::After(_, _, remembered) | Cursor::Rest(_, Some(_), remembered)) = &mut picked.next
+            && request.sort == Sort::Relevance
         {
-            *remembered = last;
+            let last = hits.iter().rev().take(REMEMBERED);
+            *remembered = last
+                .filter_map(|hit| Some((hit.id, Brief::of(&hit.summary)?.version)))
+                .collect();
         }
         collected.top = picked.tops;
         Ok(Found {
@@ -134,6 +136,7 @@ struct Pager<'a> {
     request: &'a SearchRequest,
     query: &'a dyn TantivyQuery,
     filters: Vec<Filter>,
+    worth: Option<Arc<Worth>>,
     now: Timestamp,
 }
 
@@ -147,7 +150,9 @@ impl Pager<'_> {
         Take {
             counted: &self.request.facets,
             sort: self.request.sort,
+            worth: self.worth.clone(),
             limit,
+            keeps_matched: self.is_varied(),
             ..Take::default()
         }
     }
@@ -276,64 +281,73 @@ impl Pager<'_> {
     fn employer_of(&self, top: &Top) -> Option<ValueId> {
         let reader = self.view.searcher.segment_reader(top.2.segment_ord);
         let columns = self.view.columns.segment(reader.segment_id())?;
-        columns.facets[Facet::Employer.index()]
-            .of(top.2.doc_id)
-            .first()
-            .copied()
+        columns.facets[Facet::Employer.index()].first(top.2.doc_id)
     }
 
     /// Whether the index holds other postings of a role, perhaps such that do not match.
     fn has_copies(&self, role: u64) -> bool {
-        let term = Term::from_field_text(self.index.fields.terms, &role_term(role));
-        self.view.searcher.doc_freq(&term).is_ok_and(|count| count > 1)
+        self.view.columns.count_of_role(role) > 1
     }
 
-    /// How many match with a term besides.
-    fn count_with(&self, term: Term) -> Result<u64, SearchError> {
-        let term = TermQuery::new(term, IndexRecordOption::Basic);
-        let query = BooleanQuery::new(vec![
-            (Occur::Must, self.query.box_clone()),
-            (Occur::Must, Box::new(ConstScoreQuery::new(Box::new(term), 0.0))),
-        ]);
-        let found = self
-            .view
-            .run(&query, self.filters.clone(), Take::default(), self.now)?;
-        Ok(found.total)
+    /// How many of the postings of a role were found.
+    fn found_of_role(&self, collected: &Collected, role: u64) -> usize {
+        let found = |(ordinal, matched): (&SegmentOrdinal, &BitSet)| {
+            let reader = self.view.searcher.segment_reader(*ordinal);
+            let columns = self.view.columns.segment(reader.segment_id())?;
+            Some(columns.of_role(role).filter(|doc| matched.contains(*doc)).count())
+        };
+        collected.matched.iter().filter_map(found).sum()
     }
 
-    fn hits(&self, tops: &[Top]) -> Result<Vec<Hit>, SearchError> {
+    /// How many of the postings with a term were found.
+    fn found_with(&self, collected: &Collected, term: &Term) -> Result<u64, SearchError> {
+        let mut count = 0;
+        for (ordinal, matched) in &collected.matched {
+            let inverted = self
+                .view
+                .searcher
+                .segment_reader(*ordinal)
+                .inverted_index(term.field())?;
+            let postings = inverted
+                .read_postings(term, IndexRecordOption::Basic)
+                .map_err(TantivyError::from)?;
+            let Some(mut postings) = postings else { continue };
+            while postings.doc() != TERMINATED {
+                count += u64::from(matched.contains(postings.doc()));
+                postings.advance();
+            }
+        }
+        Ok(count)
+    }
+
+    fn hits(&self, tops: &[Top], collected: &Collected) -> Result<Vec<Hit>, SearchError> {
         let highlighter = Highlighter::new(&self.asked.meaning);
         let mut hits = Vec::with_capacity(tops.len());
         for (key, role, address) in tops {
             let (view, sort) = (self.view, self.request.sort);
             let mut hit = self.index.hit(view, *key, *address, sort, highlighter.as_ref())?;
-            if self.is_varied() && self.has_copies(*role) {
-                let term = Term::from_field_text(self.index.fields.terms, &role_term(*role));
-                let here = tops.iter().filter(|(_, other, _)| other == role).count() as u64;
-                let others = self.count_with(term)?.saturating_sub(here);
-                hit.copies = (others > 0).then(|| (format!("{role:016x}"), others));
+            if self.is_varied() {
+                let here = tops.iter().filter(|(_, other, _)| other == role).count();
+                let others = self.found_of_role(collected, *role).saturating_sub(here);
+                hit.copies = (others > 0).then(|| (format!("{role:016x}"), others as u64));
             }
             if self.request.presentation.explain {
-                hit.explanation = self.explanation(hit.id, *address)?;
+                hit.explanation = self.explanation(*address)?;
             }
             hits.push(hit);
         }
         Ok(hits)
     }
 
-    fn explanation(&self, id: Id, address: DocAddress) -> Result<Option<Explanation>, SearchError> {
+    fn explanation(&self, address: DocAddress) -> Result<Option<Explanation>, SearchError> {
         let reader = self.view.searcher.segment_reader(address.segment_ord);
         let Some(columns) = self.view.columns.segment(reader.segment_id()) else {
             return Ok(None);
         };
         let mut parts = Vec::new();
-        for (of, query) in self.index.score_parts(&self.asked.query.q, &self.asked.meaning) {
-            let this = self.index.only(query.as_ref(), id);
-            let found = self
-                .view
-                .searcher
-                .search(&this, &TopDocs::with_limit(1).order_by_score())?;
-            parts.extend(found.first().map(|(score, _)| ScorePart { of, score: *score }));
+        if let Some(worth) = &self.worth {
+            let scores = worth.in_segment(reader)?.parts(address.doc_id);
+            parts.extend(scores.into_iter().map(|(of, score)| ScorePart { of, score }));
         }
         let (freshness, completeness) = factors(&columns, address.doc_id as usize, self.now.micros());
         Ok(Some(Explanation {
@@ -344,7 +358,7 @@ impl Pager<'_> {
         }))
     }
 
-    fn more(&self, picked: &Picked) -> Result<Vec<More>, SearchError> {
+    fn more(&self, picked: &Picked, collected: &Collected) -> Result<Vec<More>, SearchError> {
         let dictionary = &self.view.columns.dictionary;
         let mut more = Vec::new();
         for employer in &picked.held_back {
@@ -357,7 +371,7 @@ impl Pager<'_> {
                 .filter(|top| self.employer_of(top) == Some(*employer))
                 .count();
             let term = facet_term(&self.index.fields, Facet::Employer, slug);
-            let count = self.count_with(term)?.saturating_sub(here as u64);
+            let count = self.found_with(collected, &term)?.saturating_sub(here as u64);
             let name = dictionary.label(Facet::Employer, *employer);
             more.push(More {
                 employer: slug.to_string(),
@@ -375,6 +389,7 @@ impl Pager<'_> {
         for (id, version) in last.iter().take(REMEMBERED) {
             let query = self.index.only(self.query, *id);
             let take = Take {
+                worth: self.worth.clone(),
                 limit: 1,
                 ..Take::default()
             };

@@ -1,12 +1,9 @@
-//! From what a query means to what Tantivy is asked, and to what the columns are asked besides.
+//! From what a query means to what Tantivy is asked, and to what the columns are asked besides. What a posting is worth that
+//! is found so is another question: [`crate::worth`].
 
 use store::Timestamp;
 use tantivy::Term;
-use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, PhraseQuery,
-    Query as TantivyQuery, TermQuery, TermSetQuery,
-};
-use tantivy::schema::IndexRecordOption;
+use tantivy::query::{AllQuery, BooleanQuery, Occur, Query as TantivyQuery, TermSetQuery};
 
 use crate::collect::Filter;
 use crate::columns::Dictionary;
@@ -14,16 +11,8 @@ use crate::facet::{Counted, Facet};
 use crate::index::Index;
 use crate::meaning::{Alternative, Circle, Clause, Meaning};
 use crate::query::Query;
-use crate::schema::{BOOSTS, CONCEPT_BOOSTS, Fields, title_start, whole_title};
-use crate::searching::part;
-use crate::text::Leaf;
-
-/// What a title is worth that is exactly what was typed, that begins so, and a word that need not be there.
-const WHOLE_TITLE: f32 = 30.0;
-const TITLE_START: f32 = 10.0;
-const PREFERRED: f32 = 0.4;
-/// What the weaker ways of satisfying one clause add to the strongest.
-const TIE_BREAKER: f32 = 0.2;
+use crate::schema::Fields;
+use crate::worth::{adjacent, term};
 
 /// A query made ready for the index.
 pub(crate) struct Plan {
@@ -64,10 +53,7 @@ impl Index {
             &mut filters,
         );
         if clauses.is_empty() {
-            clauses.push((
-                Occur::Must,
-                Box::new(ConstScoreQuery::new(Box::new(AllQuery), 0.0)),
-            ));
+            clauses.push((Occur::Must, Box::new(AllQuery)));
         }
         for clause in &meaning.excluded {
             if clause.is_columnar() {
@@ -77,37 +63,11 @@ impl Index {
                 clauses.push((Occur::MustNot, excluded(fields, clause)));
             }
         }
-        if !meaning.required.is_empty() {
-            push_preferences(fields, meaning, &mut clauses);
-        }
         let query = match clauses.len() {
             1 => clauses.remove(0).1,
             _ => Box::new(BooleanQuery::new(clauses)),
         };
         Plan { query, filters }
-    }
-
-    /// What a score is made of: each clause of words and each preference, by its words.
-    pub(crate) fn score_parts(&self, text: &str, meaning: &Meaning) -> Vec<(String, Box<dyn TantivyQuery>)> {
-        let worded = meaning.required.iter().filter(|clause| !clause.is_columnar());
-        let mut parts: Vec<_> = worded
-            .map(|clause| (part(text, &clause.at), any_of(&self.fields, clause)))
-            .collect();
-        let mut preferences = Clauses::new();
-        if !meaning.required.is_empty() {
-            push_preferences(&self.fields, meaning, &mut preferences);
-        }
-        let names = meaning.preferred.iter().map(|way| match way {
-            Alternative::Words(leaf) => leaf.join(" "),
-            Alternative::Concept(concept) => concept.clone(),
-            other => format!("{other:?}"),
-        });
-        let names = names.chain([
-            "the whole title".to_owned(),
-            "the beginning of the title".to_owned(),
-        ]);
-        parts.extend(names.zip(preferences).map(|(name, (_, query))| (name, query)));
-        parts
     }
 }
 
@@ -200,115 +160,48 @@ fn push_filters(
     }
 }
 
-fn push_preferences(fields: &Fields, meaning: &Meaning, clauses: &mut Clauses) {
-    for query in meaning
-        .preferred
-        .iter()
-        .filter_map(|way| alternative_query(fields, way))
-    {
-        clauses.push((Occur::Should, Box::new(BoostQuery::new(query, PREFERRED))));
-    }
-    if meaning.title.is_empty() {
-        return;
-    }
-    for (text, worth) in [
-        (whole_title(&meaning.title), WHOLE_TITLE),
-        (title_start(&meaning.title), TITLE_START),
-    ] {
-        let term = term(Term::from_field_text(fields.title_starts, &text));
-        clauses.push((Occur::Should, Box::new(ConstScoreQuery::new(term, worth))));
-    }
-}
-
-/// Any of `values` among the terms, without a score.
+/// Any of `values` among the terms.
 fn one_of(fields: &Fields, values: impl Iterator<Item = String>) -> Box<dyn TantivyQuery> {
     let mut terms: Vec<Term> = values
         .map(|value| Term::from_field_text(fields.terms, &value))
         .collect();
-    let query = match terms.len() {
+    match terms.len() {
         1 => term(terms.remove(0)),
         _ => Box::new(TermSetQuery::new(terms)),
-    };
-    Box::new(ConstScoreQuery::new(query, 0.0))
+    }
 }
 
-fn term(term: Term) -> Box<dyn TantivyQuery> {
-    Box::new(TermQuery::new(term, IndexRecordOption::Basic))
-}
-
-/// Any alternative of a clause; the best one makes the score.
+/// Any alternative of a clause.
 fn any_of(fields: &Fields, clause: &Clause) -> Box<dyn TantivyQuery> {
-    let mut any: Vec<Box<dyn TantivyQuery>> = clause
+    let mut any: Clauses = clause
         .any
         .iter()
-        .filter_map(|alternative| alternative_query(fields, alternative))
+        .filter_map(|alternative| Some((Occur::Should, alternative_query(fields, alternative)?)))
         .collect();
     match any.len() {
-        1 => any.remove(0),
-        _ => Box::new(DisjunctionMaxQuery::with_tie_breaker(any, TIE_BREAKER)),
+        1 => any.remove(0).1,
+        _ => Box::new(BooleanQuery::new(any)),
     }
 }
 
 fn alternative_query(fields: &Fields, alternative: &Alternative) -> Option<Box<dyn TantivyQuery>> {
     match alternative {
-        Alternative::Words(leaf) => Some(words(fields, leaf)),
-        Alternative::Concept(concept) => Some(said(fields, concept)),
+        Alternative::Words(leaf) => adjacent(fields.words, leaf),
+        Alternative::Concept(concept) => Some(term(Term::from_field_text(fields.concepts, concept))),
         Alternative::Value(facet, value) => Some(one_of(fields, std::iter::once(facet.term(value)))),
         // Never mixed with words: the reader of queries keeps places and pay to clauses of their own.
         Alternative::Within(_) | Alternative::PayAtLeast(_) => None,
     }
 }
 
-/// A concept, however it is said.
-fn said(fields: &Fields, concept: &str) -> Box<dyn TantivyQuery> {
-    let sayings = fields.concepts.iter().zip(CONCEPT_BOOSTS);
-    let any: Clauses = sayings
-        .map(|(field, boost)| {
-            let term = term(Term::from_field_text(*field, concept));
-            (
-                Occur::Should,
-                Box::new(BoostQuery::new(term, boost)) as Box<dyn TantivyQuery>,
-            )
-        })
-        .collect();
-    Box::new(BooleanQuery::new(any))
-}
-
-/// Words next to each other in any of the texts.
-fn words(fields: &Fields, leaf: &Leaf) -> Box<dyn TantivyQuery> {
-    let mut any: Clauses = Vec::new();
-    push_words(fields, leaf, &mut any);
-    Box::new(BooleanQuery::new(any))
-}
-
-fn push_words(fields: &Fields, leaf: &Leaf, any: &mut Clauses) {
-    for (field, boost) in fields.texts.iter().zip(BOOSTS) {
-        let mut terms: Vec<Term> = leaf
-            .iter()
-            .map(|word| Term::from_field_text(*field, word))
-            .collect();
-        let query: Box<dyn TantivyQuery> = match terms.len() {
-            0 => continue,
-            1 => Box::new(TermQuery::new(terms.remove(0), IndexRecordOption::WithFreqs)),
-            _ => Box::new(PhraseQuery::new(terms)),
-        };
-        any.push((Occur::Should, Box::new(BoostQuery::new(query, boost))));
-    }
-}
-
 fn excluded(fields: &Fields, clause: &Clause) -> Box<dyn TantivyQuery> {
     let mut any: Clauses = Vec::new();
     for alternative in &clause.any {
-        match alternative {
-            Alternative::Words(leaf) => {
-                push_words(fields, leaf, &mut any);
-                if leaf.len() > 1 {
-                    // Tantivy 0.27 asks an excluded phrase for documents before its first one, which a phrase that stands
-                    // alone answers with a failed assertion in debug builds. A union of two never stands alone.
-                    push_words(fields, leaf, &mut any);
-                }
-            }
-            other => any.extend(alternative_query(fields, other).map(|query| (Occur::Should, query))),
+        any.extend(alternative_query(fields, alternative).map(|query| (Occur::Should, query)));
+        if matches!(alternative, Alternative::Words(leaf) if leaf.len() > 1) {
+            // Tantivy 0.27 asks an excluded phrase for documents before its first one, which a phrase that stands alone
+            // answers with a failed assertion in debug builds. A union of two never stands alone.
+            any.extend(alternative_query(fields, alternative).map(|query| (Occur::Should, query)));
         }
     }
     Box::new(BooleanQuery::new(any))

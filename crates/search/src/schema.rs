@@ -6,24 +6,28 @@ use tantivy::schema::{
 };
 
 use crate::analyzer;
-use crate::document::SearchDocument;
+use crate::document::{Saying, SearchDocument};
 use crate::facet::Facet;
 
 /// Changes whenever the index must be rebuilt because documents are written differently.
-pub(crate) const VERSION: &str = "2";
+pub(crate) const VERSION: &str = "3";
 
 /// The fields by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
     pub(crate) id: Field,
-    /// title, employer, facts, description: as [`SearchDocument::texts`].
-    pub(crate) texts: [Field; 4],
+    /// The words of all texts, one after the other: one list of postings decides whether a word is there.
+    pub(crate) words: Field,
+    /// The words of title and employer once more: what stands there is worth more.
+    pub(crate) names: Field,
     /// The title in whole words, for suggestions.
     pub(crate) title_words: Field,
     /// The first words of the title together, and all of them, for titles that begin as was typed.
     pub(crate) title_starts: Field,
-    /// Concepts by how they are said: title, fact, text.
-    pub(crate) concepts: [Field; 3],
+    /// Concepts, the more often the more plainly they are said.
+    pub(crate) concepts: Field,
+    /// The concepts of the title once more.
+    pub(crate) title_concepts: Field,
     /// Values of facets, cells of the map and the role.
     pub(crate) terms: Field,
     pub(crate) title: Field,
@@ -40,10 +44,8 @@ pub(crate) struct Fields {
     pub(crate) excerpt: Field,
 }
 
-/// How much a word counts in each of the texts.
-pub(crate) const BOOSTS: [f32; 4] = [4.0, 4.0, 1.5, 1.0];
-/// How much a concept counts that is said in the title, as a fact, in the text.
-pub(crate) const CONCEPT_BOOSTS: [f32; 3] = [6.0, 3.0, 1.0];
+/// How often a concept counts that is said in the title, as a fact, in the text.
+const SAID: [usize; 3] = [6, 4, 1];
 /// Words of a title's beginning that are kept together at most.
 const TITLE_START_WORDS: usize = 8;
 
@@ -75,18 +77,19 @@ pub(crate) fn build() -> (Schema, Fields) {
         .set_tokenizer("raw")
         .set_fieldnorms(false)
         .set_index_option(IndexRecordOption::Basic);
+    let counted = presence.clone().set_index_option(IndexRecordOption::WithFreqs);
     let presence = TextOptions::default().set_indexing_options(presence);
     let fields = Fields {
         id: schema.add_bytes_field("id", BytesOptions::default().set_indexed().set_stored()),
-        texts: ["title", "employer", "facts", "description"]
-            .map(|name| schema.add_text_field(name, text.clone())),
+        words: schema.add_text_field("words", text.clone()),
+        names: schema.add_text_field("names", text),
         title_words: schema.add_text_field(
             "title_words",
             TextOptions::default().set_indexing_options(whole_words),
         ),
         title_starts: schema.add_text_field("title_starts", presence.clone()),
-        concepts: ["title", "fact", "text"]
-            .map(|saying| schema.add_text_field(&format!("concept_{saying}"), presence.clone())),
+        concepts: schema.add_text_field("concepts", TextOptions::default().set_indexing_options(counted)),
+        title_concepts: schema.add_text_field("title_concepts", presence.clone()),
         terms: schema.add_text_field("terms", presence.clone()),
         title: schema.add_text_field(column::TITLE, facet.clone()),
         facets: Facet::ALL.map(|of| schema.add_text_field(&format!("facet_{}", of.as_str()), facet.clone())),
@@ -162,16 +165,24 @@ const LEVELS: [&str; 9] = [
 pub(crate) fn to_tantivy(fields: &Fields, document: &SearchDocument) -> TantivyDocument {
     let mut out = TantivyDocument::default();
     out.add_bytes(fields.id, document.id.as_bytes());
-    for (field, text) in fields.texts.iter().zip(document.texts()) {
-        out.add_text(*field, text);
-    }
+    document
+        .texts()
+        .iter()
+        .for_each(|text| out.add_text(fields.words, text));
+    out.add_text(fields.names, &document.title);
+    out.add_text(fields.names, &document.employer);
     out.add_text(fields.title_words, &document.title);
     out.add_text(fields.title, &document.title);
     for start in title_starts(&document.title) {
         out.add_text(fields.title_starts, start);
     }
     for (saying, concept) in &document.concepts {
-        out.add_text(fields.concepts[*saying as usize], concept);
+        for _ in 0..SAID[*saying as usize] {
+            out.add_text(fields.concepts, concept);
+        }
+        if *saying == Saying::Title {
+            out.add_text(fields.title_concepts, concept);
+        }
     }
     document.each_term(|term| out.add_text(fields.terms, term));
     for (facet, value) in &document.facets {

@@ -21,6 +21,7 @@ use crate::paging::More;
 use crate::parse::SearchRequest;
 use crate::query::{Query, Sort};
 use crate::relax::{Dropped, Help};
+use crate::worth::Worth;
 
 /// Values of a facet that are listed at most.
 const MAX_FACET_VALUES: usize = 100;
@@ -115,6 +116,8 @@ pub struct SearchResults {
     pub next_cursor: Option<String>,
     /// Revision up to which the index was complete when it answered.
     pub revision: i64,
+    /// When the next posting ends that could be in this answer.
+    pub next_end: Timestamp,
 }
 
 /// A query that is being answered, with its reading.
@@ -208,6 +211,7 @@ impl Index {
             more: found.more,
             next_cursor: found.next_cursor,
             revision: view.cursor,
+            next_end: Timestamp::from_micros(view.columns.next_end(now.micros())),
         })
     }
 
@@ -303,10 +307,12 @@ impl View {
             sieves: Sieve::of(filters, take.counted).into(),
             counted: take.counted.into(),
             sort: take.sort,
+            worth: take.worth,
             limit: take.limit,
             after: take.after,
             shown: take.shown,
             distinct: take.distinct,
+            keeps_matched: take.keeps_matched,
             now: now.micros(),
         };
         Ok(self.searcher.search(query, &wanted)?)
@@ -339,10 +345,13 @@ impl View {
 pub(crate) struct Take<'a> {
     pub(crate) counted: &'a [Counted],
     pub(crate) sort: Sort,
+    /// What the score is made of; without it Tantivy's own.
+    pub(crate) worth: Option<Arc<Worth>>,
     pub(crate) limit: usize,
     pub(crate) after: Option<Key>,
     pub(crate) shown: Arc<HashSet<u32>>,
     pub(crate) distinct: Option<Arc<HashSet<u32>>>,
+    pub(crate) keeps_matched: bool,
 }
 
 /// A part of a text, as an answer shows it.

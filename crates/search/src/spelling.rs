@@ -116,13 +116,13 @@ impl Index {
             if !is_part || self.frequency(view, &stem)? > 0 {
                 continue;
             }
-            let mut longer = Vec::new();
-            for field in [self.fields.texts[0], self.fields.texts[3]] {
-                longer.extend(holding(view, field, &stem)?);
-            }
-            longer.sort();
-            longer.dedup();
-            longer.truncate(COMPLETIONS);
+            let longer = view.compounds.get_or_look(&stem, || {
+                let mut longer = holding(view, self.fields.words, &stem)?;
+                longer.sort();
+                longer.dedup();
+                longer.truncate(COMPLETIONS);
+                Ok(longer)
+            })?;
             if longer.is_empty() {
                 continue;
             }
@@ -145,11 +145,8 @@ impl Index {
     }
 
     fn frequency(&self, view: &View, stem: &str) -> Result<u64, TantivyError> {
-        let mut count = 0;
-        for field in self.fields.texts {
-            count += view.searcher.doc_freq(&Term::from_field_text(field, stem))?;
-        }
-        Ok(count)
+        view.searcher
+            .doc_freq(&Term::from_field_text(self.fields.words, stem))
     }
 
     fn correction(&self, view: &View, typed: &str, stem: &str) -> Result<Option<String>, SearchError> {
@@ -157,12 +154,8 @@ impl Index {
         if known > RARE {
             return Ok(None);
         }
-        if let Some(remembered) = view.spellings.get(typed) {
-            return Ok(remembered);
-        }
-        let corrected = self.corrected(view, typed, stem, known)?;
-        view.spellings.remember(typed, corrected.clone());
-        Ok(corrected)
+        view.spellings
+            .get_or_look(typed, || self.corrected(view, typed, stem, known))
     }
 
     fn corrected(
@@ -172,7 +165,6 @@ impl Index {
         stem: &str,
         known: u64,
     ) -> Result<Option<String>, SearchError> {
-        let [title, _, facts, description] = self.fields.texts;
         // Also as it was typed: what looks like an ending may be the mistake, "desing" has the stem "des".
         let forms: &[&str] = if stem == typed { &[stem] } else { &[stem, typed] };
         let mut found: Vec<(u8, u64, String)> = Vec::new();
@@ -180,10 +172,8 @@ impl Index {
             if !found.is_empty() || is_far && typed.len() < TWO_MISTAKES {
                 break;
             }
-            for field in [title, facts, description] {
-                for form in forms {
-                    found.extend(near(view, field, form, is_far)?);
-                }
+            for form in forms {
+                found.extend(near(view, self.fields.words, form, is_far)?);
             }
             found.retain(|(distance, ..)| *distance > 0);
         }
@@ -229,9 +219,8 @@ impl Index {
         let mut stems: Vec<(u64, String)> = Vec::new();
         for (field, is_stem) in [
             (self.fields.title_words, false),
-            (self.fields.texts[0], true),
-            (self.fields.texts[1], true),
-            (self.fields.texts[3], true),
+            (self.fields.names, true),
+            (self.fields.words, true),
         ] {
             for (count, word) in beginning(view, field, &start)? {
                 let stem = if is_stem {

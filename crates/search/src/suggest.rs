@@ -149,7 +149,6 @@ impl Index {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<Hit>, SearchError> {
-        let [title, _, facts, _] = self.fields.texts;
         let mut clauses: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
         let mut seen = HashSet::new();
         let mut push = |field, text: &str, boost: f32| {
@@ -161,8 +160,8 @@ impl Index {
                 }
             }
         };
-        push(title, &document.title, 3.0);
-        push(facts, &document.facts, 1.0);
+        push(self.fields.names, &document.title, 3.0);
+        push(self.fields.words, &document.facts, 1.0);
         let view = self.view();
         let take = Take {
             limit: limit + 1,

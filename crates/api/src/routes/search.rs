@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::PostingSummary;
 use search::{
@@ -10,12 +11,13 @@ use search::{
     SearchResults, Suggestions, Why,
 };
 use serde::{Deserialize, Serialize};
-use store::Id;
 use store::revision::{self, Counter};
+use store::{Id, Timestamp};
 use taxonomy::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace};
 use utoipa::ToSchema;
 
 use crate::access::require_visible;
+use crate::answers::{Answer, KEPT};
 use crate::caller::Caller;
 use crate::error::{Code, Problem, parameters_problem};
 use crate::extract::{NoParams, Params, pairs, parse_limit, path_id};
@@ -156,31 +158,61 @@ pub(crate) struct SearchBody {
 pub(crate) async fn search_postings(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = search::parse_pairs(&pairs(request.query_string()))
         .map_err(|errors| parameters_problem(errors, false))?;
-    let body = run(&state, asked.clone())
-        .await
-        .map(|results| render(&state, &asked, results))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+    let key = request.query_string().to_owned();
+    let wants_new = request
+        .headers()
+        .get(CACHE_CONTROL)
+        .is_some_and(|value| value.to_str().is_ok_and(|value| value.contains("no-cache")));
+    let looking = state.clone();
+    let answer = off_thread(move || answer(&looking, &key, &asked, wants_new)).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(answer.body))
+}
+
+fn answer(state: &State, key: &str, asked: &SearchRequest, wants_new: bool) -> Result<Answer, Problem> {
+    let now = state.now();
+    let latest = latest_change(state)?;
+    if !wants_new && let Some(known) = state.answers.get(key, latest, now) {
+        return Ok(known);
+    }
+    let results = look(state, asked, latest, now)?;
+    let is_of_latest = results.revision == latest;
+    let answer = Answer {
+        shown: results.hits.iter().map(|hit| hit.id).collect(),
+        revision: latest,
+        until: results.next_end.min(now.plus(KEPT)),
+        body: render(state, asked, results).into(),
+    };
+    if is_of_latest {
+        state.answers.keep(key, answer.clone());
+    }
+    Ok(answer)
 }
 
 /// Answers a search from the index; what the database has changed since is corrected.
 pub(crate) async fn run(state: &State, asked: SearchRequest) -> Result<SearchResults, Problem> {
     let now = state.now();
-    let looking = state.clone();
-    let work = move || {
-        let mut results = looking.index.search(&asked, now)?;
-        let latest = looking
+    let state = state.clone();
+    off_thread(move || look(&state, &asked, latest_change(&state)?, now)).await
+}
+
+fn latest_change(state: &State) -> Result<i64, Problem> {
+    Ok(state
+        .db
+        .read_blocking(|conn| revision::latest(conn, Counter::Postings))?)
+}
+
+fn look(state: &State, asked: &SearchRequest, latest: i64, now: Timestamp) -> Result<SearchResults, Problem> {
+    let mut results = state.index.search(asked, now)?;
+    if latest > results.revision {
+        let ids: Vec<Id> = results.hits.iter().map(|hit| hit.id).collect();
+        let current = state
             .db
-            .read_blocking(|conn| revision::latest(conn, Counter::Postings))?;
-        if latest > results.revision {
-            let ids: Vec<Id> = results.hits.iter().map(|hit| hit.id).collect();
-            let current = looking
-                .db
-                .read_blocking(|conn| postings::find::list_searchable(conn, &ids, now))?;
-            correct(&mut results, current);
-        }
-        Ok(results)
-    };
-    off_thread(work).await
+            .read_blocking(|conn| postings::find::list_searchable(conn, &ids, now))?;
+        correct(&mut results, current);
+    }
+    Ok(results)
 }
 
 /// What was closed a moment ago is not shown, what was changed is shown as it is now.
