@@ -13,6 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use alerts::subscription::AlertError;
 use postings::FieldError;
+use postings::campaigns::CampaignError;
 use postings::import::BoardError;
 use postings::lifecycle::PostingError;
 use search::{IndexError, ParameterError, SearchError};
@@ -208,12 +209,26 @@ impl From<PostingError> for Problem {
             PostingError::VersionConflict { .. } => {
                 Self::new(Code::VersionConflict).detail(error.to_string())
             }
-            PostingError::StateConflict { .. } => Self::new(Code::StateConflict).detail(error.to_string()),
+            PostingError::StateConflict { .. } | PostingError::Held(_) => Self::new(Code::StateConflict).detail(error.to_string()),
             PostingError::ExternalIdTaken { by } => {
                 Self::new(Code::ExternalIdTaken).conflicts_with(by.map(|id| format!("/v1/postings/{id}")))
             }
             PostingError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
             PostingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CampaignError> for Problem {
+    fn from(error: CampaignError) -> Self {
+        match error {
+            CampaignError::NotFound => Self::new(Code::CampaignNotFound),
+            CampaignError::VersionConflict(_) => Self::new(Code::VersionConflict).detail(error.to_string()),
+            CampaignError::StateConflict(..) => Self::new(Code::StateConflict).detail(error.to_string()),
+            CampaignError::TooMany => Self::new(Code::LimitReached).detail(error.to_string()),
+            CampaignError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
+            CampaignError::Posting(error) => error.into(),
+            CampaignError::Store(error) => error.into(),
         }
     }
 }

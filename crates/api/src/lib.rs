@@ -39,6 +39,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::members::routes(config);
         routes::imports::routes(config, limits.import_bytes);
         routes::boards::routes(config);
+        routes::campaigns::routes(config);
         routes::search::routes(config);
         routes::publishing::routes(config, limits.import_bytes);
         routes::postings::routes(config);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use store::{DbConn, Id, Random, Timestamp};
 use utoipa::ToSchema;
 
+use crate::filling;
 use crate::input::PostingInput;
 use crate::lifecycle::{self, PostingError, require};
 use crate::posting::{CloseReason, Posting};
@@ -64,6 +65,13 @@ pub enum Operation {
         /// Why.
         reason: CloseReason,
     },
+    /// Note that openings are filled.
+    Fill {
+        /// Which posting.
+        id: Id,
+        /// How many more.
+        count: u32,
+    },
     /// Erase a posting.
     Delete {
         /// Which posting.
@@ -82,6 +90,7 @@ impl Operation {
             | Self::Resume { id }
             | Self::Renew { id }
             | Self::Close { id, .. }
+            | Self::Fill { id, .. }
             | Self::Delete { id } => Some(*id),
         }
     }
@@ -113,6 +122,7 @@ pub fn apply(
         Operation::Resume { id } => lifecycle::resume(tx, id, None, now),
         Operation::Renew { id } => lifecycle::renew(tx, id, None, now),
         Operation::Close { id, reason } => lifecycle::close(tx, id, reason, None, now),
+        Operation::Fill { id, count } => filling::fill(tx, id, count, None, now),
         Operation::Delete { id } => return lifecycle::delete(tx, id, None, now).map(|()| None),
     };
     posting.map(Some)

@@ -6,19 +6,24 @@
 //! - [`advice`] looks at a posting before it is public, [`schedule`] publishes at a set time, [`history`] keeps every version.
 //! - [`find`] looks postings up; [`changes`] is the feed that the index, the alerts and the public follow.
 //! - [`import`] turns rows of NDJSON into postings, whole files in flat memory.
-//! - [`employers`] freezes and unfreezes all postings of an employer.
+//! - [`holds`] takes postings out of search and brings them back: a pause, a frozen campaign, a frozen employer, a moderator.
+//! - [`campaigns`] are hiring pushes, [`filling`] counts what they fill, [`trust`] says what is evidence of life.
+//! - [`employers`] tells readers that an employer changed.
 //!
 //! No search and no mail here.
 
 pub mod advice;
 pub mod bulk;
+pub mod campaigns;
 pub mod changes;
 mod check;
 mod content;
 mod description;
 pub mod employers;
+pub mod filling;
 pub mod find;
 pub mod history;
+pub mod holds;
 pub mod import;
 mod input;
 pub mod lifecycle;
@@ -27,6 +32,7 @@ mod posting;
 mod recognise;
 pub mod schedule;
 pub mod syndication;
+pub mod trust;
 mod validate;
 pub mod warning;
 

@@ -3,6 +3,7 @@
 use accounts::{Employer, EmployerChange, EmployerStatus, NewEmployer};
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::DescriptionFormat;
+use postings::holds::{self, Scope, Why};
 use serde::{Deserialize, Serialize};
 use store::page::encode_cursor;
 use store::{DbConn, Id};
@@ -219,13 +220,26 @@ async fn set_status(
     let (version, now) = (if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &())?;
     let response = state
-        .write_once(asked, move |tx, _| {
+        .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &employer)?;
             require_manager(tx, &caller, employer.id)?;
             if employer.status == status {
                 return Ok(Reply::ok(&employer));
             }
             let changed = accounts::set_employer_status(tx, employer.id, status, version, now)?;
+            let by = super::campaigns::person(&caller);
+            let held = holds::active(tx, employer.id, Scope::Employer)?;
+            match (status, held) {
+                (EmployerStatus::Paused, None) => {
+                    let why = Why { reason: None, by };
+                    holds::hold(tx, employer.id, Scope::Employer, why, &state.random, now)?;
+                }
+                (EmployerStatus::Active, Some(hold)) => {
+                    holds::release(tx, hold.id, by, now)?;
+                }
+                _ => {}
+            }
+            // Also what an import brought meanwhile.
             postings::employers::touch_postings(tx, employer.id, now)?;
             Ok(Reply::ok(&changed))
         })

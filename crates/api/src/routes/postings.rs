@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::advice;
 use postings::lifecycle::{self, PostingError};
+use postings::trust;
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,6 +63,17 @@ pub(crate) struct PostingBody {
     closed_at: Option<Timestamp>,
     /// When it becomes public, while it is scheduled.
     publish_at: Option<Timestamp>,
+    /// The campaign it belongs to.
+    campaign_id: Option<Id>,
+    /// When it was first public, here or at its source; renewing and editing do not change it.
+    first_published_at: Option<Timestamp>,
+    /// When somebody last stood for it: its employer by publishing, editing or renewing it, its source by showing it in a
+    /// healthy crawl.
+    last_verified_at: Option<Timestamp>,
+    /// Whole days from its first publication until it ended, or until now.
+    days_open: Option<i64>,
+    /// The posting with the same title that its employer had closed within 90 days before.
+    reposted_from: Option<Id>,
     /// What is allowed and unwise about it; told when it is published.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<postings::FieldError>,
@@ -70,6 +82,7 @@ pub(crate) struct PostingBody {
 impl PostingBody {
     pub(crate) fn of(posting: Posting, state: &State) -> Self {
         let Posting { employer, row } = posting;
+        let days_open = trust::days_open(&row, state.now());
         Self {
             id: row.id,
             url: state.url(&format!("/postings/{}", row.slug)),
@@ -88,8 +101,27 @@ impl PostingBody {
             expires_at: row.expires_at,
             closed_at: row.closed_at,
             publish_at: row.publish_at,
+            campaign_id: row.campaign_id,
+            first_published_at: row.published_at,
+            last_verified_at: row.verified_at,
+            days_open,
+            reposted_from: row.reposted_from,
             warnings: Vec::new(),
         }
+    }
+
+    /// Adds when their sources last showed them.
+    fn add_sightings(conn: &mut DbConn, bodies: &mut [Self]) -> Result<(), Problem> {
+        let imported = bodies.iter().filter(|body| body.source.is_some());
+        let ids: Vec<Id> = imported.map(|body| body.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let seen = trust::seen_at(conn, &ids)?;
+        for body in bodies {
+            body.last_verified_at = body.last_verified_at.max(seen.get(&body.id).copied());
+        }
+        Ok(())
     }
 }
 
@@ -155,11 +187,12 @@ pub(crate) async fn list_postings(
             let is_insider = standing(conn, &caller, employer.id)?.is_insider();
             let statuses = visible_statuses(wanted, is_insider, &caller)?;
             let page = postings::find::list_of_employer(conn, employer.id, &statuses, before, limit)?;
-            let data = page
+            let mut data: Vec<PostingBody> = page
                 .data
                 .into_iter()
                 .map(|posting| PostingBody::of(posting, state))
                 .collect();
+            PostingBody::add_sightings(conn, &mut data)?;
             Ok::<_, Problem>(ListBody {
                 data,
                 next_cursor: cursor_of(page.next),
@@ -216,7 +249,9 @@ pub(crate) async fn get_posting(
             let posting =
                 postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
             require_visible(conn, &caller, &posting)?;
-            Ok::<_, Problem>(PostingBody::of(posting, state))
+            let mut body = PostingBody::of(posting, state);
+            PostingBody::add_sightings(conn, std::slice::from_mut(&mut body))?;
+            Ok::<_, Problem>(body)
         })
         .await?;
     Ok(Reply::ok(&body).into_response())

@@ -5,7 +5,7 @@ use postings::advice::{self, Assessment};
 use postings::bulk::{self, MAX_OPERATIONS, Operation};
 use postings::history::{self, Version};
 use postings::lifecycle::PostingError;
-use postings::{PostingContent, PostingInput, PostingStatus, schedule};
+use postings::{PostingContent, PostingInput, PostingStatus, filling, schedule};
 use serde::{Deserialize, Serialize};
 use store::page::{decode_cursor, encode_cursor};
 use store::{Id, Timestamp};
@@ -32,6 +32,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         )
         .service(web::resource("/v1/postings/{id}/schedule").route(web::post().to(schedule_posting)))
         .service(web::resource("/v1/postings/{id}/unschedule").route(web::post().to(unschedule_posting)))
+        .service(web::resource("/v1/postings/{id}/fill").route(web::post().to(fill_posting)))
         .service(web::resource("/v1/postings/{id}/duplicate").route(web::post().to(duplicate_posting)))
         .service(web::resource("/v1/postings/{id}/history").route(web::get().to(list_history)))
         .service(web::resource("/v1/postings/{id}/history/{version}").route(web::get().to(get_version)));
@@ -115,6 +116,38 @@ pub(crate) async fn unschedule_posting(
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
     change(state, caller, &request, asked, &path, schedule::unschedule).await
+}
+
+/// How many openings were filled.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FillBody {
+    /// How many more, 1 when missing.
+    count: Option<u32>,
+}
+
+/// Note that openings of a posting are filled. With the last one it is closed, with the reason `filled`.
+#[utoipa::path(post, path = "/v1/postings/{id}/fill", tag = "postings", params(("id" = String, Path)),
+    request_body = FillBody, responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
+pub(crate) async fn fill_posting(
+    state: State,
+    Known(caller): Known,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+    Body(body): Body<FillBody>,
+) -> Result<HttpResponse, Problem> {
+    let asked = Asked::new(&request, &caller, &body)?;
+    let count = body.count.unwrap_or(1);
+    change(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, now| filling::fill(tx, id, count, version, now),
+    )
+    .await
 }
 
 /// Make a draft that says the same.

@@ -11,6 +11,7 @@ mod changes;
 mod descriptions;
 mod edits;
 mod fetching;
+mod holds;
 mod import_damage;
 mod import_rows;
 mod import_runs;
