@@ -9,7 +9,8 @@ use crate::filling;
 use crate::input::PostingInput;
 use crate::lifecycle::{self, PostingError, require};
 use crate::posting::{CloseReason, Posting};
-use crate::schedule;
+use crate::review;
+use crate::rules::PostingRules;
 
 /// Operations in one call.
 pub const MAX_OPERATIONS: usize = 500;
@@ -105,6 +106,7 @@ pub fn apply(
     tx: &mut DbConn,
     employer_id: Id,
     operation: Operation,
+    rules: &PostingRules,
     random: &Random,
     now: Timestamp,
 ) -> Result<Option<Posting>, PostingError> {
@@ -115,9 +117,9 @@ pub fn apply(
     }
     let posting = match operation {
         Operation::Create { posting } => lifecycle::create(tx, employer_id, *posting, random, now),
-        Operation::Update { id, patch } => lifecycle::update(tx, id, &patch, None, now),
-        Operation::Publish { id } => lifecycle::publish(tx, id, None, now),
-        Operation::Schedule { id, publish_at } => schedule::schedule(tx, id, publish_at, None, now),
+        Operation::Update { id, patch } => review::update(tx, id, &patch, None, rules, now),
+        Operation::Publish { id } => review::publish(tx, id, None, rules, now),
+        Operation::Schedule { id, publish_at } => review::schedule(tx, id, publish_at, None, rules, now),
         Operation::Pause { id } => lifecycle::pause(tx, id, None, now),
         Operation::Resume { id } => lifecycle::resume(tx, id, None, now),
         Operation::Renew { id } => lifecycle::renew(tx, id, None, now),

@@ -303,14 +303,19 @@ pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> 
             .execute(tx)?;
     }
     let mut is_held = upon_it.iter().any(|row| !has_left(&row));
-    let wide: Vec<(Id, Option<Id>)> = holds::table
+    let wide: Vec<(Id, HoldKind, Option<Id>, Option<Id>)> = holds::table
         .filter(holds::employer_id.eq(posting.row.employer_id).and(holds::released_at.is_null()))
-        .filter(holds::kind.eq_any([HoldKind::Campaign, HoldKind::Employer]))
+        .filter(holds::kind.ne(HoldKind::Posting))
         .order(holds::id)
-        .select((holds::id, holds::campaign_id))
+        .select((holds::id, holds::kind, holds::campaign_id, holds::posting_id))
         .load(tx)?;
-    for (hold, of) in wide {
-        if of.is_none() || of == campaign {
+    for (hold, kind, of, one) in wide {
+        let is_upon_it = match kind {
+            HoldKind::Employer => true,
+            HoldKind::Campaign => of.is_some() && of == campaign,
+            HoldKind::Moderation | HoldKind::Posting => one == Some(id),
+        };
+        if is_upon_it {
             note_held(tx, hold, id, now)?;
             is_held = true;
         }

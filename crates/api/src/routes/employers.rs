@@ -48,6 +48,8 @@ pub(crate) struct EmployerBody {
     description_format: DescriptionFormat,
     #[schema(example = "Austin, TX")]
     headquarters: Option<String>,
+    /// How many people work for it; pay-transparency rules ask for it.
+    employees: Option<i32>,
 }
 
 /// What changes about an employer; null takes a field away.
@@ -68,6 +70,9 @@ pub(crate) struct EmployerPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     headquarters: Option<Option<String>>,
+    #[serde(default, deserialize_with = "super::present")]
+    #[schema(value_type = Option<i32>)]
+    employees: Option<Option<i32>>,
 }
 
 /// Tells a null from a missing field.
@@ -103,6 +108,7 @@ pub(crate) async fn create_employer(
         website: body.website,
         description_html,
         headquarters: body.headquarters,
+        employees: body.employees,
     };
     state
         .write_once(asked, move |tx, state| {
@@ -167,6 +173,7 @@ pub(crate) async fn update_employer(
         website: patch.website,
         description_html,
         headquarters: patch.headquarters,
+        employees: patch.employees,
     };
     let response = state
         .write_once(asked, move |tx, _| {

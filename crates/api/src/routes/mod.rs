@@ -7,14 +7,17 @@ pub(crate) mod boards;
 pub(crate) mod campaigns;
 pub(crate) mod changes;
 pub(crate) mod employers;
+pub(crate) mod events;
 pub(crate) mod imports;
 pub(crate) mod mail_reports;
 pub(crate) mod me;
 pub(crate) mod members;
+pub(crate) mod moderation;
 pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod postings;
 pub(crate) mod publishing;
+pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod syndication;
 

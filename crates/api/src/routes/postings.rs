@@ -1,9 +1,9 @@
 //! Postings and their life.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use postings::advice;
+use postings::{advice, attributes};
 use postings::lifecycle::{self, PostingError};
-use postings::trust;
+use postings::{review, trust};
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::employers::{cursor_of, require_employer};
 use crate::access::{require_editor, require_posting_editor, require_visible, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
-use crate::extract::{Body, NoParams, PageParams, Params, path_id};
+use crate::extract::{Body, NoParams, PageParams, Params, pairs, parse_params, path_id};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 
@@ -164,7 +164,8 @@ pub(crate) async fn create_posting(
         .await
 }
 
-/// An employer's postings, newest first. Members see every status, others only what is published.
+/// An employer's postings, newest first. Members see every status, others only what is published. `attribute.NAME=VALUE` keeps
+/// those whose attribute has this value; it may be given several times, and then all must hold.
 #[utoipa::path(get, path = "/v1/employers/{employer}/postings", tag = "postings",
     params(("employer" = String, Path), ("status" = Option<String>, Query, description = "one or several with commas"),
         ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
@@ -173,8 +174,9 @@ pub(crate) async fn list_postings(
     state: State,
     caller: Caller,
     path: web::Path<String>,
-    Params(params): Params<ListParams>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let (params, attributes) = list_params(&request)?;
     let wanted = parse_statuses(params.status.as_deref())?;
     let page = PageParams {
         limit: params.limit,
@@ -186,7 +188,7 @@ pub(crate) async fn list_postings(
             let employer = require_employer(conn, &path)?;
             let is_insider = standing(conn, &caller, employer.id)?.is_insider();
             let statuses = visible_statuses(wanted, is_insider, &caller)?;
-            let page = postings::find::list_of_employer(conn, employer.id, &statuses, before, limit)?;
+            let page = postings::find::list_of_employer(conn, employer.id, &statuses, &attributes, before, limit)?;
             let mut data: Vec<PostingBody> = page
                 .data
                 .into_iter()
@@ -200,6 +202,28 @@ pub(crate) async fn list_postings(
         })
         .await?;
     Ok(Reply::ok(&page).into_response())
+}
+
+/// The parameters of a list, and apart from them the attributes that it asks for.
+fn list_params(request: &HttpRequest) -> Result<(ListParams, Vec<(String, String)>), Problem> {
+    let mut rest = url::form_urlencoded::Serializer::new(String::new());
+    let mut attributes = Vec::new();
+    for (name, value) in pairs(request.query_string()) {
+        match name.strip_prefix("attribute.") {
+            Some(attribute) if attributes::is_name(attribute) && attributes.len() < attributes::MAX_ATTRIBUTES => {
+                attributes.push((attribute.to_owned(), value));
+            }
+            Some(_) => {
+                let detail = "attribute.NAME=VALUE: a letter, then letters, digits and _, in lower case, at most 32";
+                let errors = vec![postings::FieldError::new(format!("/{name}"), "name_invalid", detail)];
+                return Err(Problem::new(Code::ParametersInvalid).errors(errors));
+            }
+            None => {
+                rest.append_pair(&name, &value);
+            }
+        }
+    }
+    Ok((parse_params(&rest.finish())?, attributes))
 }
 
 fn parse_statuses(text: Option<&str>) -> Result<Option<Vec<PostingStatus>>, Problem> {
@@ -269,13 +293,14 @@ pub(crate) async fn update_posting(
     Body(patch): Body<Value>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &patch)?;
+    let rules = state.posting_rules;
     change(
         state,
         caller,
         &request,
         asked,
         &path,
-        move |tx, id, version, now| lifecycle::update(tx, id, &patch, version, now),
+        move |tx, id, version, now| review::update(tx, id, &patch, version, &rules, now),
     )
     .await
 }
@@ -307,7 +332,8 @@ pub(crate) async fn delete_posting(
     Ok(response)
 }
 
-/// Make a draft public. The answer also says what is unwise about it.
+/// Make a draft public, or let it wait for a moderator (`in_review`) where postings are reviewed; also one that was rejected
+/// and changed. The answer also says what is unwise about it.
 #[utoipa::path(post, path = "/v1/postings/{id}/publish", tag = "postings", params(("id" = String, Path)),
     responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn publish_posting(
@@ -326,8 +352,9 @@ pub(crate) async fn publish_posting(
     let response = state
         .write_once(asked, move |tx, state| {
             require_posting_editor(tx, &caller, id)?;
-            let posting = lifecycle::publish(tx, id, version, now)?;
-            let warnings = advice::warnings_of(tx, &posting, now)?;
+            let rules = &state.posting_rules;
+            let posting = review::publish(tx, id, version, rules, now)?;
+            let warnings = advice::warnings_of(tx, &posting, rules.pay_transparency, now)?;
             let body = PostingBody {
                 warnings,
                 ..PostingBody::of(posting, state)
