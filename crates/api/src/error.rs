@@ -211,7 +211,9 @@ impl From<PostingError> for Problem {
             PostingError::VersionConflict { .. } => {
                 Self::new(Code::VersionConflict).detail(error.to_string())
             }
-            PostingError::StateConflict { .. } | PostingError::Held(_) => Self::new(Code::StateConflict).detail(error.to_string()),
+            PostingError::StateConflict { .. } | PostingError::Held(_) => {
+                Self::new(Code::StateConflict).detail(error.to_string())
+            }
             PostingError::ExternalIdTaken { by } => {
                 Self::new(Code::ExternalIdTaken).conflicts_with(by.map(|id| format!("/v1/postings/{id}")))
             }

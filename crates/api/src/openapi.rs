@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, campaigns, changes, employers, events, imports, mail_reports, me, members, moderation, operations,
-    postings, publishing, reports, search, syndication,
+    alert_owner, alerts, auth, boards, campaigns, changes, employers, events, imports, mail_reports, me,
+    members, moderation, operations, postings, publishing, reports, search, syndication,
 };
 
 #[derive(OpenApi)]

@@ -41,11 +41,17 @@ pub fn is_name(name: &str) -> bool {
 pub(crate) fn check(attributes: &Attributes) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if attributes.len() > MAX_ATTRIBUTES {
-        errors.push(FieldError::new("/attributes", "list_too_long", "at most 50 attributes"));
+        errors.push(FieldError::new(
+            "/attributes",
+            "list_too_long",
+            "at most 50 attributes",
+        ));
     }
     for (name, value) in attributes.iter().take(MAX_ATTRIBUTES) {
         if !is_name(name) {
-            let detail = format!("{name:?} is not a name: a letter, then letters, digits and _, in lower case, at most 32");
+            let detail = format!(
+                "{name:?} is not a name: a letter, then letters, digits and _, in lower case, at most 32"
+            );
             errors.push(FieldError::new("/attributes", "name_invalid", detail));
             continue;
         }
@@ -54,9 +60,8 @@ pub(crate) fn check(attributes: &Attributes) -> Vec<FieldError> {
             AttributeValue::Whole(number) => {
                 (number.unsigned_abs() as f64 >= MAX_NUMBER).then_some(("number_out_of_range", "below 1e15"))
             }
-            AttributeValue::Number(number) => {
-                (!number.is_finite() || number.abs() >= MAX_NUMBER).then_some(("number_out_of_range", "below 1e15"))
-            }
+            AttributeValue::Number(number) => (!number.is_finite() || number.abs() >= MAX_NUMBER)
+                .then_some(("number_out_of_range", "below 1e15")),
             AttributeValue::Text(text) if text.trim().is_empty() => Some(("value_missing", "not blank")),
             AttributeValue::Text(text) if text.chars().count() > MAX_TEXT_CHARS => {
                 Some(("value_too_long", "at most 200 characters"))

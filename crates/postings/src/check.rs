@@ -268,7 +268,11 @@ impl Check {
             .remote_utc_offsets
             .is_some_and(|of| !is_offset(of.min) || !is_offset(of.max) || of.min > of.max)
         {
-            self.error("/remote_utc_offsets", "number_out_of_range", "-12 to 14, min not above max");
+            self.error(
+                "/remote_utc_offsets",
+                "number_out_of_range",
+                "-12 to 14, min not above max",
+            );
         }
         let rack = content
             .hardware

@@ -1,21 +1,21 @@
 //! Hiring events: batch interview days, open houses, fairs, with a place or a link, and seats.
 
-use std::collections::HashMap;
+mod lists;
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::page::Page;
-use store::schema::{campaigns, employers, event_postings, hiring_events, postings};
+use store::schema::{campaigns, event_postings, hiring_events, postings};
 use store::{DbConn, Id, Random, StoreError, Timestamp, cols, text_enum};
 use utoipa::ToSchema;
 
 use crate::content::DescriptionFormat;
 use crate::description;
 use crate::patch::merge;
-use crate::posting::EmployerRef;
 use crate::validate::{FieldError, fold, is_forbidden};
+
+pub use lists::{After, When, employer_of, list, list_for_calendar, list_postings};
 
 /// Postings that one event is about at most.
 const MAX_POSTINGS: usize = 100;
@@ -81,7 +81,9 @@ impl From<diesel::result::Error> for EventError {
 }
 
 /// An event as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema,
+)]
 #[diesel(table_name = hiring_events, treat_none_as_default_value = false, treat_none_as_null = true)]
 pub struct Event {
     /// Id.
@@ -187,7 +189,9 @@ pub fn create(
         let error = FieldError::new("/starts_at", "time_passed", "a time that is still to come");
         return Err(EventError::Invalid(vec![error]));
     }
-    diesel::insert_into(hiring_events::table).values(&row).execute(tx)?;
+    diesel::insert_into(hiring_events::table)
+        .values(&row)
+        .execute(tx)?;
     set_postings(tx, row.id, &postings)?;
     Ok(row)
 }
@@ -202,18 +206,35 @@ fn check(tx: &mut DbConn, employer_id: Id, input: EventInput, now: Timestamp) ->
     };
     let line = |text: Option<String>| text.map(|text| fold(&text)).filter(|text| !text.is_empty());
     let is_unfit = |text: &Option<String>, max: usize| {
-        text.as_ref().is_some_and(|text| text.chars().count() > max || text.chars().any(is_forbidden))
+        text.as_ref()
+            .is_some_and(|text| text.chars().count() > max || text.chars().any(is_forbidden))
     };
     let (title, place) = (line(input.title), line(input.place));
     wrong(title.is_none(), "/title", "value_missing", "an event has a title");
-    wrong(is_unfit(&title, 200), "/title", "value_too_long", "at most 200 characters");
-    wrong(is_unfit(&place, 300), "/place", "value_too_long", "at most 300 characters");
+    wrong(
+        is_unfit(&title, 200),
+        "/title",
+        "value_too_long",
+        "at most 200 characters",
+    );
+    wrong(
+        is_unfit(&place, 300),
+        "/place",
+        "value_too_long",
+        "at most 300 characters",
+    );
     let online_url = line(input.online_url);
     let is_url = online_url.as_deref().is_none_or(|url| {
         let parsed = url::Url::parse(url);
-        url.len() <= 2000 && parsed.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+        url.len() <= 2000
+            && parsed.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
     });
-    wrong(!is_url, "/online_url", "url_invalid", "an absolute http or https URL");
+    wrong(
+        !is_url,
+        "/online_url",
+        "url_invalid",
+        "an absolute http or https URL",
+    );
     wrong(
         place.is_none() && online_url.is_none(),
         "/place",
@@ -221,31 +242,78 @@ fn check(tx: &mut DbConn, employer_id: Id, input: EventInput, now: Timestamp) ->
         "a place, an online_url, or both",
     );
     let (starts_at, ends_at) = (input.starts_at.unwrap_or(now), input.ends_at.unwrap_or(now));
-    wrong(input.starts_at.is_none(), "/starts_at", "value_missing", "when does it begin?");
-    wrong(input.ends_at.is_none(), "/ends_at", "value_missing", "when is it over?");
+    wrong(
+        input.starts_at.is_none(),
+        "/starts_at",
+        "value_missing",
+        "when does it begin?",
+    );
+    wrong(
+        input.ends_at.is_none(),
+        "/ends_at",
+        "value_missing",
+        "when is it over?",
+    );
     let is_span = ends_at > starts_at && ends_at <= starts_at.plus(LONGEST);
     let has_both = input.starts_at.is_some() && input.ends_at.is_some();
-    wrong(has_both && !is_span, "/ends_at", "time_out_of_range", "after starts_at, by at most 31 days");
-    wrong(starts_at > now.plus(FARTHEST), "/starts_at", "time_out_of_range", "at most two years ahead");
+    wrong(
+        has_both && !is_span,
+        "/ends_at",
+        "time_out_of_range",
+        "after starts_at, by at most 31 days",
+    );
+    wrong(
+        starts_at > now.plus(FARTHEST),
+        "/starts_at",
+        "time_out_of_range",
+        "at most two years ahead",
+    );
     let timezone = input.timezone.unwrap_or_else(|| "UTC".to_owned());
     let is_zone = jiff::tz::TimeZone::get(&timezone).is_ok();
-    wrong(!is_zone, "/timezone", "timezone_unknown", "an IANA name such as America/Chicago");
+    wrong(
+        !is_zone,
+        "/timezone",
+        "timezone_unknown",
+        "an IANA name such as America/Chicago",
+    );
     let is_capacity = input.capacity.is_none_or(|seats| (1..=100_000).contains(&seats));
     wrong(!is_capacity, "/capacity", "number_out_of_range", "1 to 100,000");
     let source = input.description.unwrap_or_default();
-    wrong(source.len() > 50_000, "/description", "value_too_long", "at most 50,000 bytes");
+    wrong(
+        source.len() > 50_000,
+        "/description",
+        "value_too_long",
+        "at most 50,000 bytes",
+    );
     let has_campaign = match input.campaign_id {
-        Some(id) => campaigns::table
-            .find(id)
-            .filter(campaigns::employer_id.eq(employer_id))
-            .count()
-            .get_result::<i64>(tx)? == 1,
+        Some(id) => {
+            campaigns::table
+                .find(id)
+                .filter(campaigns::employer_id.eq(employer_id))
+                .count()
+                .get_result::<i64>(tx)?
+                == 1
+        }
         None => true,
     };
-    wrong(!has_campaign, "/campaign_id", "campaign_not_found", "the employer has no such campaign");
-    wrong(input.postings.len() > MAX_POSTINGS, "/postings", "list_too_long", "at most 100 postings");
+    wrong(
+        !has_campaign,
+        "/campaign_id",
+        "campaign_not_found",
+        "the employer has no such campaign",
+    );
+    wrong(
+        input.postings.len() > MAX_POSTINGS,
+        "/postings",
+        "list_too_long",
+        "at most 100 postings",
+    );
     let known: i64 = postings::table
-        .filter(postings::employer_id.eq(employer_id).and(postings::deleted_at.is_null()))
+        .filter(
+            postings::employer_id
+                .eq(employer_id)
+                .and(postings::deleted_at.is_null()),
+        )
         .filter(postings::id.eq_any(input.postings.iter().copied().take(MAX_POSTINGS)))
         .count()
         .get_result(tx)?;
@@ -253,7 +321,12 @@ fn check(tx: &mut DbConn, employer_id: Id, input: EventInput, now: Timestamp) ->
     distinct.sort_unstable();
     distinct.dedup();
     let is_own = known == distinct.len() as i64;
-    wrong(!is_own, "/postings", "posting_not_found", "all of them postings of the employer");
+    wrong(
+        !is_own,
+        "/postings",
+        "posting_not_found",
+        "all of them postings of the employer",
+    );
     if !errors.is_empty() {
         return Err(EventError::Invalid(errors));
     }
@@ -287,7 +360,10 @@ fn set_postings(tx: &mut DbConn, event: Id, ids: &[Id]) -> Result<(), StoreError
     ids.dedup();
     for id in ids {
         diesel::insert_into(event_postings::table)
-            .values((event_postings::event_id.eq(event), event_postings::posting_id.eq(id)))
+            .values((
+                event_postings::event_id.eq(event),
+                event_postings::posting_id.eq(id),
+            ))
             .execute(tx)?;
     }
     Ok(())
@@ -305,10 +381,13 @@ fn save(tx: &mut DbConn, mut row: Event, now: Timestamp) -> Result<Event, EventE
     let before = row.version;
     row.version += 1;
     row.updated_at = now;
-    let changed =
-        diesel::update(hiring_events::table.find(row.id).filter(hiring_events::version.eq(before)))
-            .set(&row)
-            .execute(tx)?;
+    let changed = diesel::update(
+        hiring_events::table
+            .find(row.id)
+            .filter(hiring_events::version.eq(before)),
+    )
+    .set(&row)
+    .execute(tx)?;
     if changed == 0 {
         return Err(EventError::VersionConflict(before + 1));
     }
@@ -354,7 +433,11 @@ pub fn update(
 
 fn patched(old: &Event, postings: Vec<Id>, patch: &Value) -> Result<EventInput, FieldError> {
     if !patch.is_object() {
-        return Err(FieldError::new("", "value_invalid", "a JSON merge patch is an object"));
+        return Err(FieldError::new(
+            "",
+            "value_invalid",
+            "a JSON merge patch is an object",
+        ));
     }
     let current = EventInput {
         title: Some(old.title.clone()),
@@ -404,87 +487,4 @@ pub fn cancel(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
 pub fn find(conn: &mut DbConn, id: Id) -> Result<Option<Event>, StoreError> {
     let found = hiring_events::table.find(id).select(cols::<Event>()).first(conn);
     Ok(found.optional()?)
-}
-
-/// The postings of each of these events.
-pub fn list_postings(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, Vec<Id>>, StoreError> {
-    let rows: Vec<(Id, Id)> = event_postings::table
-        .filter(event_postings::event_id.eq_any(events.to_vec()))
-        .order((event_postings::event_id, event_postings::posting_id))
-        .select((event_postings::event_id, event_postings::posting_id))
-        .load(conn)?;
-    let mut by_event: HashMap<Id, Vec<Id>> = HashMap::new();
-    for (event, posting) in rows {
-        by_event.entry(event).or_default().push(posting);
-    }
-    Ok(by_event)
-}
-
-/// Which events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Those that are not over, the soonest first.
-    Upcoming,
-    /// Those that are over, the latest first.
-    Past,
-}
-
-/// Where a page of events begins: after this beginning and id.
-pub type After = (Timestamp, Id);
-
-/// Events with their employers, of one employer or of all active ones, of one kind or of all.
-pub fn list(
-    conn: &mut DbConn,
-    employer: Option<Id>,
-    kind: Option<EventKind>,
-    when: When,
-    after: Option<After>,
-    limit: usize,
-    now: Timestamp,
-) -> Result<Page<(Event, EmployerRef), After>, StoreError> {
-    let mut query = hiring_events::table
-        .inner_join(employers::table)
-        .select((cols::<Event>(), cols::<EmployerRef>()))
-        .limit(limit as i64 + 1)
-        .into_boxed();
-    query = match employer {
-        Some(id) => query.filter(hiring_events::employer_id.eq(id)),
-        None => query.filter(employers::status.eq("active")),
-    };
-    if let Some(kind) = kind {
-        query = query.filter(hiring_events::kind.eq(kind));
-    }
-    let (starts, id) = (hiring_events::starts_at, hiring_events::id);
-    query = match when {
-        When::Upcoming => query.filter(hiring_events::ends_at.gt(now)).order((starts, id)),
-        When::Past => query.filter(hiring_events::ends_at.le(now)).order((starts.desc(), id.desc())),
-    };
-    if let Some((at, last)) = after {
-        query = match when {
-            When::Upcoming => query.filter(starts.gt(at).or(starts.eq(at).and(id.gt(last)))),
-            When::Past => query.filter(starts.lt(at).or(starts.eq(at).and(id.lt(last)))),
-        };
-    }
-    let rows: Vec<(Event, EmployerRef)> = query.load(conn)?;
-    Ok(Page::cut(rows, limit, |(event, _): &(Event, EmployerRef)| (event.starts_at, event.id)))
-}
-
-/// The employer of an event.
-pub fn employer_of(conn: &mut DbConn, event: &Event) -> Result<EmployerRef, StoreError> {
-    Ok(employers::table.find(event.employer_id).select(cols::<EmployerRef>()).first(conn)?)
-}
-
-/// What an employer's calendar shows: what is to come, and what was in the last 90 days; at most 500.
-pub fn list_for_calendar(
-    conn: &mut DbConn,
-    employer: Id,
-    now: Timestamp,
-) -> Result<Vec<Event>, StoreError> {
-    Ok(hiring_events::table
-        .filter(hiring_events::employer_id.eq(employer))
-        .filter(hiring_events::ends_at.gt(now.minus(SignedDuration::from_hours(90 * 24))))
-        .order((hiring_events::starts_at, hiring_events::id))
-        .limit(500)
-        .select(cols::<Event>())
-        .load(conn)?)
 }

@@ -20,7 +20,11 @@ pub fn fill(
     let content = &mut posting.row.content.0;
     let left = content.openings.saturating_sub(content.filled);
     if count == 0 || count > left {
-        let error = FieldError::new("/count", "number_out_of_range", format!("1 to {left}, the openings that are left"));
+        let error = FieldError::new(
+            "/count",
+            "number_out_of_range",
+            format!("1 to {left}, the openings that are left"),
+        );
         return Err(PostingError::Invalid(vec![error]));
     }
     content.filled += count;

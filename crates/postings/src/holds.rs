@@ -123,7 +123,11 @@ pub struct Why {
 /// The hold of this scope that is not released.
 pub fn active(conn: &mut DbConn, employer_id: Id, scope: Scope) -> Result<Option<Hold>, StoreError> {
     let mut query = holds::table
-        .filter(holds::employer_id.eq(employer_id).and(holds::kind.eq(scope.kind())))
+        .filter(
+            holds::employer_id
+                .eq(employer_id)
+                .and(holds::kind.eq(scope.kind())),
+        )
         .filter(holds::released_at.is_null())
         .order(holds::id)
         .select(cols::<Hold>())
@@ -193,7 +197,11 @@ pub(crate) fn hold_as(
 
 fn in_scope(tx: &mut DbConn, employer_id: Id, scope: Scope) -> Result<Vec<Id>, StoreError> {
     let mut query = postings::table
-        .filter(postings::employer_id.eq(employer_id).and(postings::deleted_at.is_null()))
+        .filter(
+            postings::employer_id
+                .eq(employer_id)
+                .and(postings::deleted_at.is_null()),
+        )
         .filter(postings::status.eq_any([PostingStatus::Published, PostingStatus::Paused]))
         .order(postings::id)
         .select(postings::id)
@@ -233,15 +241,21 @@ pub fn release(tx: &mut DbConn, hold: Id, by: Option<Id>, now: Timestamp) -> Res
     if released == 0 {
         return Ok(0);
     }
-    let upon = held_postings::table
-        .filter(held_postings::hold_id.eq(hold).and(held_postings::released_at.is_null()));
+    let upon = held_postings::table.filter(
+        held_postings::hold_id
+            .eq(hold)
+            .and(held_postings::released_at.is_null()),
+    );
     let ids: Vec<Id> = upon
         .order(held_postings::posting_id)
         .select(held_postings::posting_id)
         .load(tx)?;
     diesel::update(
-        held_postings::table
-            .filter(held_postings::hold_id.eq(hold).and(held_postings::released_at.is_null())),
+        held_postings::table.filter(
+            held_postings::hold_id
+                .eq(hold)
+                .and(held_postings::released_at.is_null()),
+        ),
     )
     .set(held_postings::released_at.eq(now))
     .execute(tx)?;
@@ -292,11 +306,16 @@ pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> 
     let (id, campaign) = (posting.row.id, posting.row.campaign_id);
     let upon_it: Vec<(Id, HoldKind, Option<Id>)> = held_postings::table
         .inner_join(holds::table)
-        .filter(held_postings::posting_id.eq(id).and(held_postings::released_at.is_null()))
+        .filter(
+            held_postings::posting_id
+                .eq(id)
+                .and(held_postings::released_at.is_null()),
+        )
         .order(holds::id)
         .select((holds::id, holds::kind, holds::campaign_id))
         .load(tx)?;
-    let has_left = |(_, kind, of): &&(Id, HoldKind, Option<Id>)| *kind == HoldKind::Campaign && *of != campaign;
+    let has_left =
+        |(_, kind, of): &&(Id, HoldKind, Option<Id>)| *kind == HoldKind::Campaign && *of != campaign;
     for (hold, ..) in upon_it.iter().filter(has_left) {
         diesel::update(held_postings::table.find((*hold, id)))
             .set(held_postings::released_at.eq(now))
@@ -304,7 +323,11 @@ pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> 
     }
     let mut is_held = upon_it.iter().any(|row| !has_left(&row));
     let wide: Vec<(Id, HoldKind, Option<Id>, Option<Id>)> = holds::table
-        .filter(holds::employer_id.eq(posting.row.employer_id).and(holds::released_at.is_null()))
+        .filter(
+            holds::employer_id
+                .eq(posting.row.employer_id)
+                .and(holds::released_at.is_null()),
+        )
         .filter(holds::kind.ne(HoldKind::Posting))
         .order(holds::id)
         .select((holds::id, holds::kind, holds::campaign_id, holds::posting_id))
@@ -386,7 +409,9 @@ pub fn list_of_employer(
 /// The id of the hold that pauses one posting at one version: it follows from both, so that pausing needs no randomness.
 /// In the form of a UUIDv7: milliseconds, version, and the random part of the posting's id.
 pub(crate) fn pause_id(posting: &Posting, now: Timestamp) -> Id {
-    let millis = u64::try_from(now.micros() / 1000).unwrap_or_default().to_be_bytes();
+    let millis = u64::try_from(now.micros() / 1000)
+        .unwrap_or_default()
+        .to_be_bytes();
     let version = (posting.row.version as u16).to_be_bytes();
     let mut bytes = *posting.row.id.as_bytes();
     bytes[..6].copy_from_slice(&millis[2..]);

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use crate::attributes::Attributes;
 use crate::content::{
-    Apply, DescriptionFormat, Disclosures, Eligibility, Hardware, Location, Pay, PostingContent, Process, UtcOffsets,
-    WorkPattern,
+    Apply, DescriptionFormat, Disclosures, Eligibility, Hardware, Location, Pay, PostingContent, Process,
+    UtcOffsets, WorkPattern,
 };
 
 /// A posting as it is written: every field may be missing. What is not given is recognised from title and description

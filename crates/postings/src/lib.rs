@@ -33,8 +33,8 @@ pub mod holds;
 pub mod import;
 mod input;
 pub mod lifecycle;
-mod patch;
 mod notices;
+mod patch;
 mod posting;
 mod recognise;
 pub mod registrations;
@@ -49,8 +49,8 @@ mod validate;
 pub mod warning;
 
 pub use content::{
-    Apply, DescriptionFormat, Disclosures, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,
-    UtcOffsets, Vacancy, WorkPattern,
+    Apply, DescriptionFormat, Disclosures, Eligibility, Equity, Hardware, Location, Pay, PayBand,
+    PostingContent, Process, UtcOffsets, Vacancy, WorkPattern,
 };
 pub use description::{render, sanitise, text_of};
 pub use input::PostingInput;

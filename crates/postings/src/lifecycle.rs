@@ -15,8 +15,8 @@ use crate::find::{find, to_posting};
 use crate::holds::{self, HoldKind, Scope, Why};
 use crate::input::PostingInput;
 use crate::patch::{keep_carried, patched};
-use crate::trust;
 use crate::posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus};
+use crate::trust;
 use crate::validate::{FieldError, fold, publication_errors, validate};
 
 /// How long a posting is public when nothing else is said.
@@ -282,7 +282,11 @@ pub fn pause(
 ) -> Result<Posting, PostingError> {
     let posting = require(tx, id, if_match)?;
     // One that something else holds may be paused as well, so that it stays when that is released.
-    require_status(&posting, &[PostingStatus::Published, PostingStatus::Paused], "paused")?;
+    require_status(
+        &posting,
+        &[PostingStatus::Published, PostingStatus::Paused],
+        "paused",
+    )?;
     let own = Scope::Posting(id);
     if holds::active(tx, posting.row.employer_id, own)?.is_some() {
         return Err(PostingError::StateConflict {

@@ -57,7 +57,10 @@ pub(crate) fn tell(
             preheader: String::new(),
             blocks,
             footer: Footer {
-                reason: format!("You get this because you look after the postings of {}.", posting.employer.name),
+                reason: format!(
+                    "You get this because you look after the postings of {}.",
+                    posting.employer.name
+                ),
                 links: Vec::new(),
             },
         };

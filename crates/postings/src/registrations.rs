@@ -1,12 +1,13 @@
 //! Seats at hiring events: asked for by address, confirmed by mail, never more than there are, given back by link.
 
+mod letters;
+
 use std::collections::HashMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
-use mail::{Block, Draft, EmailAddress, Footer, Layout, LinkKey, MailConfig, SuppressionReason};
+use mail::{Draft, EmailAddress, LinkKey, MailConfig, SuppressionReason};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{event_registrations, hiring_events};
@@ -15,6 +16,9 @@ use utoipa::ToSchema;
 
 use crate::events::{Event, EventError, EventStatus, require_event};
 use crate::validate::{FieldError, fold, is_forbidden};
+
+pub use letters::in_words;
+use letters::{confirmation, news_mail, seat_mail};
 
 /// How long a confirmation link is good.
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(48);
@@ -44,7 +48,9 @@ text_enum! {
 }
 
 /// A registration.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset, Serialize, ToSchema,
+)]
 #[diesel(table_name = event_registrations, treat_none_as_default_value = false, treat_none_as_null = true)]
 pub struct Registration {
     /// Id.
@@ -101,10 +107,16 @@ pub fn request(
     let day_ago = now.minus(SignedDuration::from_hours(24));
     let today = mail::count_recent(tx, &email, &[CONFIRM], day_ago)?;
     let suppressed = mail::find_suppression(tx, &email)?.map(|suppression| suppression.reason);
-    let may_write = today < MAILS_PER_DAY && !matches!(suppressed, Some(SuppressionReason::Complaint | SuppressionReason::Operator));
+    let may_write = today < MAILS_PER_DAY
+        && !matches!(
+            suppressed,
+            Some(SuppressionReason::Complaint | SuppressionReason::Operator)
+        );
     let token = desk.random.token();
     let registration = Registration {
-        id: known.as_ref().map_or_else(|| desk.random.id(now), |known| known.id),
+        id: known
+            .as_ref()
+            .map_or_else(|| desk.random.id(now), |known| known.id),
         event_id: event.id,
         email,
         name,
@@ -117,10 +129,14 @@ pub fn request(
     let draft = confirmation(desk.config, &event, &registration, &token);
     match known {
         None if may_write => {
-            diesel::insert_into(event_registrations::table).values(&registration).execute(tx)?;
+            diesel::insert_into(event_registrations::table)
+                .values(&registration)
+                .execute(tx)?;
         }
         Some(known) if may_write && is_renewable(&known, now) => {
-            diesel::update(event_registrations::table.find(known.id)).set(&registration).execute(tx)?;
+            diesel::update(event_registrations::table.find(known.id))
+                .set(&registration)
+                .execute(tx)?;
         }
         _ => return Ok(()),
     }
@@ -149,7 +165,11 @@ fn find_by_address(
     email: &EmailAddress,
 ) -> Result<Option<Registration>, StoreError> {
     Ok(event_registrations::table
-        .filter(event_registrations::event_id.eq(event).and(event_registrations::email.eq(email)))
+        .filter(
+            event_registrations::event_id
+                .eq(event)
+                .and(event_registrations::email.eq(email)),
+        )
         .select(cols::<Registration>())
         .first(conn)
         .optional()?)
@@ -209,7 +229,9 @@ pub fn confirm(
         _ => SeatStatus::Confirmed,
     };
     registration.confirmed_at = Some(now);
-    diesel::update(event_registrations::table.find(registration.id)).set(&registration).execute(tx)?;
+    diesel::update(event_registrations::table.find(registration.id))
+        .set(&registration)
+        .execute(tx)?;
     let draft = seat_mail(desk, &event, &registration, now);
     mail::enqueue(tx, &[draft], desk.random, now)?;
     Ok(registration.status)
@@ -217,7 +239,11 @@ pub fn confirm(
 
 fn count(conn: &mut DbConn, event: Id, status: SeatStatus) -> Result<i64, StoreError> {
     Ok(event_registrations::table
-        .filter(event_registrations::event_id.eq(event).and(event_registrations::status.eq(status)))
+        .filter(
+            event_registrations::event_id
+                .eq(event)
+                .and(event_registrations::status.eq(status)),
+        )
         .count()
         .get_result(conn)?)
 }
@@ -229,7 +255,9 @@ pub fn verify_cancel(links: &LinkKey, token: &str) -> Option<Id> {
 
 /// Gives a seat back; whoever waits longest gets it. Doing it twice is fine.
 pub fn give_back(tx: &mut DbConn, id: Id, desk: &Desk<'_>, now: Timestamp) -> Result<(), EventError> {
-    let Some((found, _)) = find_registration(tx, id)? else { return Ok(()) };
+    let Some((found, _)) = find_registration(tx, id)? else {
+        return Ok(());
+    };
     lock(tx, found.event_id)?;
     diesel::update(event_registrations::table.find(id))
         .set(event_registrations::status.eq(SeatStatus::Cancelled))
@@ -260,7 +288,9 @@ pub fn promote(tx: &mut DbConn, event: Id, desk: &Desk<'_>, now: Timestamp) -> R
             status: SeatStatus::Confirmed,
             ..registration.clone()
         };
-        diesel::update(event_registrations::table.find(promoted.id)).set(&promoted).execute(tx)?;
+        diesel::update(event_registrations::table.find(promoted.id))
+            .set(&promoted)
+            .execute(tx)?;
         let draft = seat_mail(desk, &event, &promoted, now);
         mail::enqueue(tx, &[draft], desk.random, now)?;
     }
@@ -276,8 +306,10 @@ pub fn tell(tx: &mut DbConn, event: &Event, desk: &Desk<'_>, now: Timestamp) -> 
         .order(event_registrations::id)
         .select(cols::<Registration>())
         .load(tx)?;
-    let drafts: Vec<Draft> =
-        all.iter().map(|registration| news_mail(desk, event, registration, now)).collect();
+    let drafts: Vec<Draft> = all
+        .iter()
+        .map(|registration| news_mail(desk, event, registration, now))
+        .collect();
     mail::enqueue(tx, &drafts, desk.random, now)?;
     Ok(drafts.len())
 }
@@ -287,7 +319,11 @@ pub fn counts(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, (i64, i64)
     let rows: Vec<(Id, SeatStatus, i64)> = event_registrations::table
         .filter(event_registrations::event_id.eq_any(events.to_vec()))
         .group_by((event_registrations::event_id, event_registrations::status))
-        .select((event_registrations::event_id, event_registrations::status, diesel::dsl::count_star()))
+        .select((
+            event_registrations::event_id,
+            event_registrations::status,
+            diesel::dsl::count_star(),
+        ))
         .load(conn)?;
     let mut all: HashMap<Id, (i64, i64)> = HashMap::new();
     for (event, status, count) in rows {
@@ -333,138 +369,21 @@ pub fn forget_past(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize,
     Ok(diesel::delete(event_registrations::table.filter(event_registrations::id.eq_any(ids))).execute(tx)?)
 }
 
-/// Erases every registration of an address; returns how many.
-pub fn erase_address(tx: &mut DbConn, address: &EmailAddress) -> Result<usize, StoreError> {
-    let own = event_registrations::table.filter(event_registrations::email.eq(address));
-    Ok(diesel::delete(own).execute(tx)?)
-}
-
-/// "Thursday, 3 December 2026, 09:00 – 17:00 (America/Chicago)", and where.
-fn particulars(event: &Event) -> Vec<Block> {
-    let zone = TimeZone::get(&event.timezone).unwrap_or(TimeZone::UTC);
-    let (start, end) = (
-        jiff::ZonedDateTime::new(event.starts_at.as_jiff(), zone.clone()),
-        jiff::ZonedDateTime::new(event.ends_at.as_jiff(), zone),
-    );
-    let until = if start.date() == end.date() { "%H:%M" } else { "%A, %-d %B %Y, %H:%M" };
-    let times = format!(
-        "{} – {} ({})",
-        start.strftime("%A, %-d %B %Y, %H:%M"),
-        end.strftime(until),
-        event.timezone
-    );
-    let places = [&event.place, &event.online_url];
-    let places: Vec<&str> = places.into_iter().flatten().map(String::as_str).collect();
-    vec![
-        Block::Heading(event.title.clone()),
-        Block::Paragraph(times),
-        Block::Paragraph(places.join(" · ")),
-    ]
-}
-
-fn confirmation(config: &MailConfig, event: &Event, to: &Registration, token: &str) -> Draft {
-    let mut blocks = vec![Block::Paragraph(format!("{}, you asked for a seat at:", to.name))];
-    blocks.extend(particulars(event));
-    blocks.push(Block::Button {
-        label: "Confirm my seat".to_owned(),
-        url: config.url(&format!("/events/confirm?token={token}")),
-    });
-    let hours = CONFIRM_WITHIN.as_hours();
-    blocks.push(Block::Paragraph(format!(
-        "The link works for {hours} hours. If it was not you who asked, do nothing: nobody gets a seat without it."
-    )));
-    let reason = "You get this mail because somebody, hopefully you, entered this address for an event.";
-    draft(config, CONFIRM, to, "Confirm your seat", blocks, reason, Vec::new(), format!("{CONFIRM}/{}/{}", to.id, to.asked_at.micros()), to.asked_at.plus(CONFIRM_WITHIN))
-}
-
-fn seat_mail(desk: &Desk<'_>, event: &Event, to: &Registration, now: Timestamp) -> Draft {
-    let has_seat = to.status == SeatStatus::Confirmed;
-    let (subject, words) = if has_seat {
-        ("You have a seat", "Your seat is reserved.")
-    } else {
-        ("You are on the waiting list", "Every seat is taken at the moment. We write to you as soon as one becomes free.")
-    };
-    let mut blocks = vec![Block::Paragraph(words.to_owned())];
-    blocks.extend(particulars(event));
-    if has_seat {
-        blocks.push(Block::Button {
-            label: "Add it to my calendar".to_owned(),
-            url: desk.config.url(&format!("/v1/events/{}.ics", event.id)),
-        });
+/// Erases every registration of an address, and gives its seats to those who wait; returns how many.
+pub fn erase_address(
+    tx: &mut DbConn,
+    address: &EmailAddress,
+    desk: &Desk<'_>,
+    now: Timestamp,
+) -> Result<usize, EventError> {
+    let events: Vec<Id> = event_registrations::table
+        .filter(event_registrations::email.eq(address))
+        .order(event_registrations::event_id)
+        .select(event_registrations::event_id)
+        .load(tx)?;
+    diesel::delete(event_registrations::table.filter(event_registrations::email.eq(address))).execute(tx)?;
+    for event in &events {
+        promote(tx, *event, desk, now)?;
     }
-    let reason = "You get this mail because you confirmed your address for this event.";
-    let key = format!("{SEAT}/{}/{}/{}", to.id, to.status, to.asked_at.micros());
-    let links = vec![give_back_link(desk, to)];
-    draft(desk.config, SEAT, to, subject, blocks, reason, links, key, event.ends_at.max(now))
-}
-
-fn news_mail(desk: &Desk<'_>, event: &Event, to: &Registration, now: Timestamp) -> Draft {
-    let is_off = event.status == EventStatus::Cancelled;
-    let (subject, words) = if is_off {
-        ("Cancelled", "This event does not take place. Your seat is void; you need to do nothing.")
-    } else {
-        ("Changed", "This event is at another time or place now:")
-    };
-    let mut blocks = vec![Block::Paragraph(words.to_owned())];
-    blocks.extend(particulars(event));
-    let links = if is_off { Vec::new() } else { vec![give_back_link(desk, to)] };
-    if !is_off {
-        blocks.push(Block::Button {
-            label: "Update my calendar".to_owned(),
-            url: desk.config.url(&format!("/v1/events/{}.ics", event.id)),
-        });
-    }
-    let reason = "You get this mail because you confirmed your address for this event.";
-    let subject = format!("{subject}: {}", event.title);
-    let key = format!("{NEWS}/{}/{}", to.id, event.sequence);
-    draft(desk.config, NEWS, to, &subject, blocks, reason, links, key, event.ends_at.max(now.plus(CONFIRM_WITHIN)))
-}
-
-fn give_back_link(desk: &Desk<'_>, to: &Registration) -> (String, String) {
-    let token = desk.links.sign(CANCEL, to.id);
-    let url = desk.config.url(&format!("/events/cancel?token={token}"));
-    ("I cannot come".to_owned(), url)
-}
-
-#[expect(clippy::too_many_arguments, reason = "what three mails differ in")]
-fn draft(
-    config: &MailConfig,
-    kind: &'static str,
-    to: &Registration,
-    subject: &str,
-    blocks: Vec<Block>,
-    reason: &str,
-    links: Vec<(String, String)>,
-    dedup_key: String,
-    not_after: Timestamp,
-) -> Draft {
-    let layout = Layout {
-        title: subject.to_owned(),
-        preheader: String::new(),
-        blocks,
-        footer: Footer {
-            reason: reason.to_owned(),
-            links,
-        },
-    };
-    let rendered = layout.render(config);
-    Draft {
-        kind,
-        recipient: to.email.clone(),
-        subject: subject.to_owned(),
-        text: rendered.text,
-        html: rendered.html,
-        list: None,
-        dedup_key,
-        not_after,
-    }
-}
-
-/// What an event says about itself, for a page.
-pub fn in_words(event: &Event) -> Vec<String> {
-    let texts = particulars(event).into_iter().filter_map(|block| match block {
-        Block::Heading(text) | Block::Paragraph(text) => Some(text),
-        _ => None,
-    });
-    texts.collect()
+    Ok(events.len())
 }

@@ -202,7 +202,9 @@ pub fn report(
         } else {
             ("value_missing", "say what is wrong")
         };
-        return Err(ReportError::Invalid(vec![FieldError::new("/detail", code, words)]));
+        return Err(ReportError::Invalid(vec![FieldError::new(
+            "/detail", code, words,
+        )]));
     }
     let fresh = Case {
         id: random.id(now),
@@ -236,7 +238,9 @@ pub fn report(
             email: new.email,
             created_at: now,
         };
-        diesel::insert_into(posting_reports::table).values(&row).execute(tx)?;
+        diesel::insert_into(posting_reports::table)
+            .values(&row)
+            .execute(tx)?;
     }
     Ok(())
 }
@@ -264,7 +268,11 @@ pub fn list(
 
 /// The case `id`.
 pub fn find(conn: &mut DbConn, id: Id) -> Result<Option<CaseView>, StoreError> {
-    let found: Option<Case> = report_cases::table.find(id).select(cols::<Case>()).first(conn).optional()?;
+    let found: Option<Case> = report_cases::table
+        .find(id)
+        .select(cols::<Case>())
+        .first(conn)
+        .optional()?;
     Ok(views(conn, found.into_iter().collect())?.pop())
 }
 
@@ -281,7 +289,10 @@ fn views(conn: &mut DbConn, cases: Vec<Case>) -> Result<Vec<CaseView>, StoreErro
         .select(cols::<CaseDecision>())
         .load(conn)?;
     let view = |case: Case| {
-        let own: Vec<&Report> = reports.iter().filter(|report| report.case_id == case.id).collect();
+        let own: Vec<&Report> = reports
+            .iter()
+            .filter(|report| report.case_id == case.id)
+            .collect();
         let mut reasons = HashMap::new();
         for report in &own {
             *reasons.entry(report.reason.as_str()).or_insert(0) += 1;
@@ -289,7 +300,11 @@ fn views(conn: &mut DbConn, cases: Vec<Case>) -> Result<Vec<CaseView>, StoreErro
         CaseView {
             reasons,
             latest: own.into_iter().take(SHOWN).cloned().collect(),
-            decisions: decisions.iter().filter(|decision| decision.case_id == case.id).cloned().collect(),
+            decisions: decisions
+                .iter()
+                .filter(|decision| decision.case_id == case.id)
+                .cloned()
+                .collect(),
             case,
         }
     };
@@ -306,7 +321,11 @@ pub fn decide(
     bench: &Bench<'_>,
     now: Timestamp,
 ) -> Result<CaseView, ReportError> {
-    let found: Option<Case> = report_cases::table.find(id).select(cols::<Case>()).first(tx).optional()?;
+    let found: Option<Case> = report_cases::table
+        .find(id)
+        .select(cols::<Case>())
+        .first(tx)
+        .optional()?;
     let case = found.ok_or(ReportError::NotFound)?;
     if if_match.is_some_and(|version| version != case.version) {
         return Err(ReportError::VersionConflict(case.version));
@@ -323,21 +342,27 @@ pub fn decide(
         decided_by: Some(bench.by),
         decided_at: now,
     };
-    diesel::insert_into(case_decisions::table).values(&row).execute(tx)?;
+    diesel::insert_into(case_decisions::table)
+        .values(&row)
+        .execute(tx)?;
     let state = match decision {
         Decision::Dismiss => CaseState::Dismissed,
         Decision::Close => CaseState::Acted,
         Decision::Freeze | Decision::Unfreeze => CaseState::Open,
     };
     let open_for = (state == CaseState::Open).then_some(case.posting_id);
-    let changed = diesel::update(report_cases::table.find(id).filter(report_cases::version.eq(case.version)))
-        .set((
-            report_cases::state.eq(state),
-            report_cases::open_for.eq(open_for),
-            report_cases::version.eq(case.version + 1),
-            report_cases::updated_at.eq(now),
-        ))
-        .execute(tx)?;
+    let changed = diesel::update(
+        report_cases::table
+            .find(id)
+            .filter(report_cases::version.eq(case.version)),
+    )
+    .set((
+        report_cases::state.eq(state),
+        report_cases::open_for.eq(open_for),
+        report_cases::version.eq(case.version + 1),
+        report_cases::updated_at.eq(now),
+    ))
+    .execute(tx)?;
     if changed == 0 {
         return Err(ReportError::VersionConflict(case.version + 1));
     }
@@ -372,13 +397,18 @@ fn act(
     };
     match (decision, frozen) {
         (Decision::Freeze, None) => {
-            if !matches!(posting.row.status, PostingStatus::Published | PostingStatus::Paused) {
+            if !matches!(
+                posting.row.status,
+                PostingStatus::Published | PostingStatus::Paused
+            ) {
                 return Err(ReportError::StateConflict("the posting is not public"));
             }
             holds::hold(tx, employer, scope, why, bench.random, now)?;
             tell(tx, &posting, "Taken out of search", reason, bench, now)?;
         }
-        (Decision::Freeze, Some(_)) => return Err(ReportError::StateConflict("the posting is frozen already")),
+        (Decision::Freeze, Some(_)) => {
+            return Err(ReportError::StateConflict("the posting is frozen already"));
+        }
         (Decision::Unfreeze, None) => return Err(ReportError::StateConflict("the posting is not frozen")),
         (Decision::Unfreeze | Decision::Dismiss, Some(hold)) => {
             holds::release(tx, hold.id, Some(bench.by), now)?;
@@ -408,7 +438,9 @@ fn tell(
     bench: &Bench<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut words = vec![format!("{subject}. Readers had reported this posting, and a moderator looked at it.")];
+    let mut words = vec![format!(
+        "{subject}. Readers had reported this posting, and a moderator looked at it."
+    )];
     words.extend(reason);
     words.push("To answer, write to the board's operator.".to_owned());
     let notice = Notice {

@@ -72,9 +72,14 @@ fn must_wait(conn: &mut DbConn, posting: &Posting, review: Review) -> Result<boo
         Review::First => {
             postings::table
                 .filter(postings::employer_id.eq(posting.row.employer_id))
-                .filter(postings::first_revision.is_not_null().and(postings::source.is_null()))
+                .filter(
+                    postings::first_revision
+                        .is_not_null()
+                        .and(postings::source.is_null()),
+                )
                 .count()
-                .get_result::<i64>(conn)? == 0
+                .get_result::<i64>(conn)?
+                == 0
         }
     })
 }
@@ -89,7 +94,11 @@ pub fn publish(
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    let from = [PostingStatus::Draft, PostingStatus::Scheduled, PostingStatus::Rejected];
+    let from = [
+        PostingStatus::Draft,
+        PostingStatus::Scheduled,
+        PostingStatus::Rejected,
+    ];
     require_status(&posting, &from, "published")?;
     require_publishable(&posting)?;
     transparency::require_said(tx, &posting, rules.pay_transparency, now)?;
@@ -152,7 +161,11 @@ pub fn list_waiting(
 ) -> Result<Page<Posting, Id>, StoreError> {
     let mut query = postings::table
         .inner_join(employers::table)
-        .filter(postings::status.eq(PostingStatus::InReview).and(postings::deleted_at.is_null()))
+        .filter(
+            postings::status
+                .eq(PostingStatus::InReview)
+                .and(postings::deleted_at.is_null()),
+        )
         .order(postings::id)
         .limit(limit as i64 + 1)
         .select((cols::<PostingRow>(), cols::<EmployerRef>()))
@@ -202,7 +215,14 @@ pub fn reject(
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::InReview], "rejected")?;
-    note(tx, &posting, ReviewDecision::Rejected, Some(reason.to_owned()), bench, now)?;
+    note(
+        tx,
+        &posting,
+        ReviewDecision::Rejected,
+        Some(reason.to_owned()),
+        bench,
+        now,
+    )?;
     posting.row.status = PostingStatus::Rejected;
     posting.row.publish_at = None;
     let posting = save(tx, posting, now)?;
@@ -232,7 +252,9 @@ fn note(
         decided_by: Some(bench.by),
         decided_at: now,
     };
-    diesel::insert_into(posting_reviews::table).values(&row).execute(tx)?;
+    diesel::insert_into(posting_reviews::table)
+        .values(&row)
+        .execute(tx)?;
     Ok(())
 }
 

@@ -49,7 +49,11 @@ pub fn unschedule(
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    require_status(&posting, &[PostingStatus::Scheduled, PostingStatus::InReview], "unscheduled")?;
+    require_status(
+        &posting,
+        &[PostingStatus::Scheduled, PostingStatus::InReview],
+        "unscheduled",
+    )?;
     posting.row.status = PostingStatus::Draft;
     posting.row.publish_at = None;
     save(tx, posting, now)

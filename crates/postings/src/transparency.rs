@@ -4,7 +4,10 @@ use diesel::prelude::*;
 use serde::Serialize;
 use store::schema::employers;
 use store::{DbConn, Id, StoreError, Timestamp};
-use taxonomy::{Coverage, Outcome, PAY_LAW_NOTICE, PayLaw, PayRange, Said, Standing, Statement, Verdict, WorkPlace, Workplace};
+use taxonomy::{
+    Coverage, Outcome, PAY_LAW_NOTICE, PayLaw, PayRange, Said, Standing, Statement, Verdict, WorkPlace,
+    Workplace,
+};
 use utoipa::ToSchema;
 
 use crate::content::{PayBand, PostingContent};
@@ -40,7 +43,10 @@ pub struct PayAssessment {
 
 /// How many people work for an employer.
 pub(crate) fn employees_of(conn: &mut DbConn, employer: Id) -> Result<Option<i32>, StoreError> {
-    let found = employers::table.find(employer).select(employers::employees).first(conn);
+    let found = employers::table
+        .find(employer)
+        .select(employers::employees)
+        .first(conn);
     Ok(found.optional()?.flatten())
 }
 
@@ -57,7 +63,11 @@ pub fn assess(content: &PostingContent, employees: Option<i32>, at: Timestamp) -
         period: band.period,
     };
     let base: Vec<PayRange> = pay.base.iter().chain(&pay.ranges).map(range).collect();
-    let stated = if base.is_empty() { pay.total.iter().map(range).collect() } else { base };
+    let stated = if base.is_empty() {
+        pay.total.iter().map(range).collect()
+    } else {
+        base
+    };
     let places = content.locations.iter().map(|location| WorkPlace {
         city: location.city.as_deref(),
         region: location.region.as_deref(),
@@ -92,15 +102,31 @@ pub fn assess(content: &PostingContent, employees: Option<i32>, at: Timestamp) -
 /// "Canadian experience" that is asked for, and not said to be unnecessary.
 fn asks_canadian_experience(text: &str) -> bool {
     let text = text.to_lowercase();
-    ["canadian experience", "canadian work experience", "canadian industry experience"]
-        .iter()
-        .flat_map(|phrase| text.match_indices(phrase))
-        .any(|(at, phrase)| {
-            let before: String = text[..at].chars().rev().take(24).collect::<Vec<_>>().into_iter().rev().collect();
-            let after: String = text[at + phrase.len()..].chars().take(24).collect();
-            let is_denied = ["no ", "not ", "without "].iter().any(|word| before.contains(word));
-            !is_denied && !after.contains("not required") && !after.contains("not needed") && !after.contains("not necessary")
-        })
+    [
+        "canadian experience",
+        "canadian work experience",
+        "canadian industry experience",
+    ]
+    .iter()
+    .flat_map(|phrase| text.match_indices(phrase))
+    .any(|(at, phrase)| {
+        let before: String = text[..at]
+            .chars()
+            .rev()
+            .take(24)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
+        let after: String = text[at + phrase.len()..].chars().take(24).collect();
+        let is_denied = ["no ", "not ", "without "]
+            .iter()
+            .any(|word| before.contains(word));
+        !is_denied
+            && !after.contains("not required")
+            && !after.contains("not needed")
+            && !after.contains("not necessary")
+    })
 }
 
 impl PayAssessment {
@@ -118,7 +144,10 @@ impl PayAssessment {
                 && standing != Standing::Stated
                 && !(verdict.outcome == Outcome::Missing && standing == Standing::Missing)
         });
-        let unsure = self.verdicts.iter().any(|verdict| verdict.covers == Coverage::Maybe);
+        let unsure = self
+            .verdicts
+            .iter()
+            .any(|verdict| verdict.covers == Coverage::Maybe);
         if unsure && self.employees.is_none() && !found.is_empty() {
             let detail = "rules depend on how many people work for the employer: PATCH /v1/employers/… with `employees`";
             found.push(FieldError::new("", "employees_unknown", detail));
@@ -129,9 +158,16 @@ impl PayAssessment {
     fn mistakes(&self, is_meant: impl Fn(&Verdict, Standing) -> bool) -> Vec<FieldError> {
         let mut found: Vec<(Statement, &str, Vec<&str>)> = Vec::new();
         for verdict in &self.verdicts {
-            for finding in verdict.findings.iter().filter(|finding| is_meant(verdict, finding.standing)) {
+            for finding in verdict
+                .findings
+                .iter()
+                .filter(|finding| is_meant(verdict, finding.standing))
+            {
                 let name = verdict.jurisdiction.as_str();
-                match found.iter_mut().find(|(statement, ..)| *statement == finding.statement) {
+                match found
+                    .iter_mut()
+                    .find(|(statement, ..)| *statement == finding.statement)
+                {
                     Some((_, _, names)) => names.push(name),
                     None => found.push((finding.statement, &finding.detail, vec![name])),
                 }
@@ -178,7 +214,11 @@ fn code(statement: Statement) -> &'static str {
 }
 
 /// What the rules say about a posting as it is.
-pub fn assess_posting(conn: &mut DbConn, posting: &Posting, at: Timestamp) -> Result<PayAssessment, StoreError> {
+pub fn assess_posting(
+    conn: &mut DbConn,
+    posting: &Posting,
+    at: Timestamp,
+) -> Result<PayAssessment, StoreError> {
     let employees = employees_of(conn, posting.row.employer_id)?;
     Ok(assess(posting.content(), employees, at))
 }

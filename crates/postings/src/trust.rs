@@ -36,7 +36,11 @@ fn recently_closed(
         .filter(postings::employer_id.eq_any(employers))
         .filter(postings::status.eq_any([PostingStatus::Closed, PostingStatus::Expired]))
         .filter(postings::closed_at.ge(now.minus(REPOST_WITHIN)))
-        .filter(postings::first_revision.is_not_null().and(postings::deleted_at.is_null()))
+        .filter(
+            postings::first_revision
+                .is_not_null()
+                .and(postings::deleted_at.is_null()),
+        )
         .order((postings::closed_at.desc(), postings::id.desc()))
         .limit(COMPARED)
         .select((
@@ -111,7 +115,10 @@ mod tests {
 
     #[test]
     fn a_title_is_the_same_whatever_its_case_and_marks() {
-        assert_eq!(folded("Senior RTL Engineer (Austin)"), folded("senior  RTL engineer – Austin"));
+        assert_eq!(
+            folded("Senior RTL Engineer (Austin)"),
+            folded("senior  RTL engineer – Austin")
+        );
         assert_ne!(folded("RTL Engineer II"), folded("RTL Engineer"));
     }
 }

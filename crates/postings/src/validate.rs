@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use taxonomy::Provenance;
 
-use crate::check::{Check, Kind};
 use crate::attributes;
+use crate::check::{Check, Kind};
 use crate::content::{Disclosures, Pay, PostingContent};
 use crate::input::PostingInput;
 use crate::{description, recognise};

@@ -314,7 +314,7 @@ macro_rules! select_every_column {
                     )*
                     Ok::<_, StoreError>(())
                 }).unwrap();
-                assert_eq!(tables.len(), 22);
+                assert_eq!(tables.len(), 32);
             }
         }
     };
@@ -340,6 +340,16 @@ mod whole_schema {
         postings,
         posting_versions,
         boards,
+        campaigns,
+        holds,
+        held_postings,
+        hiring_events,
+        event_postings,
+        event_registrations,
+        posting_reviews,
+        report_cases,
+        posting_reports,
+        case_decisions,
         import_runs,
         alerts,
         alert_matches,

@@ -12,8 +12,7 @@ use crate::money::{PayRange, yearly};
 use crate::regions::{members_of, region_covers};
 
 /// Stands in every assessment.
-pub const NOTICE: &str =
-    "This is not legal advice. It compares the posting with a dated list of rules; laws change, and their exceptions are many.";
+pub const NOTICE: &str = "This is not legal advice. It compares the posting with a dated list of rules; laws change, and their exceptions are many.";
 
 /// Where and how soon something must be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,9 +238,11 @@ impl PayLaw {
         static LAW: OnceLock<PayLaw> = OnceLock::new();
         LAW.get_or_init(|| {
             // A test holds that the file can be read.
-            Self::from_toml(include_str!("../../../config/law/pay_transparency.toml")).unwrap_or_else(|_| Self {
-                version: String::new(),
-                rules: Vec::new(),
+            Self::from_toml(include_str!("../../../config/law/pay_transparency.toml")).unwrap_or_else(|_| {
+                Self {
+                    version: String::new(),
+                    rules: Vec::new(),
+                }
             })
         })
     }
@@ -256,8 +257,13 @@ impl PayLaw {
 
     /// What the rules say about a posting, in their order; those that do not cover it say nothing.
     pub fn assess(&self, said: &Said<'_>) -> Vec<Verdict> {
-        let covering = self.rules.iter().filter_map(|rule| Some((rule, rule.covers(said)?)));
-        covering.map(|(rule, covers)| rule.verdict(covers, said)).collect()
+        let covering = self
+            .rules
+            .iter()
+            .filter_map(|rule| Some((rule, rule.covers(said)?)));
+        covering
+            .map(|(rule, covers)| rule.verdict(covers, said))
+            .collect()
     }
 }
 
@@ -273,7 +279,11 @@ impl PayRule {
         let is_there = said.places.iter().any(|place| self.holds_in(place));
         let is_size_known = said.employees.is_some() || self.min_employees <= 1;
         if is_there {
-            return Some(if is_size_known { Coverage::Yes } else { Coverage::Maybe });
+            return Some(if is_size_known {
+                Coverage::Yes
+            } else {
+                Coverage::Maybe
+            });
         }
         // A place of work elsewhere says nothing about where a remote person sits; a city's rule wants a place.
         let is_reached = said.is_remote && self.cities.is_empty() && self.is_reached_from(&said.remote_from);
@@ -285,13 +295,17 @@ impl PayRule {
     }
 
     fn holds_in(&self, place: &WorkPlace<'_>) -> bool {
-        let same = |ours: &str, theirs: Option<&str>| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours));
+        let same =
+            |ours: &str, theirs: Option<&str>| theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours));
         let in_country = match place.country {
             Some(country) => self.country == country || region_covers(&self.country, country),
             None => false,
         };
         in_country
-            && self.region.as_deref().is_none_or(|region| same(region, place.region))
+            && self
+                .region
+                .as_deref()
+                .is_none_or(|region| same(region, place.region))
             && (self.cities.is_empty() || self.cities.iter().any(|city| same(city, place.city)))
     }
 
@@ -301,19 +315,33 @@ impl PayRule {
             members => members,
         };
         remote_from.iter().any(|from| {
-            *from == self.country || countries.iter().any(|country| from == country || region_covers(from, country))
+            *from == self.country
+                || countries
+                    .iter()
+                    .any(|country| from == country || region_covers(from, country))
         })
     }
 
     fn verdict(&self, covers: Coverage, said: &Said<'_>) -> Verdict {
-        let mut findings: Vec<Finding> =
-            self.states.iter().map(|statement| self.finding(*statement, said)).collect();
+        let mut findings: Vec<Finding> = self
+            .states
+            .iter()
+            .map(|statement| self.finding(*statement, said))
+            .collect();
         if self.max_width.is_some() {
             findings.push(self.finding(Statement::RangeWidth, said));
         }
-        findings.extend(self.forbids.iter().map(|statement| self.finding(*statement, said)));
-        let is_missing = findings.iter().any(|finding| finding.standing == Standing::Missing);
-        let is_all_said = findings.iter().all(|finding| finding.standing == Standing::Stated);
+        findings.extend(
+            self.forbids
+                .iter()
+                .map(|statement| self.finding(*statement, said)),
+        );
+        let is_missing = findings
+            .iter()
+            .any(|finding| finding.standing == Standing::Missing);
+        let is_all_said = findings
+            .iter()
+            .all(|finding| finding.standing == Standing::Stated);
         let outcome = match (is_missing, is_all_said) {
             (_, true) => Outcome::Met,
             (true, _) if self.duty == Duty::InPosting && covers == Coverage::Yes => Outcome::Missing,
@@ -337,10 +365,21 @@ impl PayRule {
 
     fn finding(&self, statement: Statement, said: &Said<'_>) -> Finding {
         let is_free = self.max_width.as_ref().is_some_and(|most| most.frees(&said.pay));
-        let has_both = !said.pay.is_empty() && said.pay.iter().all(|range| range.min.is_some() && range.max.is_some());
-        let too_wide = self.max_width.as_ref().and_then(|most| most.exceeded_by(&said.pay));
+        let has_both = !said.pay.is_empty()
+            && said
+                .pay
+                .iter()
+                .all(|range| range.min.is_some() && range.max.is_some());
+        let too_wide = self
+            .max_width
+            .as_ref()
+            .and_then(|most| most.exceeded_by(&said.pay));
         let (is_said, missing, detail) = match statement {
-            Statement::Pay => (!said.pay.is_empty(), Standing::Missing, "state the pay, or its range".to_owned()),
+            Statement::Pay => (
+                !said.pay.is_empty(),
+                Standing::Missing,
+                "state the pay, or its range".to_owned(),
+            ),
             Statement::RangeEnds => (
                 has_both,
                 Standing::Missing,
@@ -351,7 +390,11 @@ impl PayRule {
                 Standing::Missing,
                 too_wide.unwrap_or_else(|| "the range is narrow enough, or free".to_owned()),
             ),
-            Statement::Benefits => (said.has_benefits, Standing::Missing, "describe the benefits".to_owned()),
+            Statement::Benefits => (
+                said.has_benefits,
+                Standing::Missing,
+                "describe the benefits".to_owned(),
+            ),
             Statement::OtherCompensation => (
                 said.has_other_compensation,
                 Standing::IfAny,
@@ -365,7 +408,8 @@ impl PayRule {
             Statement::AiScreening => (
                 said.ai_screening.is_some(),
                 Standing::IfAny,
-                "say whether software screens, assesses or selects applicants (disclosures.ai_screening)".to_owned(),
+                "say whether software screens, assesses or selects applicants (disclosures.ai_screening)"
+                    .to_owned(),
             ),
             Statement::Vacancy => (
                 said.has_vacancy,
@@ -382,7 +426,11 @@ impl PayRule {
         Finding {
             statement,
             standing,
-            detail: if is_said && statement != Statement::RangeWidth { "said".to_owned() } else { detail },
+            detail: if is_said && statement != Statement::RangeWidth {
+                "said".to_owned()
+            } else {
+                detail
+            },
         }
     }
 }
@@ -390,19 +438,34 @@ impl PayRule {
 impl MaxWidth {
     fn end_of(&self, range: &PayRange) -> Option<i64> {
         let end = range.max.or(range.min)?;
-        Some(yearly(end, range.currency, range.period, self.currency, Rates::bundled()))
+        Some(yearly(
+            end,
+            range.currency,
+            range.period,
+            self.currency,
+            Rates::bundled(),
+        ))
     }
 
     /// Whether all of these end so high that nothing need be said.
     fn frees(&self, pay: &[PayRange]) -> bool {
-        !pay.is_empty() && pay.iter().all(|range| self.end_of(range).is_some_and(|end| end > self.not_above))
+        !pay.is_empty()
+            && pay
+                .iter()
+                .all(|range| self.end_of(range).is_some_and(|end| end > self.not_above))
     }
 
     /// What is wrong with the first range that is too wide.
     fn exceeded_by(&self, pay: &[PayRange]) -> Option<String> {
         let wide = pay.iter().find_map(|range| {
             let end = self.end_of(range)?;
-            let start = yearly(range.min?, range.currency, range.period, self.currency, Rates::bundled());
+            let start = yearly(
+                range.min?,
+                range.currency,
+                range.period,
+                self.currency,
+                Rates::bundled(),
+            );
             (end <= self.not_above && end - start > self.width).then_some(end - start)
         })?;
         Some(format!(

@@ -1,16 +1,28 @@
 //! Each rule of pay transparency on both sides of each of its limits.
 
-use crate::pay_law::{Coverage, Duty, Finding, Outcome, PayLaw, Said, Standing, Statement, Verdict, WorkPlace};
+use crate::pay_law::{
+    Coverage, Duty, Finding, Outcome, PayLaw, Said, Standing, Statement, Verdict, WorkPlace,
+};
 use crate::{Amount, PayPeriod, PayRange};
 
 /// Rule, country, region, city, smallest employer, first day, duty, what must be said. What the file says is held against
 /// this, so that a slip in one of them is seen.
-type Row = (&'static str, &'static str, &'static str, &'static str, u32, &'static str, Duty, &'static [Statement]);
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    u32,
+    &'static str,
+    Duty,
+    &'static [Statement],
+);
 
 use Statement::{
     AiScreening, Benefits, Deadline, LocalExperience, OtherCompensation, Pay, RangeEnds, RangeWidth, Vacancy,
 };
 
+#[rustfmt::skip]
 const TABLE: &[Row] = &[
     ("us_colorado", "US", "CO", "Denver", 1, "2021-01-01", Duty::InPosting, &[Pay, Benefits, OtherCompensation]),
     ("us_colorado_deadline", "US", "CO", "Denver", 1, "2024-01-01", Duty::InPosting, &[Deadline]),
@@ -42,7 +54,11 @@ const TABLE: &[Row] = &[
 fn at<'a>(row: &Row) -> Said<'a> {
     let text = |text: &'static str| Some(text).filter(|text| !text.is_empty());
     Said {
-        places: vec![WorkPlace { city: text(row.3), region: text(row.2), country: text(row.1) }],
+        places: vec![WorkPlace {
+            city: text(row.3),
+            region: text(row.2),
+            country: text(row.1),
+        }],
         employees: Some(row.4),
         day: row.5,
         ..Said::default()
@@ -50,7 +66,10 @@ fn at<'a>(row: &Row) -> Said<'a> {
 }
 
 fn of(rule: &str, said: &Said<'_>) -> Option<Verdict> {
-    PayLaw::bundled().assess(said).into_iter().find(|verdict| verdict.rule == rule)
+    PayLaw::bundled()
+        .assess(said)
+        .into_iter()
+        .find(|verdict| verdict.rule == rule)
 }
 
 fn range(min: f64, max: f64, currency: &str, period: PayPeriod) -> PayRange {
@@ -85,8 +104,16 @@ fn every_rule_of_the_file_is_in_the_table_and_has_its_basis() {
     let ids: Vec<&str> = law.rules.iter().map(|rule| rule.id.as_str()).collect();
     assert_eq!(ids, TABLE.iter().map(|row| row.0).collect::<Vec<_>>());
     for rule in &law.rules {
-        assert!(rule.source.starts_with("https://") && !rule.law.is_empty(), "{}", rule.id);
-        assert!(rule.verified.len() == 10 && rule.verified <= law.version, "{}", rule.id);
+        assert!(
+            rule.source.starts_with("https://") && !rule.law.is_empty(),
+            "{}",
+            rule.id
+        );
+        assert!(
+            rule.verified.len() == 10 && rule.verified <= law.version,
+            "{}",
+            rule.id
+        );
     }
 }
 
@@ -94,17 +121,63 @@ fn every_rule_of_the_file_is_in_the_table_and_has_its_basis() {
 fn a_rule_holds_from_its_day_on_and_from_its_size_on() {
     for row in TABLE {
         let on_the_day = of(row.0, &at(row)).unwrap_or_else(|| panic!("{} holds on {}", row.0, row.5));
-        assert_eq!((on_the_day.covers, on_the_day.duty), (Coverage::Yes, row.6), "{}", row.0);
+        assert_eq!(
+            (on_the_day.covers, on_the_day.duty),
+            (Coverage::Yes, row.6),
+            "{}",
+            row.0
+        );
         let day = day_before(row.5);
-        assert_eq!(of(row.0, &Said { day: &day, ..at(row) }), None, "{} on {day}", row.0);
-        let too_small = of(row.0, &Said { employees: Some(row.4 - 1), ..at(row) });
+        assert_eq!(
+            of(row.0, &Said { day: &day, ..at(row) }),
+            None,
+            "{} on {day}",
+            row.0
+        );
+        let too_small = of(
+            row.0,
+            &Said {
+                employees: Some(row.4 - 1),
+                ..at(row)
+            },
+        );
         assert_eq!(too_small, None, "{} with {} people", row.0, row.4 - 1);
-        let unknown = of(row.0, &Said { employees: None, ..at(row) }).unwrap();
-        let expected = if row.4 <= 1 { Coverage::Yes } else { Coverage::Maybe };
+        let unknown = of(
+            row.0,
+            &Said {
+                employees: None,
+                ..at(row)
+            },
+        )
+        .unwrap();
+        let expected = if row.4 <= 1 {
+            Coverage::Yes
+        } else {
+            Coverage::Maybe
+        };
         assert_eq!(unknown.covers, expected, "{} with an unknown size", row.0);
-        assert!(row.4 <= 1 || unknown.outcome != Outcome::Missing, "{}: nobody is refused for what is not known", row.0);
-        let elsewhere = vec![WorkPlace { city: Some("Austin"), region: Some("TX"), country: Some("US") }];
-        assert_eq!(of(row.0, &Said { places: elsewhere, ..at(row) }), None, "{} in Texas", row.0);
+        assert!(
+            row.4 <= 1 || unknown.outcome != Outcome::Missing,
+            "{}: nobody is refused for what is not known",
+            row.0
+        );
+        let elsewhere = vec![WorkPlace {
+            city: Some("Austin"),
+            region: Some("TX"),
+            country: Some("US"),
+        }];
+        assert_eq!(
+            of(
+                row.0,
+                &Said {
+                    places: elsewhere,
+                    ..at(row)
+                }
+            ),
+            None,
+            "{} in Texas",
+            row.0
+        );
     }
 }
 
@@ -120,7 +193,12 @@ fn a_rule_wants_what_its_law_wants() {
         };
         assert_eq!(verdict.outcome, silent, "{} when nothing is said", row.0);
         let all = Said {
-            pay: vec![range(90_000.0, 120_000.0, if row.1 == "CA" { "CAD" } else { "USD" }, PayPeriod::Year)],
+            pay: vec![range(
+                90_000.0,
+                120_000.0,
+                if row.1 == "CA" { "CAD" } else { "USD" },
+                PayPeriod::Year,
+            )],
             has_benefits: true,
             has_other_compensation: true,
             has_deadline: true,
@@ -128,7 +206,12 @@ fn a_rule_wants_what_its_law_wants() {
             has_vacancy: true,
             ..at(row)
         };
-        assert_eq!(of(row.0, &all).unwrap().outcome, Outcome::Met, "{} when all is said", row.0);
+        assert_eq!(
+            of(row.0, &all).unwrap().outcome,
+            Outcome::Met,
+            "{} when all is said",
+            row.0
+        );
     }
 }
 
@@ -143,13 +226,46 @@ fn one_missing_statement_is_enough_and_only_what_there_may_not_be_is_advised() {
     };
     let outcome = |said: Said<'_>| of("ca_ontario", &said).unwrap().outcome;
     assert_eq!(outcome(said()), Outcome::Met);
-    assert_eq!(outcome(Said { pay: Vec::new(), ..said() }), Outcome::Missing);
-    assert_eq!(outcome(Said { has_vacancy: false, ..said() }), Outcome::Missing);
-    assert_eq!(outcome(Said { asks_local_experience: true, ..said() }), Outcome::Missing);
-    assert_eq!(outcome(Said { ai_screening: None, ..said() }), Outcome::Advised, "there may be none");
+    assert_eq!(
+        outcome(Said {
+            pay: Vec::new(),
+            ..said()
+        }),
+        Outcome::Missing
+    );
+    assert_eq!(
+        outcome(Said {
+            has_vacancy: false,
+            ..said()
+        }),
+        Outcome::Missing
+    );
+    assert_eq!(
+        outcome(Said {
+            asks_local_experience: true,
+            ..said()
+        }),
+        Outcome::Missing
+    );
+    assert_eq!(
+        outcome(Said {
+            ai_screening: None,
+            ..said()
+        }),
+        Outcome::Advised,
+        "there may be none"
+    );
     let colorado = TABLE.iter().find(|row| row.0 == "us_colorado").unwrap();
     let pay = vec![range(50.0, 60.0, "USD", PayPeriod::Hour)];
-    let without_bonus = of("us_colorado", &Said { pay, has_benefits: true, ..at(colorado) }).unwrap();
+    let without_bonus = of(
+        "us_colorado",
+        &Said {
+            pay,
+            has_benefits: true,
+            ..at(colorado)
+        },
+    )
+    .unwrap();
     assert_eq!(without_bonus.outcome, Outcome::Advised);
     assert_eq!(without_bonus.findings[2].standing, Standing::IfAny);
 }
@@ -158,28 +274,78 @@ fn one_missing_statement_is_enough_and_only_what_there_may_not_be_is_advised() {
 fn ontario_counts_the_width_of_a_range_in_its_own_dollars_a_year() {
     let ontario = TABLE.iter().find(|row| row.0 == "ca_ontario").unwrap();
     let width = |pay: PayRange| -> Finding {
-        let verdict = of("ca_ontario", &Said { pay: vec![pay], ..at(ontario) }).unwrap();
-        verdict.findings.into_iter().find(|finding| finding.statement == RangeWidth).unwrap()
+        let verdict = of(
+            "ca_ontario",
+            &Said {
+                pay: vec![pay],
+                ..at(ontario)
+            },
+        )
+        .unwrap();
+        verdict
+            .findings
+            .into_iter()
+            .find(|finding| finding.statement == RangeWidth)
+            .unwrap()
     };
     let cad = |min: f64, max: f64| width(range(min, max, "CAD", PayPeriod::Year)).standing;
     assert_eq!(cad(100_000.0, 150_000.0), Standing::Stated);
     assert_eq!(cad(100_000.0, 150_001.0), Standing::Missing);
     assert_eq!(cad(100_000.0, 200_000.0), Standing::Missing);
-    assert_eq!(cad(100_000.0, 200_001.0), Standing::Stated, "what ends above 200,000 is free");
+    assert_eq!(
+        cad(100_000.0, 200_001.0),
+        Standing::Stated,
+        "what ends above 200,000 is free"
+    );
     // 2080 hours: 24.03 dollars an hour are 49,982 a year, 24.05 are 50,024.
-    assert_eq!(width(range(30.0, 54.03, "CAD", PayPeriod::Hour)).standing, Standing::Stated);
-    assert_eq!(width(range(30.0, 54.05, "CAD", PayPeriod::Hour)).standing, Standing::Missing);
+    assert_eq!(
+        width(range(30.0, 54.03, "CAD", PayPeriod::Hour)).standing,
+        Standing::Stated
+    );
+    assert_eq!(
+        width(range(30.0, 54.05, "CAD", PayPeriod::Hour)).standing,
+        Standing::Missing
+    );
     let usd = width(range(80_000.0, 130_000.0, "USD", PayPeriod::Year));
-    assert!(usd.standing == Standing::Missing && usd.detail.contains("CAD a year"), "{}", usd.detail);
+    assert!(
+        usd.standing == Standing::Missing && usd.detail.contains("CAD a year"),
+        "{}",
+        usd.detail
+    );
 }
 
 #[test]
 fn both_ends_are_wanted_where_the_law_says_so() {
     let vermont = TABLE.iter().find(|row| row.0 == "us_vermont").unwrap();
-    let open = PayRange { max: None, ..range(100_000.0, 1.0, "USD", PayPeriod::Year) };
-    assert_eq!(of("us_vermont", &Said { pay: vec![open], ..at(vermont) }).unwrap().outcome, Outcome::Missing);
+    let open = PayRange {
+        max: None,
+        ..range(100_000.0, 1.0, "USD", PayPeriod::Year)
+    };
+    assert_eq!(
+        of(
+            "us_vermont",
+            &Said {
+                pay: vec![open],
+                ..at(vermont)
+            }
+        )
+        .unwrap()
+        .outcome,
+        Outcome::Missing
+    );
     let california = TABLE.iter().find(|row| row.0 == "us_california").unwrap();
-    assert_eq!(of("us_california", &Said { pay: vec![open], ..at(california) }).unwrap().outcome, Outcome::Met);
+    assert_eq!(
+        of(
+            "us_california",
+            &Said {
+                pay: vec![open],
+                ..at(california)
+            }
+        )
+        .unwrap()
+        .outcome,
+        Outcome::Met
+    );
 }
 
 #[test]
@@ -192,21 +358,38 @@ fn remote_work_reaches_where_it_can_be_done() {
         ..Said::default()
     };
     let covered = |said: &Said<'_>| -> Vec<(String, Coverage)> {
-        PayLaw::bundled().assess(said).into_iter().map(|verdict| (verdict.rule, verdict.covers)).collect()
+        PayLaw::bundled()
+            .assess(said)
+            .into_iter()
+            .map(|verdict| (verdict.rule, verdict.covers))
+            .collect()
     };
     let us = covered(&remote("US", "2026-11-23"));
     let find = |id: &str| us.iter().find(|(rule, _)| rule == id).map(|(_, covers)| *covers);
     assert_eq!(find("us_colorado"), Some(Coverage::Yes));
-    assert_eq!(find("us_new_york"), Some(Coverage::Maybe), "only when the person reports there");
+    assert_eq!(
+        find("us_new_york"),
+        Some(Coverage::Maybe),
+        "only when the person reports there"
+    );
     assert_eq!(find("us_massachusetts"), Some(Coverage::Maybe));
-    assert_eq!((find("us_new_york_city"), find("ca_ontario"), find("eu")), (None, None, None));
+    assert_eq!(
+        (find("us_new_york_city"), find("ca_ontario"), find("eu")),
+        (None, None, None)
+    );
     let germany = covered(&remote("DE", "2026-11-23"));
     assert_eq!(germany, [("eu".to_owned(), Coverage::Yes)]);
     let union = covered(&remote("EU", "2026-06-06"));
     assert!(union.is_empty(), "a day too early: {union:?}");
     let everywhere = covered(&remote("WORLDWIDE", "2026-11-23"));
-    assert!(everywhere.iter().any(|(rule, _)| rule == "ca_ontario") && everywhere.iter().any(|(rule, _)| rule == "eu"));
-    let on_site = Said { is_remote: false, ..remote("US", "2026-11-23") };
+    assert!(
+        everywhere.iter().any(|(rule, _)| rule == "ca_ontario")
+            && everywhere.iter().any(|(rule, _)| rule == "eu")
+    );
+    let on_site = Said {
+        is_remote: false,
+        ..remote("US", "2026-11-23")
+    };
     assert!(covered(&on_site).is_empty(), "nobody works from there");
 }
 
@@ -233,5 +416,8 @@ verified = "2026-01-01"
     let colorado = &TABLE[0];
     let count = |day: &'static str| law.assess(&Said { day, ..at(colorado) }).len();
     assert_eq!((count("2023-12-31"), count("2024-01-01")), (1, 0));
-    assert!(PayLaw::from_toml(&text.replace("until", "untill")).is_err(), "a slip of the pen is seen");
+    assert!(
+        PayLaw::from_toml(&text.replace("until", "untill")).is_err(),
+        "a slip of the pen is seen"
+    );
 }

@@ -1,7 +1,9 @@
 //! Campaigns, and what holds postings out of search.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use postings::campaigns::{self, Campaign, CampaignChange, CampaignInput, CampaignStatus, CampaignView, Member};
+use postings::campaigns::{
+    self, Campaign, CampaignChange, CampaignInput, CampaignStatus, CampaignView, Member,
+};
 use postings::holds::{self, Hold, MAX_REASON_CHARS, Why};
 use postings::{DescriptionFormat, PostingStatus};
 use serde::{Deserialize, Serialize};
@@ -99,9 +101,18 @@ pub(crate) struct FrozenBody {
 
 /// The reason as it is kept.
 pub(crate) fn reason_of(text: Option<String>) -> Result<Option<String>, Problem> {
-    let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    if text.as_ref().is_some_and(|text| text.chars().count() > MAX_REASON_CHARS) {
-        return Err(Problem::field("/reason", "value_too_long", "at most 500 characters"));
+    let text = text
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty());
+    if text
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > MAX_REASON_CHARS)
+    {
+        return Err(Problem::field(
+            "/reason",
+            "value_too_long",
+            "at most 500 characters",
+        ));
     }
     Ok(text)
 }
@@ -134,7 +145,12 @@ fn body_of(
 }
 
 /// The campaign, when the caller may change it. Who may not even see it is told that it does not exist.
-fn require_campaign_editor(conn: &mut DbConn, caller: &Caller, id: Id, now: Timestamp) -> Result<(), Problem> {
+fn require_campaign_editor(
+    conn: &mut DbConn,
+    caller: &Caller,
+    id: Id,
+    now: Timestamp,
+) -> Result<(), Problem> {
     let found = campaigns::find(conn, id)?.ok_or_else(|| Problem::new(Code::CampaignNotFound))?;
     let employer = found.employer_id;
     body_of(conn, caller, found, now)?;
@@ -230,9 +246,14 @@ pub(crate) async fn update_campaign(
         starts_at: patch.starts_at,
         ends_at: patch.ends_at,
     };
-    change_campaign(state, caller, &request, asked, &path, move |tx, id, version, _, now| {
-        Ok(campaigns::update(tx, id, change, version, now)?)
-    })
+    change_campaign(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, _, now| Ok(campaigns::update(tx, id, change, version, now)?),
+    )
     .await
 }
 
@@ -246,7 +267,11 @@ pub(crate) async fn delete_campaign(
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(&path, Code::CampaignNotFound)?, if_match(&request)?, state.now());
+    let (id, version, now) = (
+        path_id(&path, Code::CampaignNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
     let asked = Asked::new(&request, &caller, &())?;
     let response = state
         .write_once(asked, move |tx, _| {
@@ -271,9 +296,23 @@ pub(crate) async fn change_campaign_postings(
     Body(body): Body<CampaignPostingsBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &body)?;
-    change_campaign(state, caller, &request, asked, &path, move |tx, id, version, _, now| {
-        Ok(campaigns::change_postings(tx, id, &body.add, &body.remove, version, now)?)
-    })
+    change_campaign(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, _, now| {
+            Ok(campaigns::change_postings(
+                tx,
+                id,
+                &body.add,
+                &body.remove,
+                version,
+                now,
+            )?)
+        },
+    )
     .await
 }
 
@@ -288,9 +327,14 @@ pub(crate) async fn end_campaign(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
-    change_campaign(state, caller, &request, asked, &path, move |tx, id, version, _, now| {
-        Ok(campaigns::end(tx, id, version, now)?)
-    })
+    change_campaign(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, _, now| Ok(campaigns::end(tx, id, version, now)?),
+    )
     .await
 }
 
@@ -310,9 +354,14 @@ pub(crate) async fn freeze_campaign(
         reason: reason_of(body.reason)?,
         by: person(&caller),
     };
-    move_campaign(state, caller, &request, asked, &path, move |tx, id, version, state, now| {
-        Ok(campaigns::freeze(tx, id, why, version, &state.random, now)?)
-    })
+    move_campaign(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, state, now| Ok(campaigns::freeze(tx, id, why, version, &state.random, now)?),
+    )
     .await
 }
 
@@ -328,9 +377,14 @@ pub(crate) async fn resume_campaign(
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
     let by = person(&caller);
-    move_campaign(state, caller, &request, asked, &path, move |tx, id, version, _, now| {
-        Ok(campaigns::resume(tx, id, by, version, now)?)
-    })
+    move_campaign(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, _, now| Ok(campaigns::resume(tx, id, by, version, now)?),
+    )
     .await
 }
 
@@ -340,9 +394,15 @@ async fn change_campaign(
     request: &HttpRequest,
     asked: Asked,
     path: &str,
-    make: impl FnOnce(&mut DbConn, Id, Option<i32>, &State, Timestamp) -> Result<Campaign, Problem> + Send + 'static,
+    make: impl FnOnce(&mut DbConn, Id, Option<i32>, &State, Timestamp) -> Result<Campaign, Problem>
+    + Send
+    + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(path, Code::CampaignNotFound)?, if_match(request)?, state.now());
+    let (id, version, now) = (
+        path_id(path, Code::CampaignNotFound)?,
+        if_match(request)?,
+        state.now(),
+    );
     let response = state
         .write_once(asked, move |tx, state| {
             require_campaign_editor(tx, &caller, id, now)?;
@@ -364,7 +424,11 @@ async fn move_campaign(
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(path, Code::CampaignNotFound)?, if_match(request)?, state.now());
+    let (id, version, now) = (
+        path_id(path, Code::CampaignNotFound)?,
+        if_match(request)?,
+        state.now(),
+    );
     let response = state
         .write_once(asked, move |tx, state| {
             require_campaign_editor(tx, &caller, id, now)?;
@@ -422,5 +486,9 @@ pub(crate) async fn list_posting_holds(
             Ok::<_, Problem>(holds::list_of_posting(conn, id)?)
         })
         .await?;
-    Ok(Reply::ok(&ListBody { data, next_cursor: None }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
 }

@@ -25,14 +25,18 @@ use crate::state::State;
 /// The calendar files stand before one event, whose id would take the dot.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/v1/employers/{employer}/events.ics").route(web::get().to(get_employer_calendar)))
+        .service(
+            web::resource("/v1/employers/{employer}/events.ics").route(web::get().to(get_employer_calendar)),
+        )
         .service(
             web::resource("/v1/employers/{employer}/events")
                 .route(web::post().to(create_event))
                 .route(web::get().to(list_employer_events)),
         )
         .service(web::resource("/v1/events").route(web::get().to(list_events)))
-        .service(web::resource("/v1/events/registrations/confirm").route(web::post().to(confirm_registration)))
+        .service(
+            web::resource("/v1/events/registrations/confirm").route(web::post().to(confirm_registration)),
+        )
         .service(web::resource("/v1/events/registrations/cancel").route(web::post().to(cancel_registration)))
         .service(web::resource("/v1/events/{id}.ics").route(web::get().to(get_event_calendar)))
         .service(
@@ -124,7 +128,9 @@ pub(crate) fn desk(state: &State) -> Desk<'_> {
 
 fn local(at: Timestamp, zone: &str) -> String {
     let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    jiff::ZonedDateTime::new(at.as_jiff(), zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    jiff::ZonedDateTime::new(at.as_jiff(), zone)
+        .strftime("%Y-%m-%dT%H:%M:%S%:z")
+        .to_string()
 }
 
 /// The events as `caller` may see them.
@@ -158,7 +164,9 @@ fn bodies(
 
 fn body_of(conn: &mut DbConn, caller: &Caller, event: Event, state: &State) -> Result<EventBody, Problem> {
     let employer = events::employer_of(conn, &event)?;
-    bodies(conn, caller, vec![(event, employer)], state)?.pop().ok_or_else(not_found)
+    bodies(conn, caller, vec![(event, employer)], state)?
+        .pop()
+        .ok_or_else(not_found)
 }
 
 /// Make a hiring event.
@@ -289,7 +297,11 @@ pub(crate) async fn update_event(
     Params(NoParams {}): Params<NoParams>,
     Body(patch): Body<Value>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(&path, Code::EventNotFound)?, if_match(&request)?, state.now());
+    let (id, version, now) = (
+        path_id(&path, Code::EventNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
     let asked = Asked::new(&request, &caller, &patch)?;
     let response = state
         .write_once(asked, move |tx, state| {
@@ -321,7 +333,11 @@ pub(crate) async fn cancel_event(
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, version, now) = (path_id(&path, Code::EventNotFound)?, if_match(&request)?, state.now());
+    let (id, version, now) = (
+        path_id(&path, Code::EventNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
     let asked = Asked::new(&request, &caller, &())?;
     let response = state
         .write_once(asked, move |tx, state| {
@@ -345,7 +361,11 @@ pub(crate) async fn create_registration(
     Body(body): Body<RegistrationBody>,
 ) -> Result<HttpResponse, Problem> {
     let (id, now) = (path_id(&path, Code::EventNotFound)?, state.now());
-    if body.homepage.as_deref().is_some_and(|text| !text.trim().is_empty()) {
+    if body
+        .homepage
+        .as_deref()
+        .is_some_and(|text| !text.trim().is_empty())
+    {
         tracing::info!("a registration filled in what people do not see");
         return Ok(Reply::with(202, &ACCEPTED).into_response());
     }
@@ -374,9 +394,7 @@ pub(crate) async fn confirm_registration(
 pub(crate) async fn confirm(state: &State, token: String) -> Result<SeatStatus, Problem> {
     let now = state.now();
     let status = state
-        .write(move |tx, state| {
-            registrations::confirm(tx, &token, &desk(state), now).map_err(Problem::from)
-        })
+        .write(move |tx, state| registrations::confirm(tx, &token, &desk(state), now).map_err(Problem::from))
         .await?;
     state.wake.mail.notify_one();
     Ok(status)
@@ -391,7 +409,10 @@ pub(crate) async fn cancel_registration(
     Body(body): Body<SeatTokenBody>,
 ) -> Result<HttpResponse, Problem> {
     give_back(&state, &body.token).await?;
-    Ok(Reply::ok(&SeatBody { status: SeatStatus::Cancelled }).into_response())
+    Ok(Reply::ok(&SeatBody {
+        status: SeatStatus::Cancelled,
+    })
+    .into_response())
 }
 
 /// Shared with the page that does the same.
@@ -435,7 +456,10 @@ pub(crate) async fn list_registrations(
 /// The host that makes our identifiers unique in the world.
 fn host(state: &State) -> String {
     let url = state.url("");
-    url::Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    url::Url::parse(&url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn calendar_response(text: String) -> HttpResponse {
@@ -454,8 +478,9 @@ pub(crate) async fn get_event_calendar(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path, Code::EventNotFound)?;
-    let event =
-        state.read(move |conn, _| events::find(conn, id)?.ok_or_else(not_found)).await?;
+    let event = state
+        .read(move |conn, _| events::find(conn, id)?.ok_or_else(not_found))
+        .await?;
     Ok(calendar_response(calendar::render(None, &[event], &host(&state))))
 }
 
@@ -475,5 +500,9 @@ pub(crate) async fn get_employer_calendar(
             Ok::<_, Problem>((employer.name, events))
         })
         .await?;
-    Ok(calendar_response(calendar::render(Some(&name), &events, &host(&state))))
+    Ok(calendar_response(calendar::render(
+        Some(&name),
+        &events,
+        &host(&state),
+    )))
 }

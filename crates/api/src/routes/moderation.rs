@@ -63,7 +63,10 @@ pub(crate) async fn list_waiting_postings(
     let page = state
         .read(move |conn, state| {
             let page = review::list_waiting(conn, after, limit)?;
-            let bodies = page.data.into_iter().map(|posting| PostingBody::of(posting, state));
+            let bodies = page
+                .data
+                .into_iter()
+                .map(|posting| PostingBody::of(posting, state));
             Ok::<_, Problem>(ListBody {
                 data: bodies.collect(),
                 next_cursor: cursor_of(page.next),
@@ -84,9 +87,14 @@ pub(crate) async fn approve_posting(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
-    settle(state, caller, &request, asked, &path, |tx, id, version, bench, now| {
-        review::approve(tx, id, version, bench, now)
-    })
+    settle(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        |tx, id, version, bench, now| review::approve(tx, id, version, bench, now),
+    )
     .await
 }
 
@@ -104,9 +112,14 @@ pub(crate) async fn reject_posting(
     let asked = Asked::new(&request, &caller, &body)?;
     let missing = || Problem::field("/reason", "value_missing", "the employer is told why");
     let reason = reason_of(body.reason)?.ok_or_else(missing)?;
-    settle(state, caller, &request, asked, &path, move |tx, id, version, bench, now| {
-        review::reject(tx, id, &reason, version, bench, now)
-    })
+    settle(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, bench, now| review::reject(tx, id, &reason, version, bench, now),
+    )
     .await
 }
 
@@ -121,7 +134,11 @@ async fn settle(
     + 'static,
 ) -> Result<HttpResponse, Problem> {
     let by = require_moderator(&caller)?;
-    let (id, version, now) = (path_id(path, Code::PostingNotFound)?, if_match(request)?, state.now());
+    let (id, version, now) = (
+        path_id(path, Code::PostingNotFound)?,
+        if_match(request)?,
+        state.now(),
+    );
     let response = state
         .write_once(asked, move |tx, state| {
             let posting = make(tx, id, version, &bench(state, by), now)?;
@@ -151,7 +168,11 @@ pub(crate) async fn list_reviews(
             Ok::<_, Problem>(review::list_decisions(conn, id)?)
         })
         .await?;
-    Ok(Reply::ok(&ListBody { data, next_cursor: None }).into_response())
+    Ok(Reply::ok(&ListBody {
+        data,
+        next_cursor: None,
+    })
+    .into_response())
 }
 
 /// A posting that was reported, as far as a moderator's list needs it.
@@ -208,7 +229,11 @@ pub(crate) async fn list_cases(
 ) -> Result<HttpResponse, Problem> {
     require_moderator(&caller)?;
     let wanted: CaseState = params.state.as_deref().unwrap_or("open").parse().map_err(|_| {
-        let errors = vec![postings::FieldError::new("/state", "value_unknown", "open, dismissed or acted")];
+        let errors = vec![postings::FieldError::new(
+            "/state",
+            "value_unknown",
+            "open, dismissed or acted",
+        )];
         Problem::new(Code::ParametersInvalid).errors(errors)
     })?;
     let page = PageParams {
@@ -273,7 +298,11 @@ pub(crate) async fn decide_case(
     Body(body): Body<DecisionBody>,
 ) -> Result<HttpResponse, Problem> {
     let by = require_moderator(&caller)?;
-    let (id, version, now) = (path_id(&path, Code::CaseNotFound)?, if_match(&request)?, state.now());
+    let (id, version, now) = (
+        path_id(&path, Code::CaseNotFound)?,
+        if_match(&request)?,
+        state.now(),
+    );
     let asked = Asked::new(&request, &caller, &body)?;
     let note = reason_of(body.note)?;
     let response = state

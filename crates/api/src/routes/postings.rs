@@ -1,10 +1,10 @@
 //! Postings and their life.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use postings::{advice, attributes};
 use postings::lifecycle::{self, PostingError};
-use postings::{review, trust};
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
+use postings::{advice, attributes};
+use postings::{review, trust};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{DbConn, Id, Timestamp};
@@ -188,7 +188,8 @@ pub(crate) async fn list_postings(
             let employer = require_employer(conn, &path)?;
             let is_insider = standing(conn, &caller, employer.id)?.is_insider();
             let statuses = visible_statuses(wanted, is_insider, &caller)?;
-            let page = postings::find::list_of_employer(conn, employer.id, &statuses, &attributes, before, limit)?;
+            let page =
+                postings::find::list_of_employer(conn, employer.id, &statuses, &attributes, before, limit)?;
             let mut data: Vec<PostingBody> = page
                 .data
                 .into_iter()
@@ -210,12 +211,19 @@ fn list_params(request: &HttpRequest) -> Result<(ListParams, Vec<(String, String
     let mut attributes = Vec::new();
     for (name, value) in pairs(request.query_string()) {
         match name.strip_prefix("attribute.") {
-            Some(attribute) if attributes::is_name(attribute) && attributes.len() < attributes::MAX_ATTRIBUTES => {
+            Some(attribute)
+                if attributes::is_name(attribute) && attributes.len() < attributes::MAX_ATTRIBUTES =>
+            {
                 attributes.push((attribute.to_owned(), value));
             }
             Some(_) => {
-                let detail = "attribute.NAME=VALUE: a letter, then letters, digits and _, in lower case, at most 32";
-                let errors = vec![postings::FieldError::new(format!("/{name}"), "name_invalid", detail)];
+                let detail =
+                    "attribute.NAME=VALUE: a letter, then letters, digits and _, in lower case, at most 32";
+                let errors = vec![postings::FieldError::new(
+                    format!("/{name}"),
+                    "name_invalid",
+                    detail,
+                )];
                 return Err(Problem::new(Code::ParametersInvalid).errors(errors));
             }
             None => {

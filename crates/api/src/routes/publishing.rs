@@ -33,7 +33,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         )
         .service(web::resource("/v1/postings/{id}/schedule").route(web::post().to(schedule_posting)))
         .service(web::resource("/v1/postings/{id}/unschedule").route(web::post().to(unschedule_posting)))
-        .service(web::resource("/v1/postings/{id}/pay-transparency").route(web::get().to(get_pay_transparency)))
+        .service(
+            web::resource("/v1/postings/{id}/pay-transparency").route(web::get().to(get_pay_transparency)),
+        )
         .service(web::resource("/v1/postings/{id}/fill").route(web::post().to(fill_posting)))
         .service(web::resource("/v1/postings/{id}/duplicate").route(web::post().to(duplicate_posting)))
         .service(web::resource("/v1/postings/{id}/history").route(web::get().to(list_history)))
@@ -264,7 +266,14 @@ pub(crate) async fn change_postings(
             let mut outcomes = Vec::with_capacity(body.operations.len());
             for (index, operation) in body.operations.into_iter().enumerate() {
                 let is_new = matches!(operation, Operation::Create { .. });
-                let outcome = match bulk::apply(tx, employer.id, operation, &state.posting_rules, &state.random, now) {
+                let outcome = match bulk::apply(
+                    tx,
+                    employer.id,
+                    operation,
+                    &state.posting_rules,
+                    &state.random,
+                    now,
+                ) {
                     // After a failure of the database nothing is sure any more.
                     Err(PostingError::Store(error)) => return Err(error.into()),
                     outcome => outcome,

@@ -42,7 +42,11 @@ pub(crate) async fn report_posting(
     Body(body): Body<ReportBody>,
 ) -> Result<HttpResponse, Problem> {
     let (id, now) = (path_id(&path, Code::PostingNotFound)?, state.now());
-    if body.homepage.as_deref().is_some_and(|text| !text.trim().is_empty()) {
+    if body
+        .homepage
+        .as_deref()
+        .is_some_and(|text| !text.trim().is_empty())
+    {
         tracing::info!("a report filled in what people do not see");
         return Ok(Reply::with(202, &ACCEPTED).into_response());
     }
@@ -53,8 +57,7 @@ pub(crate) async fn report_posting(
     };
     state
         .write(move |tx, state| {
-            let posting =
-                postings::find::find(tx, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
+            let posting = postings::find::find(tx, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
             // What only members see cannot be reported, also not by them.
             require_visible(tx, &Caller::Anonymous, &posting)?;
             reports::report(tx, id, new, &state.random, now)?;

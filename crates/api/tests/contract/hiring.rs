@@ -11,7 +11,10 @@ use crate::{rtl_role, titled};
 /// Makes the person an operator.
 async fn promote(app: &TestApp, email: &str) -> String {
     let token = app.sign_up(email).await;
-    app.make_operator(email);
+    let now = store::Clock::now(&*app.clock);
+    app.db
+        .write_blocking(|tx| accounts::make_operator(tx, &email.parse().unwrap(), now))
+        .unwrap();
     token
 }
 
@@ -211,28 +214,85 @@ on_both! {
 
 #[actix_web::test]
 async fn postings_wait_and_are_refused_as_the_operator_chose() {
-    let rules = PostingRules { review: Review::First, pay_transparency: PayTransparency::Refuse };
-    let app = &TestApp::with_rules(Backend::Sqlite, Limits { enabled: false, ..Limits::default() }, rules);
+    let rules = PostingRules {
+        review: Review::First,
+        pay_transparency: PayTransparency::Refuse,
+    };
+    let app = &TestApp::with_rules(
+        Backend::Sqlite,
+        Limits {
+            enabled: false,
+            ..Limits::default()
+        },
+        rules,
+    );
     let owner = app.sign_up("owner@acme.example").await;
     let employer = app.found_employer(&owner, "Acme Compute").await;
     let mut role = rtl_role();
     role["locations"] = json!([{"city": "Denver", "region": "CO", "country": "US"}]);
     let silent = app.draft(&owner, &employer, &role).await;
     let publish = |id: &str| app.post(&format!("/v1/postings/{id}/publish")).by(&owner).send();
-    assert_eq!(publish(&silent).await.expect(422).text_at("/errors/0/code"), "law_benefits");
-    app.patch(&format!("/v1/postings/{silent}")).by(&owner).json(&json!({"benefits": ["Health insurance"]})).send().await.expect(200);
+    assert_eq!(
+        publish(&silent).await.expect(422).text_at("/errors/0/code"),
+        "law_benefits"
+    );
+    app.patch(&format!("/v1/postings/{silent}"))
+        .by(&owner)
+        .json(&json!({"benefits": ["Health insurance"]}))
+        .send()
+        .await
+        .expect(200);
     assert_eq!(publish(&silent).await.expect(200).text_at("/status"), "in_review");
-    app.get(&format!("/v1/postings/{silent}")).send().await.expect(404);
+    app.get(&format!("/v1/postings/{silent}"))
+        .send()
+        .await
+        .expect(404);
     let moderator = promote(app, "moderator@board.example").await;
-    let queue = app.get("/v1/moderation/queue").by(&moderator).send().await.expect(200);
+    let queue = app
+        .get("/v1/moderation/queue")
+        .by(&moderator)
+        .send()
+        .await
+        .expect(200);
     assert_eq!(queue.json["data"][0]["id"], silent);
-    app.post(&format!("/v1/postings/{silent}/approve")).by(&owner).send().await.expect(403);
-    app.post(&format!("/v1/postings/{silent}/reject")).by(&moderator).json(&json!({})).send().await.expect(422);
-    app.post(&format!("/v1/postings/{silent}/reject")).by(&moderator).json(&json!({"reason": "Which chip?"})).send().await.expect(200);
-    assert!(app.mails().await.iter().any(|mail| mail.recipient.as_str() == "owner@acme.example" && mail.as_text().contains("Which chip?")));
+    app.post(&format!("/v1/postings/{silent}/approve"))
+        .by(&owner)
+        .send()
+        .await
+        .expect(403);
+    app.post(&format!("/v1/postings/{silent}/reject"))
+        .by(&moderator)
+        .json(&json!({}))
+        .send()
+        .await
+        .expect(422);
+    app.post(&format!("/v1/postings/{silent}/reject"))
+        .by(&moderator)
+        .json(&json!({"reason": "Which chip?"}))
+        .send()
+        .await
+        .expect(200);
+    assert!(app.mails().await.iter().any(
+        |mail| mail.recipient.as_str() == "owner@acme.example" && mail.as_text().contains("Which chip?")
+    ));
     assert_eq!(publish(&silent).await.expect(200).text_at("/status"), "in_review");
-    app.post(&format!("/v1/postings/{silent}/approve")).by(&moderator).send().await.expect(200);
+    app.post(&format!("/v1/postings/{silent}/approve"))
+        .by(&moderator)
+        .send()
+        .await
+        .expect(200);
     assert_eq!(app.found("q=rtl").await.len(), 1);
-    let reviews = app.get(&format!("/v1/postings/{silent}/reviews")).by(&owner).send().await.expect(200);
-    assert_eq!((reviews.text_at("/data/0/decision"), reviews.text_at("/data/1/reason")), ("approved".to_owned(), "Which chip?".to_owned()));
+    let reviews = app
+        .get(&format!("/v1/postings/{silent}/reviews"))
+        .by(&owner)
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(
+        (
+            reviews.text_at("/data/0/decision"),
+            reviews.text_at("/data/1/reason")
+        ),
+        ("approved".to_owned(), "Which chip?".to_owned())
+    );
 }

@@ -242,7 +242,10 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let runs = shop
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
-    Ok((expired, warned + forgotten + mails + answers + seats + secrets + runs))
+    Ok((
+        expired,
+        warned + forgotten + mails + answers + seats + secrets + runs,
+    ))
 }
 
 /// What alerts do by the calendar: tell what ends soon, ask whether to keep them, and mend what a wrong clock wrote.

@@ -12,7 +12,10 @@ use super::loose::{
     parse_time, shorten,
 };
 use crate::attributes;
-use crate::content::{Apply, DescriptionFormat, Disclosures, Eligibility, Hardware, Location, Pay, PostingContent, Process, UtcOffsets, WorkPattern};
+use crate::content::{
+    Apply, DescriptionFormat, Disclosures, Eligibility, Hardware, Location, Pay, PostingContent, Process,
+    UtcOffsets, WorkPattern,
+};
 use crate::input::PostingInput;
 use crate::lifecycle::{LIFETIME, MAX_LIFETIME};
 use crate::validate::{FieldError, validate};

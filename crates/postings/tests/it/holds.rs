@@ -12,11 +12,20 @@ use crate::support::{Board, DAY, monday_plus_days, posting_with};
 
 impl Board<'_> {
     fn campaign(&self, name: &str) -> Id {
-        let input = CampaignInput { name: name.to_owned(), goal: Some(10), ..CampaignInput::default() };
-        self.in_campaigns(|tx| campaigns::create(tx, self.acme, input, &self.random, self.now)).unwrap().id
+        let input = CampaignInput {
+            name: name.to_owned(),
+            goal: Some(10),
+            ..CampaignInput::default()
+        };
+        self.in_campaigns(|tx| campaigns::create(tx, self.acme, input, &self.random, self.now))
+            .unwrap()
+            .id
     }
 
-    fn in_campaigns<T>(&self, change: impl FnOnce(&mut store::DbConn) -> Result<T, CampaignError>) -> Result<T, CampaignError> {
+    fn in_campaigns<T>(
+        &self,
+        change: impl FnOnce(&mut store::DbConn) -> Result<T, CampaignError>,
+    ) -> Result<T, CampaignError> {
         self.db.write_blocking(change)
     }
 
@@ -25,23 +34,42 @@ impl Board<'_> {
     }
 
     fn freeze(&self, campaign: Id) -> usize {
-        let why = Why { reason: Some("budget".to_owned()), by: None };
-        self.in_campaigns(|tx| campaigns::freeze(tx, campaign, why, None, &self.random, self.now)).unwrap().1
+        let why = Why {
+            reason: Some("budget".to_owned()),
+            by: None,
+        };
+        self.in_campaigns(|tx| campaigns::freeze(tx, campaign, why, None, &self.random, self.now))
+            .unwrap()
+            .1
     }
 
     fn thaw(&self, campaign: Id) -> usize {
-        self.in_campaigns(|tx| campaigns::resume(tx, campaign, None, None, self.now)).unwrap().1
+        self.in_campaigns(|tx| campaigns::resume(tx, campaign, None, None, self.now))
+            .unwrap()
+            .1
     }
 
     fn freeze_employer(&self) -> usize {
-        self.write(|tx| holds::hold(tx, self.acme, Scope::Employer, Why::default(), &self.random, self.now)).unwrap().1
+        self.write(|tx| {
+            holds::hold(
+                tx,
+                self.acme,
+                Scope::Employer,
+                Why::default(),
+                &self.random,
+                self.now,
+            )
+        })
+        .unwrap()
+        .1
     }
 
     fn thaw_employer(&self) -> usize {
         self.write(|tx| {
             let hold = holds::active(tx, self.acme, Scope::Employer)?.unwrap();
             holds::release(tx, hold.id, None, self.now)
-        }).unwrap()
+        })
+        .unwrap()
     }
 
     fn status(&self, id: Id) -> PostingStatus {
@@ -49,10 +77,13 @@ impl Board<'_> {
     }
 
     fn view(&self, campaign: Id) -> campaigns::CampaignView {
-        self.db.read_blocking(|conn| {
-            let row = campaigns::find(conn, campaign)?.unwrap();
-            campaigns::views(conn, vec![row], self.now)
-        }).unwrap().remove(0)
+        self.db
+            .read_blocking(|conn| {
+                let row = campaigns::find(conn, campaign)?.unwrap();
+                campaigns::views(conn, vec![row], self.now)
+            })
+            .unwrap()
+            .remove(0)
     }
 }
 

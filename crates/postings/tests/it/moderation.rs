@@ -1,5 +1,7 @@
 //! What the operator chose, what moderators decide, what laws want said, and what employers name themselves.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use mail::MailConfig;
 use postings::holds::HoldKind;
@@ -26,79 +28,135 @@ impl<'d> Court<'d> {
         let owner = add_user(&board, "owner@acme.example");
         db.write_blocking::<_, StoreError>(|tx| {
             diesel::insert_into(members::table)
-                .values((members::employer_id.eq(board.acme), members::user_id.eq(owner), members::role.eq("owner"), members::created_at.eq(board.now)))
+                .values((
+                    members::employer_id.eq(board.acme),
+                    members::user_id.eq(owner),
+                    members::role.eq("owner"),
+                    members::created_at.eq(board.now),
+                ))
                 .execute(tx)?;
             Ok(())
-        }).unwrap();
+        })
+        .unwrap();
         let config = MailConfig {
             from: "Board <board@board.example>".parse().unwrap(),
             postal_address: "1 Main Street, Springfield".to_owned(),
             public_url: "https://board.example".to_owned(),
             dkim: Vec::new(),
         };
-        Self { board, config, moderator }
+        Self {
+            board,
+            config,
+            moderator,
+        }
     }
 
     fn bench(&self) -> Bench<'_> {
-        Bench { config: &self.config, random: &self.board.random, by: self.moderator }
+        Bench {
+            config: &self.config,
+            random: &self.board.random,
+            by: self.moderator,
+        }
     }
 
     fn publish(&self, id: Id, rules: PostingRules) -> Result<PostingStatus, PostingError> {
-        self.board.write(|tx| review::publish(tx, id, None, &rules, self.board.now)).map(|posting| posting.row.status)
+        self.board
+            .write(|tx| review::publish(tx, id, None, &rules, self.board.now))
+            .map(|posting| posting.row.status)
     }
 
     fn approve(&self, id: Id) -> Result<PostingStatus, PostingError> {
-        self.board.write(|tx| review::approve(tx, id, None, &self.bench(), self.board.now)).map(|posting| posting.row.status)
+        self.board
+            .write(|tx| review::approve(tx, id, None, &self.bench(), self.board.now))
+            .map(|posting| posting.row.status)
     }
 
     fn mails(&self) -> Vec<(String, String, String)> {
-        self.board.db.read_blocking::<_, StoreError>(|conn| {
-            Ok(outbox::table.order(outbox::id).select((outbox::recipient, outbox::subject, outbox::text_body)).load(conn)?)
-        }).unwrap()
+        self.board
+            .db
+            .read_blocking::<_, StoreError>(|conn| {
+                Ok(outbox::table
+                    .order(outbox::id)
+                    .select((outbox::recipient, outbox::subject, outbox::text_body))
+                    .load(conn)?)
+            })
+            .unwrap()
     }
 
     fn report(&self, posting: Id, reason: ReportReason, detail: &str) -> Result<(), ReportError> {
-        let new = NewReport { reason, detail: detail.to_owned(), email: "reader@reader.example".parse().ok() };
-        self.board.db.write_blocking(|tx| reports::report(tx, posting, new, &self.board.random, self.board.now))
+        let new = NewReport {
+            reason,
+            detail: detail.to_owned(),
+            email: "reader@reader.example".parse().ok(),
+        };
+        self.board
+            .db
+            .write_blocking(|tx| reports::report(tx, posting, new, &self.board.random, self.board.now))
     }
 
     fn decide(&self, case: Id, decision: Decision) -> Result<reports::CaseView, ReportError> {
         let words = Some("asked for a deposit".to_owned());
-        self.board.db.write_blocking(|tx| reports::decide(tx, case, decision, words, None, &self.bench(), self.board.now))
+        self.board.db.write_blocking(|tx| {
+            reports::decide(tx, case, decision, words, None, &self.bench(), self.board.now)
+        })
     }
 
     fn open_cases(&self) -> Vec<reports::CaseView> {
-        self.board.db.read_blocking(|conn| reports::list(conn, CaseState::Open, None, 10)).unwrap().data
+        self.board
+            .db
+            .read_blocking(|conn| reports::list(conn, CaseState::Open, None, 10))
+            .unwrap()
+            .data
     }
 
     fn employ(&self, count: i32) {
-        self.board.db.write_blocking::<_, StoreError>(|tx| {
-            diesel::update(employers::table.find(self.board.acme)).set(employers::employees.eq(count)).execute(tx)?;
-            Ok(())
-        }).unwrap();
+        self.board
+            .db
+            .write_blocking::<_, StoreError>(|tx| {
+                diesel::update(employers::table.find(self.board.acme))
+                    .set(employers::employees.eq(count))
+                    .execute(tx)?;
+                Ok(())
+            })
+            .unwrap();
     }
 }
 
 fn add_user(board: &Board<'_>, email: &str) -> Id {
     let id = board.random.id(board.now);
-    board.db.write_blocking::<_, StoreError>(|tx| {
-        diesel::insert_into(users::table)
-            .values((
-                users::id.eq(id), users::email.eq(email), users::name.eq("Person"), users::password_hash.eq("x"),
-                users::verified_at.eq(board.now), users::is_operator.eq(false), users::version.eq(1),
-                users::created_at.eq(board.now), users::updated_at.eq(board.now),
-            ))
-            .execute(tx)?;
-        Ok(())
-    }).unwrap();
+    board
+        .db
+        .write_blocking::<_, StoreError>(|tx| {
+            diesel::insert_into(users::table)
+                .values((
+                    users::id.eq(id),
+                    users::email.eq(email),
+                    users::name.eq("Person"),
+                    users::password_hash.eq("x"),
+                    users::verified_at.eq(board.now),
+                    users::is_operator.eq(false),
+                    users::version.eq(1),
+                    users::created_at.eq(board.now),
+                    users::updated_at.eq(board.now),
+                ))
+                .execute(tx)?;
+            Ok(())
+        })
+        .unwrap();
     id
 }
 
 fn reviewing(review: Review) -> PostingRules {
-    PostingRules { review, ..PostingRules::default() }
+    PostingRules {
+        review,
+        ..PostingRules::default()
+    }
 }
 
-const REFUSING: PostingRules = PostingRules { review: Review::None, pay_transparency: PayTransparency::Refuse };
+const REFUSING: PostingRules = PostingRules {
+    review: Review::None,
+    pay_transparency: PayTransparency::Refuse,
+};
 
 fn in_colorado(fields: Value) -> Value {
     let mut all = posting_with(json!({"locations": [{"city": "Denver", "region": "CO", "country": "US"}]}));
@@ -116,7 +174,7 @@ store::on_both! {
         assert_eq!(court.publish(first, reviewing(Review::First)).unwrap(), PostingStatus::InReview);
         assert_eq!(court.publish(second, reviewing(Review::First)).unwrap(), PostingStatus::InReview, "none was public yet");
         let waiting = db.read_blocking(|conn| review::list_waiting(conn, None, 10)).unwrap().data;
-        assert_eq!(waiting.iter().map(|posting| posting.row.id).collect::<Vec<_>>(), [first, second]);
+        assert_eq!(waiting.iter().map(|posting| posting.row.id).collect::<BTreeSet<_>>(), BTreeSet::from([first, second]));
         assert!(waiting[0].row.first_revision.is_none() && !waiting[0].row.status.is_public(), "nobody sees it");
         assert_eq!(court.approve(first).unwrap(), PostingStatus::Published);
         assert_eq!(court.publish(third, reviewing(Review::First)).unwrap(), PostingStatus::Published, "the employer is known now");
@@ -126,11 +184,11 @@ store::on_both! {
         assert_eq!(court.publish(second, reviewing(Review::None)).unwrap(), PostingStatus::InReview, "whatever the rules say now");
         assert_eq!(court.approve(second).unwrap(), PostingStatus::Published);
         assert!(matches!(court.approve(second), Err(PostingError::StateConflict { .. })));
-        let subjects: Vec<String> = court.mails().into_iter().map(|(to, subject, _)| format!("{to}: {subject}")).collect();
-        assert_eq!(subjects, ["owner@acme.example: Approved: RTL Engineer", "owner@acme.example: Not approved: DFT Engineer", "owner@acme.example: Approved: DFT Engineer, accelerator"]);
-        assert!(court.mails()[1].2.contains("Which chip?"));
+        let subjects: BTreeSet<String> = court.mails().into_iter().map(|(to, subject, _)| format!("{to}: {subject}")).collect();
+        assert_eq!(subjects, BTreeSet::from(["owner@acme.example: Approved: RTL Engineer", "owner@acme.example: Not approved: DFT Engineer", "owner@acme.example: Approved: DFT Engineer, accelerator"].map(str::to_owned)));
+        assert!(court.mails().iter().any(|(_, subject, text)| subject.starts_with("Not") && text.contains("Which chip?")));
         let decisions = db.read_blocking(|conn| review::list_decisions(conn, second)).unwrap();
-        assert_eq!(decisions.iter().map(|d| (d.decision, d.decided_by)).collect::<Vec<_>>(), [(ReviewDecision::Approved, Some(court.moderator)), (ReviewDecision::Rejected, Some(court.moderator))]);
+        assert!([ReviewDecision::Approved, ReviewDecision::Rejected].iter().all(|which| decisions.iter().any(|d| d.decision == *which && d.decided_by == Some(court.moderator))));
     }
 
     fn what_is_scheduled_is_approved_first_and_again_when_it_changes(db) {
@@ -158,7 +216,8 @@ store::on_both! {
         }
         court.report(other, ReportReason::Other, "It moved.").unwrap();
         assert!(matches!(court.report(other, ReportReason::Other, " "), Err(ReportError::Invalid(_))));
-        let cases = court.open_cases();
+        let mut cases = court.open_cases();
+        cases.sort_by_key(|view| view.case.reports);
         assert_eq!(cases.iter().map(|view| (view.case.posting_id, view.case.reports)).collect::<Vec<_>>(), [(other, 1), (bad, 3)]);
         assert_eq!((cases[1].reasons["scam"], cases[1].reasons["not_real"]), (1, 2));
         let case = cases[1].case.id;
@@ -174,8 +233,8 @@ store::on_both! {
         assert_eq!(board.find(bad).unwrap().row.status, PostingStatus::Closed);
         assert_eq!(board.renew(bad).unwrap().row.status, PostingStatus::Paused, "renewing does not bring it back");
         assert!(matches!(court.decide(case, Decision::Dismiss), Err(ReportError::StateConflict(_))));
-        let subjects: Vec<String> = court.mails().into_iter().map(|(_, subject, _)| subject).collect();
-        assert_eq!(subjects, ["Taken out of search: RTL Engineer", "Released by a moderator: RTL Engineer", "Closed by a moderator: RTL Engineer"]);
+        let subjects: BTreeSet<String> = court.mails().into_iter().map(|(_, subject, _)| subject).collect();
+        assert_eq!(subjects, BTreeSet::from(["Taken out of search: RTL Engineer", "Released by a moderator: RTL Engineer", "Closed by a moderator: RTL Engineer"].map(str::to_owned)));
         assert!(court.mails()[0].2.contains("asked for a deposit"));
         let dismissed = court.decide(cases[0].case.id, Decision::Dismiss).unwrap();
         assert_eq!((dismissed.case.state, board.find(other).unwrap().row.status), (CaseState::Dismissed, PostingStatus::Published));

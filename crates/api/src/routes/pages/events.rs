@@ -47,7 +47,10 @@ fn seat(status: SeatStatus) -> HttpResponse {
             "You are on the waiting list",
             "Every seat is taken at the moment. We write to you as soon as one becomes free.",
         ),
-        _ => ("You have a seat", "It is reserved for you; the mail has a calendar file."),
+        _ => (
+            "You have a seat",
+            "It is reserved for you; the mail has a calendar file.",
+        ),
     };
     message(StatusCode::OK, title, words, Vec::new())
 }
@@ -68,7 +71,12 @@ pub(super) async fn cancel_page(state: State, LinkToken(token): LinkToken) -> Ht
 
 pub(super) async fn cancel_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
     match give_back(&state, &form.into_inner().token).await {
-        Ok(()) => message(StatusCode::OK, "Your seat is free again", "Thank you for telling.", Vec::new()),
+        Ok(()) => message(
+            StatusCode::OK,
+            "Your seat is free again",
+            "Thank you for telling.",
+            Vec::new(),
+        ),
         Err(problem) => problem_page(&problem),
     }
 }
