@@ -288,11 +288,7 @@ async fn postings_wait_and_are_refused_as_the_operator_chose() {
         .send()
         .await
         .expect(200);
-    assert_eq!(
-        (
-            reviews.text_at("/data/0/decision"),
-            reviews.text_at("/data/1/reason")
-        ),
-        ("approved".to_owned(), "Which chip?".to_owned())
-    );
+    let reviews = reviews.json["data"].as_array().unwrap();
+    assert!(reviews.len() == 2 && reviews.iter().any(|review| review["decision"] == "approved"));
+    assert!(reviews.iter().any(|review| review["reason"] == "Which chip?"));
 }
