@@ -35,7 +35,8 @@ fn particulars(event: &Event) -> Vec<Block> {
 }
 
 pub(super) fn confirmation(config: &MailConfig, event: &Event, to: &Registration, token: &str) -> Draft {
-    let mut blocks = vec![Block::Paragraph(format!("{}, you asked for a seat at:", to.name))];
+    // Not by name: whoever types in a stranger's address must not get words of theirs into a mail.
+    let mut blocks = vec![Block::Paragraph("You asked for a seat at:".to_owned())];
     blocks.extend(particulars(event));
     blocks.push(Block::Button {
         label: "Confirm my seat".to_owned(),
