@@ -279,7 +279,11 @@ pub fn release(tx: &mut DbConn, hold: Id, by: Option<Id>, now: Timestamp) -> Res
 }
 
 /// Makes a paused posting public again; one whose time is over gets another [`LIFETIME`].
-fn come_back(tx: &mut DbConn, mut posting: Posting, now: Timestamp) -> Result<Posting, PostingError> {
+pub(crate) fn come_back(
+    tx: &mut DbConn,
+    mut posting: Posting,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
     posting.row.status = PostingStatus::Published;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         posting.row.expires_at = Some(now.plus(LIFETIME));

@@ -12,7 +12,7 @@ use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, is_unique_vio
 
 use crate::content::PostingContent;
 use crate::find::{find, to_posting};
-use crate::holds::{self, HoldKind, Scope, Why};
+use crate::holds::{self, Scope, Why};
 use crate::input::PostingInput;
 use crate::patch::{keep_carried, patched};
 use crate::posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus};
@@ -55,7 +55,7 @@ pub enum PostingError {
     },
     /// It is held already, or by something that this step does not release.
     #[error("{}", .0.words())]
-    Held(HoldKind),
+    Held(holds::HoldKind),
     /// The content is not acceptable.
     #[error("the posting has {} mistakes", .0.len())]
     Invalid(Vec<FieldError>),
@@ -312,15 +312,14 @@ pub fn resume(
     let posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::Paused], "resumed")?;
     require_publishable(&posting)?;
-    match holds::active(tx, posting.row.employer_id, Scope::Posting(id))? {
-        Some(own) => holds::release(tx, own.id, None, now)?,
-        None => {
-            let others = holds::list_active(tx, id)?;
-            let kind = others.first().map_or(HoldKind::Posting, |hold| hold.kind);
-            return Err(PostingError::Held(kind));
-        }
-    };
-    require(tx, id, None)
+    if let Some(own) = holds::active(tx, posting.row.employer_id, Scope::Posting(id))? {
+        holds::release(tx, own.id, None, now)?;
+        return require(tx, id, None);
+    }
+    match holds::list_active(tx, id)?.first() {
+        Some(other) => Err(PostingError::Held(other.kind)),
+        None => holds::come_back(tx, posting, now),
+    }
 }
 
 /// Gives a posting another [`LIFETIME`] from now; a closed or expired one is public again.

@@ -11,7 +11,7 @@ use mail::{Draft, EmailAddress, LinkKey, MailConfig, SuppressionReason};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{event_registrations, hiring_events};
-use store::{DbConn, Id, Random, StoreError, Timestamp, cols, text_enum};
+use store::{DbConn, Id, Random, StoreError, Timestamp, cols, on_each, text_enum};
 use utoipa::ToSchema;
 
 use crate::events::{Event, EventError, EventStatus, require_event};
@@ -129,9 +129,15 @@ pub fn request(
     let draft = confirmation(desk.config, &event, &registration, &token);
     match known {
         None if may_write => {
-            diesel::insert_into(event_registrations::table)
+            let inserted = on_each!(tx, c => diesel::insert_into(event_registrations::table)
                 .values(&registration)
-                .execute(tx)?;
+                .on_conflict((event_registrations::event_id, event_registrations::email))
+                .do_nothing()
+                .execute(c))?;
+            if inserted == 0 {
+                // The same request was faster; its mail is on its way.
+                return Ok(());
+            }
         }
         Some(known) if may_write && is_renewable(&known, now) => {
             diesel::update(event_registrations::table.find(known.id))

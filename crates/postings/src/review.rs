@@ -189,16 +189,13 @@ pub fn approve(
     let mut posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::InReview], "approved")?;
     note(tx, &posting, ReviewDecision::Approved, None, bench, now)?;
-    let words = match posting.row.publish_at.filter(|at| *at > now) {
-        Some(at) => {
-            posting.row.status = PostingStatus::Scheduled;
-            posting = save(tx, posting, now)?;
-            format!("A moderator approved it. It becomes public at {at}.")
-        }
-        None => {
-            posting = lifecycle::go_public(tx, posting, now)?;
-            "A moderator approved it. It is public now.".to_owned()
-        }
+    let words = if let Some(at) = posting.row.publish_at.filter(|at| *at > now) {
+        posting.row.status = PostingStatus::Scheduled;
+        posting = save(tx, posting, now)?;
+        format!("A moderator approved it. It becomes public at {at}.")
+    } else {
+        posting = lifecycle::go_public(tx, posting, now)?;
+        "A moderator approved it. It is public now.".to_owned()
     };
     write(tx, &posting, "Approved", vec![words], bench, now)?;
     Ok(posting)
