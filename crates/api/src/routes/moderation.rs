@@ -87,15 +87,7 @@ pub(crate) async fn approve_posting(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
-    settle(
-        state,
-        caller,
-        &request,
-        asked,
-        &path,
-        |tx, id, version, bench, now| review::approve(tx, id, version, bench, now),
-    )
-    .await
+    settle(state, caller, &request, asked, &path, review::approve).await
 }
 
 /// Reject a posting that waits; its employer is told why, and may change it and hand it in again.
