@@ -46,6 +46,9 @@ pub struct Employer {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// How many people work for it, by its own word; pay-transparency rules ask for it.
+    #[schema(example = 240)]
+    pub employees: Option<i32>,
 }
 
 /// An employer to be made.
@@ -59,6 +62,8 @@ pub struct NewEmployer {
     pub description_html: String,
     /// Place, as text, at most 120 characters.
     pub headquarters: Option<String>,
+    /// How many people work for it, 1 to 10,000,000.
+    pub employees: Option<i32>,
 }
 
 /// What can be changed about an employer; what is `None` stays.
@@ -72,6 +77,8 @@ pub struct EmployerChange {
     pub description_html: Option<String>,
     /// A new place, or none.
     pub headquarters: Option<Option<String>>,
+    /// Another number of people, or none.
+    pub employees: Option<Option<i32>>,
 }
 
 /// Why an employer was not made or changed.
@@ -95,6 +102,9 @@ pub enum EmployerError {
     /// Longer than 120 characters, or with control characters.
     #[error("headquarters are a place of at most 120 characters")]
     Headquarters,
+    /// Not 1 to 10,000,000.
+    #[error("employees are 1 to 10,000,000")]
+    Employees,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -125,6 +135,7 @@ pub fn create_employer(
         version: 1,
         created_at: now,
         updated_at: now,
+        employees: checked_employees(new.employees)?,
     };
     for slug in slug_candidates(&row.name, row.id) {
         row.slug = slug;
@@ -183,6 +194,13 @@ fn checked_description(html: &str) -> Result<String, EmployerError> {
         Err(EmployerError::Description)
     } else {
         Ok(html.to_owned())
+    }
+}
+
+fn checked_employees(count: Option<i32>) -> Result<Option<i32>, EmployerError> {
+    match count {
+        Some(count) if !(1..=10_000_000).contains(&count) => Err(EmployerError::Employees),
+        count => Ok(count),
     }
 }
 
@@ -255,6 +273,9 @@ pub fn update_employer(
     if let Some(place) = &change.headquarters {
         row.headquarters = checked_place(place.as_deref())?;
     }
+    if let Some(count) = change.employees {
+        row.employees = checked_employees(count)?;
+    }
     save(tx, row, expected_version, now)
 }
 
@@ -289,6 +310,7 @@ fn save(
             employers::description_html.eq(row.description_html),
             employers::headquarters.eq(row.headquarters),
             employers::status.eq(row.status),
+            employers::employees.eq(row.employees),
             employers::version.eq(row.version + 1),
             employers::updated_at.eq(now),
         ))

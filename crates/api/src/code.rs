@@ -76,6 +76,12 @@ codes! {
     ImportNotFound = "import_not_found", 404, "Import run not found";
     /// There is no such board.
     BoardNotFound = "board_not_found", 404, "Board not found";
+    /// There is no such campaign.
+    CampaignNotFound = "campaign_not_found", 404, "Campaign not found";
+    /// There is no such hiring event.
+    EventNotFound = "event_not_found", 404, "Hiring event not found";
+    /// There is no such case of reports.
+    CaseNotFound = "case_not_found", 404, "Case not found";
     /// There is no such alert.
     AlertNotFound = "alert_not_found", 404, "Alert not found";
     /// A mailed token is unknown or used up.

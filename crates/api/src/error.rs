@@ -13,8 +13,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use alerts::subscription::AlertError;
 use postings::FieldError;
+use postings::campaigns::CampaignError;
+use postings::events::EventError;
 use postings::import::BoardError;
 use postings::lifecycle::PostingError;
+use postings::reports::ReportError;
 use search::{IndexError, ParameterError, SearchError};
 use serde::Serialize;
 use store::StoreError;
@@ -208,12 +211,55 @@ impl From<PostingError> for Problem {
             PostingError::VersionConflict { .. } => {
                 Self::new(Code::VersionConflict).detail(error.to_string())
             }
-            PostingError::StateConflict { .. } => Self::new(Code::StateConflict).detail(error.to_string()),
+            PostingError::StateConflict { .. } | PostingError::Held(_) => {
+                Self::new(Code::StateConflict).detail(error.to_string())
+            }
             PostingError::ExternalIdTaken { by } => {
                 Self::new(Code::ExternalIdTaken).conflicts_with(by.map(|id| format!("/v1/postings/{id}")))
             }
             PostingError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
             PostingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CampaignError> for Problem {
+    fn from(error: CampaignError) -> Self {
+        match error {
+            CampaignError::NotFound => Self::new(Code::CampaignNotFound),
+            CampaignError::VersionConflict(_) => Self::new(Code::VersionConflict).detail(error.to_string()),
+            CampaignError::StateConflict(..) => Self::new(Code::StateConflict).detail(error.to_string()),
+            CampaignError::TooMany => Self::new(Code::LimitReached).detail(error.to_string()),
+            CampaignError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
+            CampaignError::Posting(error) => error.into(),
+            CampaignError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EventError> for Problem {
+    fn from(error: EventError) -> Self {
+        match error {
+            EventError::NotFound => Self::new(Code::EventNotFound),
+            EventError::VersionConflict(_) => Self::new(Code::VersionConflict).detail(error.to_string()),
+            EventError::StateConflict(_) => Self::new(Code::StateConflict).detail(error.to_string()),
+            EventError::TokenInvalid => Self::new(Code::TokenInvalid),
+            EventError::TokenExpired => Self::new(Code::TokenExpired),
+            EventError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
+            EventError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::NotFound => Self::new(Code::CaseNotFound),
+            ReportError::VersionConflict(_) => Self::new(Code::VersionConflict).detail(error.to_string()),
+            ReportError::StateConflict(_) => Self::new(Code::StateConflict).detail(error.to_string()),
+            ReportError::Invalid(errors) => Self::new(Code::ContentInvalid).errors(errors),
+            ReportError::Posting(error) => error.into(),
+            ReportError::Store(error) => error.into(),
         }
     }
 }
@@ -351,6 +397,7 @@ impl From<EmployerError> for Problem {
             EmployerError::Website => Self::field("/website", "url_invalid", words),
             EmployerError::Description => Self::field("/description", "value_too_long", words),
             EmployerError::Headquarters => Self::field("/headquarters", "value_too_long", words),
+            EmployerError::Employees => Self::field("/employees", "number_out_of_range", words),
             EmployerError::Store(error) => error.into(),
         }
     }

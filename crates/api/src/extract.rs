@@ -170,7 +170,8 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     }
 }
 
-fn parse_params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+/// The parameters in `query`, of type `T`. Unknown ones are refused.
+pub(crate) fn parse_params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let mut object = serde_json::Map::new();
     for (name, value) in pairs(query) {
         if object.insert(name.clone(), value.into()).is_some() {

@@ -40,6 +40,10 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::members::routes(config);
         routes::imports::routes(config, limits.import_bytes);
         routes::boards::routes(config);
+        routes::campaigns::routes(config);
+        routes::events::routes(config);
+        routes::moderation::routes(config);
+        routes::reports::routes(config);
         routes::search::routes(config);
         routes::publishing::routes(config, limits.import_bytes);
         routes::postings::routes(config);

@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, changes, employers, imports, mail_reports, me, members, operations,
-    postings, publishing, search, syndication,
+    alert_owner, alerts, auth, boards, campaigns, changes, employers, events, imports, mail_reports, me,
+    members, moderation, operations, postings, publishing, reports, search, syndication,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,15 @@ use crate::routes::{
         postings::renew_posting, postings::close_posting, imports::start_import, imports::get_import,
         imports::list_imports, imports::propose_mapping, boards::list_boards,
         boards::create_board, boards::get_board, boards::update_board,
+        campaigns::create_campaign, campaigns::list_campaigns, campaigns::get_campaign, campaigns::update_campaign,
+        campaigns::delete_campaign, campaigns::change_campaign_postings, campaigns::freeze_campaign,
+        campaigns::resume_campaign, campaigns::end_campaign, campaigns::list_employer_holds, campaigns::list_posting_holds,
+        publishing::fill_posting, events::create_event, events::list_events, events::list_employer_events, events::get_event,
+        events::update_event, events::cancel_event, events::create_registration, events::confirm_registration,
+        events::cancel_registration, events::list_registrations, events::get_event_calendar,
+        events::get_employer_calendar, publishing::get_pay_transparency, reports::report_posting,
+        moderation::list_waiting_postings, moderation::approve_posting, moderation::reject_posting,
+        moderation::list_reviews, moderation::list_cases, moderation::get_case, moderation::decide_case,
         search::search_postings, search::suggest, search::similar_postings, search::explain_match, search::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
         alerts::update_alert, alerts::delete_alert, alert_owner::export_address, alert_owner::erase_address,
@@ -44,7 +53,7 @@ use crate::routes::{
     components(schemas(ProblemBody)),
     modifiers(&Problems, &Bearer),
     tags(
-        (name = "accounts"), (name = "employers"), (name = "postings"), (name = "imports"), (name = "search"),
+        (name = "accounts"), (name = "employers"), (name = "postings"), (name = "campaigns"), (name = "events"), (name = "moderation"), (name = "imports"), (name = "search"),
         (name = "alerts"), (name = "feeds"), (name = "operations")
     )
 )]

@@ -143,11 +143,13 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
         return Some(Cost::Read);
     }
     let is_auth = path.starts_with("/v1/auth/") && path != "/v1/auth/logout" && path != "/v1/auth/refresh";
+    let is_by_address = path.starts_with("/v1/events/") && path.ends_with("/registrations")
+        || path.starts_with("/v1/postings/") && path.ends_with("/reports");
     let is_form = matches!(path, "/verify-email" | "/forgot-password" | "/reset-password");
     Some(
         match (
             is_read,
-            is_auth || is_form || matches!(path, "/v1/alerts" | "/alerts/new"),
+            is_auth || is_form || is_by_address || matches!(path, "/v1/alerts" | "/alerts/new"),
         ) {
             (true, _) => Cost::Read,
             (false, true) => Cost::Account,

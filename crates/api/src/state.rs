@@ -8,6 +8,7 @@ use alerts::Letterhead;
 use mail::MailConfig;
 use mail::report::ReportDesk;
 use metrics_exporter_prometheus::PrometheusHandle;
+use postings::PostingRules;
 use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
 use tokio::sync::Notify;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// How much a client may ask.
     pub limits: Limits,
+    /// What the operator chose for postings.
+    pub posting_rules: PostingRules,
     /// Renders the metrics, when they are recorded.
     pub metrics: Option<PrometheusHandle>,
     /// Takes in what mail servers report.
@@ -97,6 +100,7 @@ pub struct Shared {
     pub(crate) random: Arc<Random>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    pub(crate) posting_rules: PostingRules,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) reports: ReportDesk,
     pub(crate) wake: Wake,
@@ -132,6 +136,7 @@ impl State {
             random: parts.random,
             clock: parts.clock,
             limits: parts.limits,
+            posting_rules: parts.posting_rules,
             metrics: parts.metrics,
             reports: parts.reports,
             wake: Wake::default(),

@@ -52,6 +52,7 @@ fn create_employers(db: &Db, random: &Random, now: Timestamp) -> Result<()> {
             name: sample.name,
             website: Some(sample.website),
             headquarters: Some(sample.headquarters),
+            employees: None,
         };
         let made = db
             .write_blocking(|tx| accounts::create_employer(tx, None, &new, random, now))

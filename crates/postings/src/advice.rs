@@ -10,9 +10,12 @@ use taxonomy::{Provenance, Workplace};
 use utoipa::ToSchema;
 
 use crate::content::{Location, PostingContent};
+use crate::holds;
 use crate::input::PostingInput;
 use crate::lifecycle::{PostingError, check_expiry};
 use crate::posting::{EmployerRef, Posting, PostingStatus};
+use crate::rules::PayTransparency;
+use crate::transparency::{self, PayAssessment};
 use crate::validate::{FieldError, publication_errors, validate};
 
 /// Postings of the employer that are compared with a new one.
@@ -46,6 +49,8 @@ pub struct Assessment {
     pub warnings: Vec<FieldError>,
     /// Postings of the same employer that say nearly the same.
     pub near_duplicates: Vec<NearDuplicate>,
+    /// What the rules of pay transparency say; null when something is wrong with it, or the operator does not use them.
+    pub pay_transparency: Option<PayAssessment>,
     /// How it would be shown, with what was recognised; null when something is wrong with it.
     pub posting: Option<PostingContent>,
 }
@@ -55,6 +60,7 @@ pub fn assess(
     conn: &mut DbConn,
     employer_id: Option<Id>,
     input: PostingInput,
+    choice: PayTransparency,
     now: Timestamp,
 ) -> Result<Assessment, PostingError> {
     let employer = match employer_id {
@@ -80,22 +86,33 @@ pub fn assess(
                 errors,
                 warnings: Vec::new(),
                 near_duplicates: Vec::new(),
+                pay_transparency: None,
                 posting: None,
             });
         }
     };
     errors.extend(publication_errors(&content, has_website));
+    let employees = match employer_id {
+        Some(id) => transparency::employees_of(conn, id)?,
+        None => None,
+    };
+    let law = transparency::assess(&content, employees, now);
+    if choice == PayTransparency::Refuse {
+        errors.extend(law.missing());
+    }
     let near_duplicates = match employer_id {
         Some(id) => near_duplicates(conn, id, None, &content)?,
         None => Vec::new(),
     };
     let mut warnings = warnings(&content, expires_at, now);
+    warnings.extend(law_warnings(&law, choice));
     warnings.extend(near_duplicates.iter().map(duplicate_warning));
     Ok(Assessment {
         publishable: errors.is_empty(),
         errors,
         warnings,
         near_duplicates,
+        pay_transparency: (choice != PayTransparency::Off).then_some(law),
         posting: Some(content),
     })
 }
@@ -104,13 +121,27 @@ pub fn assess(
 pub fn warnings_of(
     conn: &mut DbConn,
     posting: &Posting,
+    choice: PayTransparency,
     now: Timestamp,
 ) -> Result<Vec<FieldError>, StoreError> {
     let row = &posting.row;
     let mut found = warnings(posting.content(), row.expires_at, now);
+    let law = transparency::assess_posting(conn, posting, now)?;
+    found.extend(law_warnings(&law, choice));
+    for hold in holds::list_active(conn, row.id)? {
+        found.push(FieldError::new("", "held", hold.kind.words()));
+    }
     let duplicates = near_duplicates(conn, row.employer_id, Some(row.id), posting.content())?;
     found.extend(duplicates.iter().map(duplicate_warning));
     Ok(found)
+}
+
+fn law_warnings(law: &PayAssessment, choice: PayTransparency) -> Vec<FieldError> {
+    match choice {
+        PayTransparency::Off => Vec::new(),
+        PayTransparency::Warn => [law.missing(), law.advised()].concat(),
+        PayTransparency::Refuse => law.advised(),
+    }
 }
 
 fn duplicate_warning(duplicate: &NearDuplicate) -> FieldError {

@@ -5,10 +5,12 @@ use serde_json::Value;
 use store::{DbConn, Id, Random, Timestamp};
 use utoipa::ToSchema;
 
+use crate::filling;
 use crate::input::PostingInput;
 use crate::lifecycle::{self, PostingError, require};
 use crate::posting::{CloseReason, Posting};
-use crate::schedule;
+use crate::review;
+use crate::rules::PostingRules;
 
 /// Operations in one call.
 pub const MAX_OPERATIONS: usize = 500;
@@ -64,6 +66,13 @@ pub enum Operation {
         /// Why.
         reason: CloseReason,
     },
+    /// Note that openings are filled.
+    Fill {
+        /// Which posting.
+        id: Id,
+        /// How many more.
+        count: u32,
+    },
     /// Erase a posting.
     Delete {
         /// Which posting.
@@ -82,6 +91,7 @@ impl Operation {
             | Self::Resume { id }
             | Self::Renew { id }
             | Self::Close { id, .. }
+            | Self::Fill { id, .. }
             | Self::Delete { id } => Some(*id),
         }
     }
@@ -96,6 +106,7 @@ pub fn apply(
     tx: &mut DbConn,
     employer_id: Id,
     operation: Operation,
+    rules: &PostingRules,
     random: &Random,
     now: Timestamp,
 ) -> Result<Option<Posting>, PostingError> {
@@ -106,13 +117,14 @@ pub fn apply(
     }
     let posting = match operation {
         Operation::Create { posting } => lifecycle::create(tx, employer_id, *posting, random, now),
-        Operation::Update { id, patch } => lifecycle::update(tx, id, &patch, None, now),
-        Operation::Publish { id } => lifecycle::publish(tx, id, None, now),
-        Operation::Schedule { id, publish_at } => schedule::schedule(tx, id, publish_at, None, now),
+        Operation::Update { id, patch } => review::update(tx, id, &patch, None, rules, now),
+        Operation::Publish { id } => review::publish(tx, id, None, rules, now),
+        Operation::Schedule { id, publish_at } => review::schedule(tx, id, publish_at, None, rules, now),
         Operation::Pause { id } => lifecycle::pause(tx, id, None, now),
         Operation::Resume { id } => lifecycle::resume(tx, id, None, now),
         Operation::Renew { id } => lifecycle::renew(tx, id, None, now),
         Operation::Close { id, reason } => lifecycle::close(tx, id, reason, None, now),
+        Operation::Fill { id, count } => filling::fill(tx, id, count, None, now),
         Operation::Delete { id } => return lifecycle::delete(tx, id, None, now).map(|()| None),
     };
     posting.map(Some)

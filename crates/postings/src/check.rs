@@ -263,6 +263,17 @@ impl Check {
                 "0 to 7",
             );
         }
+        let is_offset = |hours: f32| (-12.0..=14.0).contains(&hours);
+        if content
+            .remote_utc_offsets
+            .is_some_and(|of| !is_offset(of.min) || !is_offset(of.max) || of.min > of.max)
+        {
+            self.error(
+                "/remote_utc_offsets",
+                "number_out_of_range",
+                "-12 to 14, min not above max",
+            );
+        }
         let rack = content
             .hardware
             .as_ref()

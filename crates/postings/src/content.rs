@@ -10,6 +10,8 @@ use taxonomy::{
 };
 use utoipa::ToSchema;
 
+use crate::attributes::Attributes;
+
 /// How a description is written on input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -292,6 +294,40 @@ pub struct Eligibility {
     pub relocation: Option<Requirement>,
 }
 
+/// Whether there is a role to be filled now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vacancy {
+    /// There is.
+    Existing,
+    /// Not yet: the posting collects people for later.
+    Pool,
+}
+
+/// What laws want told, and readers want to know.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disclosures {
+    /// Whether software screens, assesses or selects applicants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ai_screening: Option<bool>,
+    /// Whether there is a role to be filled now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vacancy: Option<Vacancy>,
+}
+
+/// Time zones in which a remote person may live, as hours from UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UtcOffsets {
+    /// The westernmost, -12 to 14.
+    #[schema(example = -8)]
+    pub min: f32,
+    /// The easternmost, -12 to 14.
+    #[schema(example = -5)]
+    pub max: f32,
+}
+
 /// How the employer decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -368,6 +404,15 @@ pub struct PostingContent {
     pub process: Option<Process>,
     /// How to apply.
     pub apply: Option<Apply>,
+    /// What laws want told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disclosures: Option<Disclosures>,
+    /// Time zones in which a remote person may live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_utc_offsets: Option<UtcOffsets>,
+    /// Attributes that the employer names itself.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
     /// For each field that holds something: did the employer state it, did an import carry it, or was it inferred?
     #[schema(value_type = Object)]
     pub provenance: BTreeMap<String, Provenance>,

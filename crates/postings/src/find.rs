@@ -1,11 +1,13 @@
 //! Looking postings up.
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use store::page::Page;
 use store::schema::{employers, posting_versions, postings};
 use store::{DbConn, Id, Json, StoreError, Timestamp, cols};
 
 use crate::PostingContent;
+use crate::attributes::{is_name, json_forms};
 use crate::posting::{EmployerRef, Posting, PostingRow, PostingStatus};
 
 type Row = (PostingRow, EmployerRef);
@@ -55,11 +57,13 @@ pub fn list_searchable(conn: &mut DbConn, ids: &[Id], now: Timestamp) -> Result<
     Ok(rows.into_iter().map(to_posting).collect())
 }
 
-/// An employer's postings, newest first, after the posting `before`; `public_only` leaves out what only members see.
+/// An employer's postings in these statuses, newest first, after the posting `before`; with these attributes, each a name
+/// ([`crate::attributes::is_name`]; others match nothing) and the text of its value.
 pub fn list_of_employer(
     conn: &mut DbConn,
     employer_id: Id,
     statuses: &[PostingStatus],
+    attributes: &[(String, String)],
     before: Option<Id>,
     limit: usize,
 ) -> Result<Page<Posting, Id>, StoreError> {
@@ -77,6 +81,14 @@ pub fn list_of_employer(
         .into_boxed();
     if let Some(before) = before {
         query = query.filter(postings::id.lt(before));
+    }
+    for (name, value) in attributes {
+        if !is_name(name) {
+            return Ok(Page::cut(Vec::new(), limit, |posting: &Posting| posting.row.id));
+        }
+        // The name is of letters, digits and _ only.
+        let text = format!("CAST(postings.content -> 'attributes' -> '{name}' AS TEXT)");
+        query = query.filter(diesel::dsl::sql::<Text>(&text).eq_any(json_forms(value)));
     }
     let rows: Vec<Row> = query.load(conn)?;
     Ok(Page::cut(

@@ -1,5 +1,7 @@
 //! What a posting said when: every version that was ever public, and what each changed.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
@@ -88,11 +90,14 @@ pub fn changes(before: &PostingContent, after: &PostingContent) -> Vec<FieldChan
     let (Ok(before), Ok(after)) = (serde_json::to_value(before), serde_json::to_value(after)) else {
         return Vec::new();
     };
-    let names = after
-        .as_object()
+    // A field that holds nothing may be left out, before or after.
+    let names: BTreeSet<&str> = [&before, &after]
         .into_iter()
+        .filter_map(Value::as_object)
         .flatten()
-        .map(|(name, _)| name.as_str());
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let names = names.into_iter();
     let visible = names.filter(|name| !matches!(*name, "description_text" | "provenance"));
     visible
         .filter(|name| before.get(*name) != after.get(*name))

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use taxonomy::{Discipline, EmploymentType, Environment, Seniority, Workplace};
 use utoipa::ToSchema;
 
+use crate::attributes::Attributes;
 use crate::content::{
-    Apply, DescriptionFormat, Eligibility, Hardware, Location, Pay, PostingContent, Process, WorkPattern,
+    Apply, DescriptionFormat, Disclosures, Eligibility, Hardware, Location, Pay, PostingContent, Process,
+    UtcOffsets, WorkPattern,
 };
 
 /// A posting as it is written: every field may be missing. What is not given is recognised from title and description
@@ -62,6 +64,13 @@ pub struct PostingInput {
     pub process: Option<Process>,
     /// How to apply; the employer's website when missing.
     pub apply: Option<Apply>,
+    /// What laws want told.
+    pub disclosures: Option<Disclosures>,
+    /// Time zones in which a remote person may live, as hours from UTC.
+    pub remote_utc_offsets: Option<UtcOffsets>,
+    /// Attributes that the employer names itself, at most 50: `{"cost_center": "HW-12", "team_size": 9}`. Names are lower case
+    /// letters, digits and `_`, at most 32.
+    pub attributes: Attributes,
     /// The employer's own name for the posting, unique among its postings.
     pub external_id: Option<String>,
     /// When the posting ends by itself; 60 days after publication when missing.
@@ -104,6 +113,9 @@ impl PostingInput {
             benefits: content.benefits.clone(),
             process: content.process.clone(),
             apply: content.apply.clone(),
+            disclosures: content.disclosures,
+            remote_utc_offsets: content.remote_utc_offsets,
+            attributes: content.attributes.clone(),
             external_id,
             expires_at,
         }

@@ -6,35 +6,54 @@
 //! - [`advice`] looks at a posting before it is public, [`schedule`] publishes at a set time, [`history`] keeps every version.
 //! - [`find`] looks postings up; [`changes`] is the feed that the index, the alerts and the public follow.
 //! - [`import`] turns rows of NDJSON into postings, whole files in flat memory.
-//! - [`employers`] freezes and unfreezes all postings of an employer.
+//! - [`holds`] takes postings out of search and brings them back: a pause, a frozen campaign, a frozen employer, a moderator.
+//! - [`campaigns`] are hiring pushes, [`filling`] counts what they fill, [`trust`] says what is evidence of life.
+//! - [`events`] are days on which employers meet people, [`registrations`] their seats, [`calendar`] their files.
+//! - [`review`] publishes under the operator's rules, [`reports`] are readers' reports, [`transparency`] is what laws want said.
+//! - [`attributes`] are what employers name themselves.
+//! - [`employers`] tells readers that an employer changed.
 //!
 //! No search and no mail here.
 
 pub mod advice;
+pub mod attributes;
 pub mod bulk;
+pub mod calendar;
+pub mod campaigns;
 pub mod changes;
 mod check;
 mod content;
 mod description;
 pub mod employers;
+pub mod events;
+pub mod filling;
 pub mod find;
 pub mod history;
+pub mod holds;
 pub mod import;
 mod input;
 pub mod lifecycle;
+mod notices;
 mod patch;
 mod posting;
 mod recognise;
+pub mod registrations;
+pub mod reports;
+pub mod review;
+mod rules;
 pub mod schedule;
 pub mod syndication;
+pub mod transparency;
+pub mod trust;
 mod validate;
 pub mod warning;
 
 pub use content::{
-    Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,
-    WorkPattern,
+    Apply, DescriptionFormat, Disclosures, Eligibility, Equity, Hardware, Location, Pay, PayBand,
+    PostingContent, Process, UtcOffsets, Vacancy, WorkPattern,
 };
 pub use description::{render, sanitise, text_of};
 pub use input::PostingInput;
 pub use posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus, PostingSummary};
+pub use rules::{PayTransparency, PostingRules, Review};
 pub use validate::{FieldError, validate};

@@ -1,4 +1,5 @@
-//! The life of a posting: draft → published → paused → closed or expired, and back by renewal.
+//! The life of a posting: draft → published → paused → closed or expired, and back by renewal. What pauses is a hold
+//! ([`crate::holds`]): a posting is public when nothing holds it.
 //!
 //! Every function here changes one posting in the caller's transaction, by compare-and-set on its version. A change
 //! that readers can see takes a revision, and its content is kept as a version.
@@ -11,9 +12,11 @@ use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, is_unique_vio
 
 use crate::content::PostingContent;
 use crate::find::{find, to_posting};
+use crate::holds::{self, Scope, Why};
 use crate::input::PostingInput;
 use crate::patch::{keep_carried, patched};
 use crate::posting::{CloseReason, EmployerRef, Posting, PostingRow, PostingStatus};
+use crate::trust;
 use crate::validate::{FieldError, fold, publication_errors, validate};
 
 /// How long a posting is public when nothing else is said.
@@ -50,6 +53,9 @@ pub enum PostingError {
         /// That posting, when it could still be looked up.
         by: Option<Id>,
     },
+    /// It is held already, or by something that this step does not release.
+    #[error("{}", .0.words())]
+    Held(holds::HoldKind),
     /// The content is not acceptable.
     #[error("the posting has {} mistakes", .0.len())]
     Invalid(Vec<FieldError>),
@@ -107,6 +113,9 @@ pub fn create(
         closed_at: None,
         deleted_at: None,
         publish_at: None,
+        campaign_id: None,
+        verified_at: None,
+        reposted_from: None,
     };
     diesel::insert_into(postings::table).values(&row).execute(tx)?;
     Ok(Posting { employer, row })
@@ -142,13 +151,26 @@ fn validate_all(input: PostingInput, expiry: Option<FieldError>) -> Result<Posti
     }
 }
 
-/// Changes what the posting says; `patch` is a JSON merge patch (RFC 7396) over its input form.
+/// Changes what the posting says; `patch` is a JSON merge patch (RFC 7396) over its input form. A public posting of which
+/// this fills the last opening is closed as `filled`.
 pub fn update(
     tx: &mut DbConn,
     id: Id,
     patch: &serde_json::Value,
     if_match: Option<i32>,
     now: Timestamp,
+) -> Result<Posting, PostingError> {
+    update_if(tx, id, patch, if_match, now, |_, _| Ok(()))
+}
+
+/// [`update`] when `check` agrees with what a public posting would say then.
+pub(crate) fn update_if(
+    tx: &mut DbConn,
+    id: Id,
+    patch: &serde_json::Value,
+    if_match: Option<i32>,
+    now: Timestamp,
+    check: impl FnOnce(&mut DbConn, &Posting) -> Result<(), PostingError>,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
     let input = patched(&posting, patch).map_err(|error| PostingError::Invalid(vec![error]))?;
@@ -163,15 +185,24 @@ pub fn update(
             .or_else(|| is_running.then(|| now.plus(LIFETIME)));
     }
     let written = row.source.is_some().then(|| input.clone());
+    let filled_before = row.content.0.filled;
     let mut content = validate_all(input, expiry)?;
     keep_carried(&mut content, &row.content.0, patch);
+    let is_filled_now = content.filled == content.openings && content.filled > filled_before;
     row.content = Json(content);
     require_free(tx, row.employer_id, row.external_id.as_deref(), id)?;
+    if matches!(row.status, PostingStatus::Published | PostingStatus::Paused) {
+        row.verified_at = Some(now);
+    }
     if row.status == PostingStatus::Published {
         require_publishable(&posting)?;
+        check(tx, &posting)?;
     }
     if let Some(written) = written {
         crate::import::note_edits(tx, id, patch, &written)?;
+    }
+    if is_filled_now && CLOSABLE.contains(&posting.row.status) {
+        return end(tx, posting, CloseReason::Filled, now);
     }
     save(tx, posting, now)
 }
@@ -209,12 +240,21 @@ pub fn publish(
     if_match: Option<i32>,
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
-    let mut posting = require(tx, id, if_match)?;
+    let posting = require(tx, id, if_match)?;
     require_status(
         &posting,
         &[PostingStatus::Draft, PostingStatus::Scheduled],
         "published",
     )?;
+    go_public(tx, posting, now)
+}
+
+/// Makes a posting public that may be; the caller has looked where it is in its life.
+pub(crate) fn go_public(
+    tx: &mut DbConn,
+    mut posting: Posting,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
     require_publishable(&posting)?;
     if posting.row.expires_at.is_some_and(|at| at <= now) {
         let detail = "this time has passed; give a later one, or null for 60 days";
@@ -224,10 +264,12 @@ pub fn publish(
             detail,
         )]));
     }
-    posting.row.status = PostingStatus::Published;
     posting.row.published_at = Some(now);
+    posting.row.verified_at = Some(now);
+    posting.row.reposted_from = trust::find_predecessor(tx, &posting, now)?;
     posting.row.publish_at = None;
     posting.row.expires_at = Some(posting.row.expires_at.unwrap_or(now.plus(LIFETIME)));
+    holds::settle(tx, &mut posting, now)?;
     save(tx, posting, now)
 }
 
@@ -238,27 +280,46 @@ pub fn pause(
     if_match: Option<i32>,
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
-    let mut posting = require(tx, id, if_match)?;
-    require_status(&posting, &[PostingStatus::Published], "paused")?;
-    posting.row.status = PostingStatus::Paused;
-    save(tx, posting, now)
+    let posting = require(tx, id, if_match)?;
+    // One that something else holds may be paused as well, so that it stays when that is released.
+    require_status(
+        &posting,
+        &[PostingStatus::Published, PostingStatus::Paused],
+        "paused",
+    )?;
+    let own = Scope::Posting(id);
+    if holds::active(tx, posting.row.employer_id, own)?.is_some() {
+        return Err(PostingError::StateConflict {
+            status: posting.row.status,
+            action: "paused",
+        });
+    }
+    let hold = holds::pause_id(&posting, now);
+    holds::hold_as(tx, hold, posting.row.employer_id, own, Why::default(), now)?;
+    require(tx, id, None)
 }
 
-/// Brings a paused posting back.
+/// Brings a paused posting back, when nothing else holds it.
+///
+/// # Errors
+/// [`PostingError::Held`] when it is not paused itself: what holds it must be released instead.
 pub fn resume(
     tx: &mut DbConn,
     id: Id,
     if_match: Option<i32>,
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
-    let mut posting = require(tx, id, if_match)?;
+    let posting = require(tx, id, if_match)?;
     require_status(&posting, &[PostingStatus::Paused], "resumed")?;
     require_publishable(&posting)?;
-    posting.row.status = PostingStatus::Published;
-    if posting.row.expires_at.is_some_and(|at| at <= now) {
-        posting.row.expires_at = Some(now.plus(LIFETIME));
+    if let Some(own) = holds::active(tx, posting.row.employer_id, Scope::Posting(id))? {
+        holds::release(tx, own.id, None, now)?;
+        return require(tx, id, None);
     }
-    save(tx, posting, now)
+    match holds::list_active(tx, id)?.first() {
+        Some(other) => Err(PostingError::Held(other.kind)),
+        None => holds::come_back(tx, posting, now),
+    }
 }
 
 /// Gives a posting another [`LIFETIME`] from now; a closed or expired one is public again.
@@ -276,10 +337,11 @@ pub fn renew(
     ];
     require_status(&posting, &renewable, "renewed")?;
     require_publishable(&posting)?;
-    posting.row.status = PostingStatus::Published;
     posting.row.expires_at = Some(now.plus(LIFETIME));
+    posting.row.verified_at = Some(now);
     posting.row.close_reason = None;
     posting.row.closed_at = None;
+    holds::settle(tx, &mut posting, now)?;
     save(tx, posting, now)
 }
 
@@ -291,16 +353,29 @@ pub fn close(
     if_match: Option<i32>,
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
-    let mut posting = require(tx, id, if_match)?;
-    require_status(
-        &posting,
-        &[
-            PostingStatus::Published,
-            PostingStatus::Paused,
-            PostingStatus::Scheduled,
-        ],
-        "closed",
-    )?;
+    let posting = require(tx, id, if_match)?;
+    require_status(&posting, CLOSABLE, "closed")?;
+    end(tx, posting, reason, now)
+}
+
+/// From where a posting can be closed.
+pub(crate) const CLOSABLE: &[PostingStatus] = &[
+    PostingStatus::Published,
+    PostingStatus::Paused,
+    PostingStatus::Scheduled,
+];
+
+/// Closes a posting that may be. Who says that it is filled says that all its openings are.
+pub(crate) fn end(
+    tx: &mut DbConn,
+    mut posting: Posting,
+    reason: CloseReason,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    holds::drop_own(tx, &posting, now)?;
+    if reason == CloseReason::Filled {
+        posting.row.content.0.filled = posting.row.content.0.openings;
+    }
     posting.row.status = PostingStatus::Closed;
     posting.row.publish_at = None;
     posting.row.close_reason = Some(reason);
@@ -317,7 +392,9 @@ pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
         return Ok(());
     }
     diesel::delete(posting_versions::table.filter(posting_versions::posting_id.eq(id))).execute(tx)?;
+    holds::drop_own(tx, &posting, now)?;
     let row = &mut posting.row;
+    row.campaign_id = None;
     row.content = Json(PostingContent::default());
     row.slug = format!("erased-{id}");
     row.external_id = None;
@@ -343,6 +420,7 @@ pub fn expire_due(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, 
     let count = due.len();
     for row in due {
         let mut posting = to_posting(row);
+        holds::drop_own(tx, &posting, now)?;
         posting.row.status = PostingStatus::Expired;
         posting.row.close_reason = Some(CloseReason::Expired);
         posting.row.closed_at = Some(now);

@@ -49,8 +49,8 @@ pub(crate) fn patched(posting: &Posting, patch: &serde_json::Value) -> Result<Po
     })
 }
 
-/// RFC 7396.
-fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+/// Lays a merge patch (RFC 7396) over a document.
+pub(crate) fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
     let serde_json::Value::Object(patch) = patch else {
         *target = patch.clone();
         return;

@@ -128,6 +128,12 @@ pub struct PostingRow {
     pub deleted_at: Option<Timestamp>,
     /// When it becomes public, while it is scheduled.
     pub publish_at: Option<Timestamp>,
+    /// The campaign it belongs to.
+    pub campaign_id: Option<Id>,
+    /// When a person or an import last stood for it.
+    pub verified_at: Option<Timestamp>,
+    /// The posting with the same title that its employer had closed shortly before.
+    pub reposted_from: Option<Id>,
 }
 
 impl Posting {

@@ -41,7 +41,7 @@ pub fn schedule(
     save(tx, posting, now)
 }
 
-/// Makes a scheduled posting a draft again.
+/// Makes a posting that is scheduled, or waits for a moderator, a draft again.
 pub fn unschedule(
     tx: &mut DbConn,
     id: Id,
@@ -49,7 +49,11 @@ pub fn unschedule(
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    require_status(&posting, &[PostingStatus::Scheduled], "unscheduled")?;
+    require_status(
+        &posting,
+        &[PostingStatus::Scheduled, PostingStatus::InReview],
+        "unscheduled",
+    )?;
     posting.row.status = PostingStatus::Draft;
     posting.row.publish_at = None;
     save(tx, posting, now)

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use taxonomy::Provenance;
 
+use crate::attributes;
 use crate::check::{Check, Kind};
-use crate::content::{Pay, PostingContent};
+use crate::content::{Disclosures, Pay, PostingContent};
 use crate::input::PostingInput;
 use crate::{description, recognise};
 
@@ -106,6 +107,9 @@ pub fn validate(input: PostingInput) -> Result<PostingContent, Vec<FieldError>> 
         work_pattern: input.work_pattern,
         eligibility: input.eligibility,
         process: input.process,
+        disclosures: input.disclosures.filter(|said| *said != Disclosures::default()),
+        remote_utc_offsets: input.remote_utc_offsets,
+        attributes: input.attributes,
         title: title.unwrap_or_default(),
         description_html,
         description_text,
@@ -113,6 +117,7 @@ pub fn validate(input: PostingInput) -> Result<PostingContent, Vec<FieldError>> 
     };
     check.numbers(&content);
     check.nested_text(&mut content);
+    check.errors.extend(attributes::check(&content.attributes));
     if let Some(external_id) = &input.external_id {
         check.line("/external_id", Some(external_id), 200);
     }

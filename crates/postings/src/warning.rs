@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use mail::{Block, Draft, EmailAddress, Entry, Footer, Layout, MailConfig};
-use store::schema::{employers, members, postings, users};
+use store::schema::{employers, postings};
 use store::{DbConn, Id, Random, StoreError, Timestamp, cols};
 
 use crate::find::to_posting;
+use crate::notices::recipients;
 use crate::posting::{EmployerRef, Posting, PostingRow, PostingStatus};
 
 /// How long before its end a posting's employer is told.
@@ -19,8 +20,6 @@ const SETTLED: SignedDuration = SignedDuration::from_hours(24);
 const KIND: &str = "posting_ends";
 /// Postings named in one mail.
 const NAMED: usize = 20;
-/// Members of one employer who are told.
-const MAX_MEMBERS: i64 = 50;
 
 /// Writes mails about up to `limit` postings that end within [`AHEAD`], one to each member of their employers who may renew
 /// them; returns how many postings were warned of. Imported postings live as long as their source shows them, so nobody is
@@ -78,19 +77,6 @@ pub fn warn_due(
             .execute(tx)?;
     }
     Ok(due.len())
-}
-
-/// Addresses of the members who may renew a posting.
-fn recipients(conn: &mut DbConn, employer_id: Id) -> Result<Vec<EmailAddress>, StoreError> {
-    Ok(members::table
-        .inner_join(users::table)
-        .filter(members::employer_id.eq(employer_id))
-        .filter(members::role.eq_any(["owner", "recruiter"]))
-        .filter(users::verified_at.is_not_null())
-        .order(users::id)
-        .limit(MAX_MEMBERS)
-        .select(users::email)
-        .load(conn)?)
 }
 
 fn draft(config: &MailConfig, ending: &[&Posting], recipient: EmailAddress, now: Timestamp) -> Draft {

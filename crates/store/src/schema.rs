@@ -2,6 +2,10 @@
 
 #![expect(missing_docs, reason = "the migrations describe the tables and their columns")]
 
+mod hiring;
+
+pub use hiring::*;
+
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
 
@@ -171,6 +175,7 @@ diesel::table! {
         version -> Integer,
         created_at -> Moment,
         updated_at -> Moment,
+        employees -> Nullable<Integer>,
     }
 }
 
@@ -246,6 +251,9 @@ diesel::table! {
         edits -> Nullable<Document>,
         publish_at -> Nullable<Moment>,
         warned_for -> Nullable<Moment>,
+        campaign_id -> Nullable<Identifier>,
+        verified_at -> Nullable<Moment>,
+        reposted_from -> Nullable<Identifier>,
     }
 }
 
@@ -421,6 +429,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     postings,
     posting_versions,
     boards,
+    campaigns,
+    holds,
+    held_postings,
+    hiring_events,
+    event_postings,
+    event_registrations,
+    posting_reviews,
+    report_cases,
+    posting_reports,
+    case_decisions,
     import_runs,
     alerts,
     alert_matches,

@@ -7,6 +7,7 @@
 //! | what did a person type into the search box? | [`Taxonomy::spans`], [`Gazetteer::find`] |
 //! | where is this? | [`Gazetteer::resolve`], [`distance_km`], [`region_covers`] |
 //! | what does it pay? | [`parse_pay`], [`find_pay_in_text`], [`yearly`] |
+//! | what must be said about pay? | [`PayLaw`] |
 //!
 //! Nothing here reads a file, a clock or the network: the data files under `config/` are compiled in.
 
@@ -16,6 +17,9 @@ mod evidence;
 mod gazetteer;
 mod money;
 mod normalise;
+mod pay_law;
+#[cfg(test)]
+mod pay_law_tests;
 mod pay_text;
 mod pay_tokens;
 mod place_grammar;
@@ -34,6 +38,10 @@ pub use classify::{Evidence, Recognised};
 pub use currency::{Currency, Rates, UnknownCurrency};
 pub use gazetteer::{Gazetteer, Resolved};
 pub use money::{Amount, InvalidAmount, PayRange, yearly};
+pub use pay_law::{
+    Coverage, Duty, Finding, NOTICE as PAY_LAW_NOTICE, Outcome, PayLaw, PayRule, Said, Standing, Statement,
+    Verdict, WorkPlace,
+};
 pub use pay_text::{find_pay_in_text, parse_pay};
 pub use place_table::{NamedPlace, Place};
 pub use regions::{distance_km, groups_with, is_region, members_of, region_covers};

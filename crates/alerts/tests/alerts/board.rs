@@ -42,6 +42,7 @@ impl<'a> Board<'a> {
             website: Some("https://acme.example".to_owned()),
             description_html: String::new(),
             headquarters: None,
+            employees: None,
         };
         let now = monday_morning();
         let employer = db
@@ -199,6 +200,7 @@ impl<'a> Board<'a> {
             website: Some("https://other.example".to_owned()),
             description_html: String::new(),
             headquarters: None,
+            employees: None,
         };
         let now = self.now();
         self.db

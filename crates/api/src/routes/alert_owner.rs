@@ -5,6 +5,7 @@ use ::alerts::owner::{self, Answer, MailRecord, ToldPosting};
 use ::alerts::{AlertHealth, health, warnings};
 use actix_web::{HttpResponse, web};
 use mail::{EmailAddress, Suppression};
+use postings::registrations;
 use serde::{Deserialize, Serialize};
 use store::{Id, Timestamp};
 use utoipa::ToSchema;
@@ -107,8 +108,9 @@ pub(crate) async fn erase_address(
     _token: Params<TokenParams>,
 ) -> Result<HttpResponse, Problem> {
     state
-        .write(move |tx, _| {
+        .write(move |tx, state| {
             let address = holder.require_address(tx)?;
+            registrations::erase_address(tx, &address, &super::events::desk(state), state.now())?;
             Ok::<_, Problem>(owner::erase_address(tx, &address)?)
         })
         .await?;

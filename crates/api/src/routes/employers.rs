@@ -3,6 +3,7 @@
 use accounts::{Employer, EmployerChange, EmployerStatus, NewEmployer};
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::DescriptionFormat;
+use postings::holds::{self, Scope, Why};
 use serde::{Deserialize, Serialize};
 use store::page::encode_cursor;
 use store::{DbConn, Id};
@@ -47,6 +48,8 @@ pub(crate) struct EmployerBody {
     description_format: DescriptionFormat,
     #[schema(example = "Austin, TX")]
     headquarters: Option<String>,
+    /// How many people work for it; pay-transparency rules ask for it.
+    employees: Option<i32>,
 }
 
 /// What changes about an employer; null takes a field away.
@@ -67,6 +70,9 @@ pub(crate) struct EmployerPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     headquarters: Option<Option<String>>,
+    #[serde(default, deserialize_with = "super::present")]
+    #[schema(value_type = Option<i32>)]
+    employees: Option<Option<i32>>,
 }
 
 /// Tells a null from a missing field.
@@ -102,6 +108,7 @@ pub(crate) async fn create_employer(
         website: body.website,
         description_html,
         headquarters: body.headquarters,
+        employees: body.employees,
     };
     state
         .write_once(asked, move |tx, state| {
@@ -166,6 +173,7 @@ pub(crate) async fn update_employer(
         website: patch.website,
         description_html,
         headquarters: patch.headquarters,
+        employees: patch.employees,
     };
     let response = state
         .write_once(asked, move |tx, _| {
@@ -219,13 +227,26 @@ async fn set_status(
     let (version, now) = (if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &())?;
     let response = state
-        .write_once(asked, move |tx, _| {
+        .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &employer)?;
             require_manager(tx, &caller, employer.id)?;
             if employer.status == status {
                 return Ok(Reply::ok(&employer));
             }
             let changed = accounts::set_employer_status(tx, employer.id, status, version, now)?;
+            let by = super::campaigns::person(&caller);
+            let held = holds::active(tx, employer.id, Scope::Employer)?;
+            match (status, held) {
+                (EmployerStatus::Paused, None) => {
+                    let why = Why { reason: None, by };
+                    holds::hold(tx, employer.id, Scope::Employer, why, &state.random, now)?;
+                }
+                (EmployerStatus::Active, Some(hold)) => {
+                    holds::release(tx, hold.id, by, now)?;
+                }
+                _ => {}
+            }
+            // Also what an import brought meanwhile.
             postings::employers::touch_postings(tx, employer.id, now)?;
             Ok(Reply::ok(&changed))
         })

@@ -4,21 +4,36 @@ pub(crate) mod alert_owner;
 pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod boards;
+pub(crate) mod campaigns;
 pub(crate) mod changes;
 pub(crate) mod employers;
+pub(crate) mod events;
 pub(crate) mod imports;
 pub(crate) mod mail_reports;
 pub(crate) mod me;
 pub(crate) mod members;
+pub(crate) mod moderation;
 pub(crate) mod operations;
 pub(crate) mod pages;
 pub(crate) mod postings;
 pub(crate) mod publishing;
+pub(crate) mod reports;
 pub(crate) mod search;
 pub(crate) mod syndication;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Tells a null from a missing field.
+#[expect(
+    clippy::option_option,
+    reason = "null and missing mean different things in a patch"
+)]
+pub(crate) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]

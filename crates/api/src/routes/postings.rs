@@ -1,9 +1,10 @@
 //! Postings and their life.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use postings::advice;
 use postings::lifecycle::{self, PostingError};
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
+use postings::{advice, attributes};
+use postings::{review, trust};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{DbConn, Id, Timestamp};
@@ -14,7 +15,7 @@ use super::employers::{cursor_of, require_employer};
 use crate::access::{require_editor, require_posting_editor, require_visible, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
-use crate::extract::{Body, NoParams, PageParams, Params, path_id};
+use crate::extract::{Body, NoParams, PageParams, Params, pairs, parse_params, path_id};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 
@@ -62,6 +63,17 @@ pub(crate) struct PostingBody {
     closed_at: Option<Timestamp>,
     /// When it becomes public, while it is scheduled.
     publish_at: Option<Timestamp>,
+    /// The campaign it belongs to.
+    campaign_id: Option<Id>,
+    /// When it was first public, here or at its source; renewing and editing do not change it.
+    first_published_at: Option<Timestamp>,
+    /// When somebody last stood for it: its employer by publishing, editing or renewing it, its source by showing it in a
+    /// healthy crawl.
+    last_verified_at: Option<Timestamp>,
+    /// Whole days from its first publication until it ended, or until now.
+    days_open: Option<i64>,
+    /// The posting with the same title that its employer had closed within 90 days before.
+    reposted_from: Option<Id>,
     /// What is allowed and unwise about it; told when it is published.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<postings::FieldError>,
@@ -70,6 +82,7 @@ pub(crate) struct PostingBody {
 impl PostingBody {
     pub(crate) fn of(posting: Posting, state: &State) -> Self {
         let Posting { employer, row } = posting;
+        let days_open = trust::days_open(&row, state.now());
         Self {
             id: row.id,
             url: state.url(&format!("/postings/{}", row.slug)),
@@ -88,8 +101,27 @@ impl PostingBody {
             expires_at: row.expires_at,
             closed_at: row.closed_at,
             publish_at: row.publish_at,
+            campaign_id: row.campaign_id,
+            first_published_at: row.published_at,
+            last_verified_at: row.verified_at,
+            days_open,
+            reposted_from: row.reposted_from,
             warnings: Vec::new(),
         }
+    }
+
+    /// Adds when their sources last showed them.
+    fn add_sightings(conn: &mut DbConn, bodies: &mut [Self]) -> Result<(), Problem> {
+        let imported = bodies.iter().filter(|body| body.source.is_some());
+        let ids: Vec<Id> = imported.map(|body| body.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let seen = trust::seen_at(conn, &ids)?;
+        for body in bodies {
+            body.last_verified_at = body.last_verified_at.max(seen.get(&body.id).copied());
+        }
+        Ok(())
     }
 }
 
@@ -132,7 +164,8 @@ pub(crate) async fn create_posting(
         .await
 }
 
-/// An employer's postings, newest first. Members see every status, others only what is published.
+/// An employer's postings, newest first. Members see every status, others only what is published. `attribute.NAME=VALUE` keeps
+/// those whose attribute has this value; it may be given several times, and then all must hold.
 #[utoipa::path(get, path = "/v1/employers/{employer}/postings", tag = "postings",
     params(("employer" = String, Path), ("status" = Option<String>, Query, description = "one or several with commas"),
         ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
@@ -141,8 +174,9 @@ pub(crate) async fn list_postings(
     state: State,
     caller: Caller,
     path: web::Path<String>,
-    Params(params): Params<ListParams>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let (params, attributes) = list_params(&request)?;
     let wanted = parse_statuses(params.status.as_deref())?;
     let page = PageParams {
         limit: params.limit,
@@ -154,12 +188,14 @@ pub(crate) async fn list_postings(
             let employer = require_employer(conn, &path)?;
             let is_insider = standing(conn, &caller, employer.id)?.is_insider();
             let statuses = visible_statuses(wanted, is_insider, &caller)?;
-            let page = postings::find::list_of_employer(conn, employer.id, &statuses, before, limit)?;
-            let data = page
+            let page =
+                postings::find::list_of_employer(conn, employer.id, &statuses, &attributes, before, limit)?;
+            let mut data: Vec<PostingBody> = page
                 .data
                 .into_iter()
                 .map(|posting| PostingBody::of(posting, state))
                 .collect();
+            PostingBody::add_sightings(conn, &mut data)?;
             Ok::<_, Problem>(ListBody {
                 data,
                 next_cursor: cursor_of(page.next),
@@ -167,6 +203,35 @@ pub(crate) async fn list_postings(
         })
         .await?;
     Ok(Reply::ok(&page).into_response())
+}
+
+/// The parameters of a list, and apart from them the attributes that it asks for.
+fn list_params(request: &HttpRequest) -> Result<(ListParams, Vec<(String, String)>), Problem> {
+    let mut rest = url::form_urlencoded::Serializer::new(String::new());
+    let mut attributes = Vec::new();
+    for (name, value) in pairs(request.query_string()) {
+        match name.strip_prefix("attribute.") {
+            Some(attribute)
+                if attributes::is_name(attribute) && attributes.len() < attributes::MAX_ATTRIBUTES =>
+            {
+                attributes.push((attribute.to_owned(), value));
+            }
+            Some(_) => {
+                let detail =
+                    "attribute.NAME=VALUE: a letter, then letters, digits and _, in lower case, at most 32";
+                let errors = vec![postings::FieldError::new(
+                    format!("/{name}"),
+                    "name_invalid",
+                    detail,
+                )];
+                return Err(Problem::new(Code::ParametersInvalid).errors(errors));
+            }
+            None => {
+                rest.append_pair(&name, &value);
+            }
+        }
+    }
+    Ok((parse_params(&rest.finish())?, attributes))
 }
 
 fn parse_statuses(text: Option<&str>) -> Result<Option<Vec<PostingStatus>>, Problem> {
@@ -216,7 +281,9 @@ pub(crate) async fn get_posting(
             let posting =
                 postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
             require_visible(conn, &caller, &posting)?;
-            Ok::<_, Problem>(PostingBody::of(posting, state))
+            let mut body = PostingBody::of(posting, state);
+            PostingBody::add_sightings(conn, std::slice::from_mut(&mut body))?;
+            Ok::<_, Problem>(body)
         })
         .await?;
     Ok(Reply::ok(&body).into_response())
@@ -234,13 +301,14 @@ pub(crate) async fn update_posting(
     Body(patch): Body<Value>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &patch)?;
+    let rules = state.posting_rules;
     change(
         state,
         caller,
         &request,
         asked,
         &path,
-        move |tx, id, version, now| lifecycle::update(tx, id, &patch, version, now),
+        move |tx, id, version, now| review::update(tx, id, &patch, version, &rules, now),
     )
     .await
 }
@@ -272,7 +340,8 @@ pub(crate) async fn delete_posting(
     Ok(response)
 }
 
-/// Make a draft public. The answer also says what is unwise about it.
+/// Make a draft public, or let it wait for a moderator (`in_review`) where postings are reviewed; also one that was rejected
+/// and changed. The answer also says what is unwise about it.
 #[utoipa::path(post, path = "/v1/postings/{id}/publish", tag = "postings", params(("id" = String, Path)),
     responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn publish_posting(
@@ -291,8 +360,9 @@ pub(crate) async fn publish_posting(
     let response = state
         .write_once(asked, move |tx, state| {
             require_posting_editor(tx, &caller, id)?;
-            let posting = lifecycle::publish(tx, id, version, now)?;
-            let warnings = advice::warnings_of(tx, &posting, now)?;
+            let rules = &state.posting_rules;
+            let posting = review::publish(tx, id, version, rules, now)?;
+            let warnings = advice::warnings_of(tx, &posting, rules.pay_transparency, now)?;
             let body = PostingBody {
                 warnings,
                 ..PostingBody::of(posting, state)

@@ -5,7 +5,8 @@ use postings::advice::{self, Assessment};
 use postings::bulk::{self, MAX_OPERATIONS, Operation};
 use postings::history::{self, Version};
 use postings::lifecycle::PostingError;
-use postings::{PostingContent, PostingInput, PostingStatus, schedule};
+use postings::transparency::{self, PayAssessment};
+use postings::{PostingContent, PostingInput, PostingStatus, filling, review, schedule};
 use serde::{Deserialize, Serialize};
 use store::page::{decode_cursor, encode_cursor};
 use store::{Id, Timestamp};
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 use super::ListBody;
 use super::employers::require_employer;
 use super::postings::{PostingBody, change};
-use crate::access::{require_editor, require_posting_editor, require_visible};
+use crate::access::{require_editor, require_member, require_posting_editor, require_visible};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, ProblemBody};
 use crate::extract::{Body, NoParams, PageParams, Params, path_id};
@@ -32,6 +33,10 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         )
         .service(web::resource("/v1/postings/{id}/schedule").route(web::post().to(schedule_posting)))
         .service(web::resource("/v1/postings/{id}/unschedule").route(web::post().to(unschedule_posting)))
+        .service(
+            web::resource("/v1/postings/{id}/pay-transparency").route(web::get().to(get_pay_transparency)),
+        )
+        .service(web::resource("/v1/postings/{id}/fill").route(web::post().to(fill_posting)))
         .service(web::resource("/v1/postings/{id}/duplicate").route(web::post().to(duplicate_posting)))
         .service(web::resource("/v1/postings/{id}/history").route(web::get().to(list_history)))
         .service(web::resource("/v1/postings/{id}/history/{version}").route(web::get().to(get_version)));
@@ -57,7 +62,7 @@ pub(crate) async fn validate_posting(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     let assessment = state
-        .read(move |conn, _| {
+        .read(move |conn, state| {
             let employer_id = match &params.employer {
                 Some(employer) => {
                     let id = require_employer(conn, employer)?.id;
@@ -66,7 +71,8 @@ pub(crate) async fn validate_posting(
                 }
                 None => None,
             };
-            Ok::<_, Problem>(advice::assess(conn, employer_id, input, now)?)
+            let choice = state.posting_rules.pay_transparency;
+            Ok::<_, Problem>(advice::assess(conn, employer_id, input, choice, now)?)
         })
         .await?;
     Ok(Reply::ok(&assessment).into_response())
@@ -79,7 +85,8 @@ pub(crate) struct ScheduleBody {
     publish_at: Timestamp,
 }
 
-/// Make a draft public at a set time, up to a year ahead; also moves that time.
+/// Make a draft public at a set time, up to a year ahead; also moves that time. Where postings are reviewed it waits for a
+/// moderator first.
 #[utoipa::path(post, path = "/v1/postings/{id}/schedule", tag = "postings", params(("id" = String, Path)),
     request_body = ScheduleBody, responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn schedule_posting(
@@ -91,19 +98,19 @@ pub(crate) async fn schedule_posting(
     Body(body): Body<ScheduleBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &body)?;
-    let at = body.publish_at;
+    let (at, rules) = (body.publish_at, state.posting_rules);
     change(
         state,
         caller,
         &request,
         asked,
         &path,
-        move |tx, id, version, now| schedule::schedule(tx, id, at, version, now),
+        move |tx, id, version, now| review::schedule(tx, id, at, version, &rules, now),
     )
     .await
 }
 
-/// Make a scheduled posting a draft again.
+/// Make a posting that is scheduled, or waits for a moderator, a draft again.
 #[utoipa::path(post, path = "/v1/postings/{id}/unschedule", tag = "postings", params(("id" = String, Path)),
     responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn unschedule_posting(
@@ -115,6 +122,62 @@ pub(crate) async fn unschedule_posting(
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
     change(state, caller, &request, asked, &path, schedule::unschedule).await
+}
+
+/// What laws want said about pay, as far as a dated list of rules knows: for each rule that covers the posting, or may, what is
+/// said, what is missing, the legal basis and its source. Not legal advice. For an employer's members, and for moderators.
+#[utoipa::path(get, path = "/v1/postings/{id}/pay-transparency", tag = "postings", params(("id" = String, Path)),
+    responses((status = 200, body = PayAssessment)), security(("bearer" = [])))]
+pub(crate) async fn get_pay_transparency(
+    state: State,
+    Known(caller): Known,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<HttpResponse, Problem> {
+    let (id, now) = (path_id(&path, Code::PostingNotFound)?, state.now());
+    let body = state
+        .read(move |conn, _| {
+            let posting =
+                postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
+            require_visible(conn, &caller, &posting)?;
+            require_member(conn, &caller, posting.row.employer_id)?;
+            let at = posting.row.publish_at.unwrap_or(now);
+            Ok::<_, Problem>(transparency::assess_posting(conn, &posting, at)?)
+        })
+        .await?;
+    Ok(Reply::ok(&body).into_response())
+}
+
+/// How many openings were filled.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FillBody {
+    /// How many more, 1 when missing.
+    count: Option<u32>,
+}
+
+/// Note that openings of a posting are filled. With the last one it is closed, with the reason `filled`.
+#[utoipa::path(post, path = "/v1/postings/{id}/fill", tag = "postings", params(("id" = String, Path)),
+    request_body = FillBody, responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
+pub(crate) async fn fill_posting(
+    state: State,
+    Known(caller): Known,
+    request: HttpRequest,
+    path: web::Path<String>,
+    Params(NoParams {}): Params<NoParams>,
+    Body(body): Body<FillBody>,
+) -> Result<HttpResponse, Problem> {
+    let asked = Asked::new(&request, &caller, &body)?;
+    let count = body.count.unwrap_or(1);
+    change(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, now| filling::fill(tx, id, count, version, now),
+    )
+    .await
 }
 
 /// Make a draft that says the same.
@@ -203,7 +266,14 @@ pub(crate) async fn change_postings(
             let mut outcomes = Vec::with_capacity(body.operations.len());
             for (index, operation) in body.operations.into_iter().enumerate() {
                 let is_new = matches!(operation, Operation::Create { .. });
-                let outcome = match bulk::apply(tx, employer.id, operation, &state.random, now) {
+                let outcome = match bulk::apply(
+                    tx,
+                    employer.id,
+                    operation,
+                    &state.posting_rules,
+                    &state.random,
+                    now,
+                ) {
                     // After a failure of the database nothing is sure any more.
                     Err(PostingError::Store(error)) => return Err(error.into()),
                     outcome => outcome,

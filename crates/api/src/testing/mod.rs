@@ -17,6 +17,7 @@ use alerts::{AlertRules, Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
+use postings::PostingRules;
 use search::Index;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
@@ -75,6 +76,14 @@ impl TestApp {
     /// # Panics
     /// When a part of it cannot be made.
     pub fn with_limits(backend: Backend, limits: Limits) -> Self {
+        Self::with_rules(backend, limits, PostingRules::default())
+    }
+
+    /// A new installation with these limits, whose operator chose these rules for postings.
+    ///
+    /// # Panics
+    /// When a part of it cannot be made.
+    pub fn with_rules(backend: Backend, limits: Limits, posting_rules: PostingRules) -> Self {
         let dir = TempDir::with_prefix("backplane-app-").expect("a temporary directory");
         let db = TestDb::new(backend);
         let random = Arc::new(Random::seeded(7));
@@ -116,6 +125,7 @@ impl TestApp {
             random,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             limits,
+            posting_rules,
             metrics: None,
             reports: ReportDesk::new(&mail_config, return_path.clone(), Some(REPORT_TOKEN)),
         });

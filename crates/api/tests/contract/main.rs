@@ -6,6 +6,7 @@ mod alert_owner;
 mod alerts;
 mod employers;
 mod feeds;
+mod hiring;
 mod hostile;
 mod imports;
 mod journey;

@@ -133,6 +133,7 @@ impl Board {
                 body_bytes: config.limits.body_bytes,
                 import_bytes: config.limits.import_bytes,
             },
+            posting_rules: config.posting_rules,
             metrics: Some(metrics.clone()),
             reports,
         });

@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use mail::{
     DeliveryRules, DkimAlgorithm, DkimKey, EmailAddress, LinkKey, MailConfig, Mailbox, ReturnPath, Transport,
 };
+use postings::PostingRules;
 use postings::import::Endpoints;
 use serde::Deserialize;
 
@@ -67,6 +68,7 @@ pub(super) struct Written {
     limits: Limits,
     alerts: Alerts,
     boards: Boards,
+    postings: PostingRules,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +198,8 @@ pub(crate) struct Config {
     pub(crate) alert_rules: AlertRules,
     /// Where boards are fetched; none when they are not.
     pub(crate) boards: Option<Endpoints>,
+    /// What the operator chose for postings.
+    pub(crate) posting_rules: PostingRules,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -292,6 +296,7 @@ impl Config {
             return_path,
             alert_rules: written.alerts.rules(written.limits.enabled),
             boards: endpoints(layers, written.boards)?,
+            posting_rules: written.postings,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alerts::{MatchState, closing_pass, dispatch_pass, keep_pass, match_pass, mend_schedules, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
-use postings::{import, lifecycle, schedule, warning};
+use postings::{import, lifecycle, registrations, schedule, warning};
 use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
@@ -236,12 +236,16 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
         Ok(mail::purge_finished(tx, now.minus(MAILS_KEPT), UPKEEP_ROWS)?)
     })?;
     let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
+    let seats = in_rounds(shop, |tx| Ok(registrations::forget_past(tx, UPKEEP_ROWS, now)?))?;
     let secrets = in_rounds(shop, |tx| Ok(accounts::purge_expired(tx, UPKEEP_ROWS, now)?))?;
     let began_before = now.minus(LONGEST_IMPORT);
     let runs = shop
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
-    Ok((expired, warned + forgotten + mails + answers + secrets + runs))
+    Ok((
+        expired,
+        warned + forgotten + mails + answers + seats + secrets + runs,
+    ))
 }
 
 /// What alerts do by the calendar: tell what ends soon, ask whether to keep them, and mend what a wrong clock wrote.

@@ -209,6 +209,7 @@ pub(crate) fn apply(
         }
         revision += 1;
     }
+    crate::trust::mark_reposts(tx, &mut new_rows, now)?;
     let versions: Vec<KeptVersion<'_>> = new_rows
         .iter()
         .chain(&updated_rows)
@@ -328,6 +329,9 @@ fn new_row(changed: Changed, id: Id, employer_id: Id, revision: i64, now: Timest
         closed_at: (!imported.is_open).then_some(now),
         deleted_at: None,
         publish_at: None,
+        campaign_id: None,
+        verified_at: Some(now),
+        reposted_from: None,
     }
 }
 
@@ -411,7 +415,15 @@ fn update(
         row.first_revision.get_or_insert(revision);
     }
     row.expires_at = expires_at;
+    row.verified_at = Some(now);
     row.updated_at = now;
+    if row.status == PostingStatus::Published && status_before != row.status {
+        // Its source shows it again, but something here may hold it.
+        let held = crate::holds::held_among(tx, &[row.id])?;
+        if !held.is_empty() {
+            row.status = PostingStatus::Paused;
+        }
+    }
     diesel::update(target).set(&row).execute(tx)?;
     diesel::update(target)
         .set(postings::absent_since.eq(None::<Timestamp>))

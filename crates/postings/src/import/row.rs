@@ -11,8 +11,10 @@ use super::loose::{
     EmployerName, LooseLocation, LooseLocations, LooseText, apply_at, carried_pay, clean_line, limited,
     parse_time, shorten,
 };
+use crate::attributes;
 use crate::content::{
-    Apply, DescriptionFormat, Eligibility, Hardware, Location, Pay, PostingContent, Process, WorkPattern,
+    Apply, DescriptionFormat, Disclosures, Eligibility, Hardware, Location, Pay, PostingContent, Process,
+    UtcOffsets, WorkPattern,
 };
 use crate::input::PostingInput;
 use crate::lifecycle::{LIFETIME, MAX_LIFETIME};
@@ -103,6 +105,10 @@ pub struct ImportRow {
     environment: Option<Vec<taxonomy::Environment>>,
     benefits: Option<Vec<String>>,
     process: Option<Process>,
+    disclosures: Option<Disclosures>,
+    remote_utc_offsets: Option<UtcOffsets>,
+    /// Collectors give many things this name: only what is one of our attributes is taken.
+    attributes: Option<serde_json::Value>,
     /// Fields that the row knows nothing about, so that what is known stays: `description`, `pay`.
     keep: Vec<String>,
 }
@@ -329,6 +335,9 @@ impl ImportRow {
             environment: self.environment,
             benefits: self.benefits.unwrap_or_default(),
             process: self.process,
+            disclosures: self.disclosures,
+            remote_utc_offsets: self.remote_utc_offsets,
+            attributes: self.attributes.map(attributes::of_json).unwrap_or_default(),
             apply: self.apply.or_else(|| self.url.and_then(apply_at)),
             title: Some(shorten(title)),
             external_id: None,

@@ -251,7 +251,7 @@ on_both! {
         let mut before = None;
         loop {
             let page = board.db.read_blocking(|conn| {
-                find::list_of_employer(conn, board.acme, PostingStatus::ALL, before, 2)
+                find::list_of_employer(conn, board.acme, PostingStatus::ALL, &[], before, 2)
             }).unwrap();
             seen.extend(page.data.iter().map(|posting| posting.row.id));
             before = page.next;
@@ -259,7 +259,7 @@ on_both! {
         }
         assert_eq!(seen, ids);
         let drafts = board.db.read_blocking(|conn| {
-            find::list_of_employer(conn, board.acme, &[PostingStatus::Draft], None, 2)
+            find::list_of_employer(conn, board.acme, &[PostingStatus::Draft], &[], None, 2)
         }).unwrap();
         assert!(drafts.data.is_empty());
         let counts = board.db.read_blocking(find::count_by_status).unwrap();

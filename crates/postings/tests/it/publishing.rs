@@ -5,7 +5,7 @@ use postings::bulk::{self, Operation};
 use postings::history::{find_version, list_history};
 use postings::lifecycle::PostingError;
 use postings::schedule::{duplicate, next_due, publish_due, schedule, unschedule};
-use postings::{CloseReason, PostingStatus};
+use postings::{CloseReason, PayTransparency, PostingRules, PostingStatus};
 use serde_json::{Value, json};
 use store::{Id, Timestamp, on_both};
 
@@ -33,7 +33,7 @@ fn look(board: &Board<'_>, input: Value) -> postings::advice::Assessment {
     let input = serde_json::from_value(input).unwrap();
     let looked = board
         .db
-        .read_blocking(|conn| assess(conn, Some(board.acme), input, board.now));
+        .read_blocking(|conn| assess(conn, Some(board.acme), input, PayTransparency::Off, board.now));
     looked.map_err(|error: PostingError| error.to_string()).unwrap()
 }
 
@@ -88,11 +88,11 @@ on_both! {
         }
         let second = board.try_draft(sound()).unwrap().row.id;
         let published = board.publish(second).unwrap();
-        let found = db.read_blocking(|conn| warnings_of(conn, &published, board.now)).unwrap();
+        let found = db.read_blocking(|conn| warnings_of(conn, &published, PayTransparency::Off, board.now)).unwrap();
         assert!(found[0].detail.contains(&first.to_string()), "and not itself: {found:?}");
         let elsewhere = board.employer("nova", None);
         let input = serde_json::from_value(sound()).unwrap();
-        let other = db.read_blocking(|conn| assess(conn, Some(elsewhere), input, board.now)).map_err(|e: PostingError| e.to_string()).unwrap();
+        let other = db.read_blocking(|conn| assess(conn, Some(elsewhere), input, PayTransparency::Off, board.now)).map_err(|e: PostingError| e.to_string()).unwrap();
         assert!(other.near_duplicates.is_empty());
     }
 
@@ -201,7 +201,7 @@ on_both! {
             Operation::Delete { id: draft },
         ];
         let outcomes: Vec<String> = board.write(|tx| {
-            Ok(operations.into_iter().map(|operation| match bulk::apply(tx, board.acme, operation, &board.random, board.now) {
+            Ok(operations.into_iter().map(|operation| match bulk::apply(tx, board.acme, operation, &PostingRules::default(), &board.random, board.now) {
                 Ok(posting) => posting.map_or("erased".to_owned(), |posting| posting.row.status.to_string()),
                 Err(error) => error.to_string(),
             }).collect())

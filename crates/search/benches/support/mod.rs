@@ -35,6 +35,9 @@ pub(crate) fn published(input: PostingInput, id: Id, now: Timestamp) -> SearchDo
         expires_at: None,
         closed_at: None,
         deleted_at: None,
+        campaign_id: None,
+        verified_at: None,
+        reposted_from: None,
     };
     SearchDocument::of(&Posting { employer, row })
 }

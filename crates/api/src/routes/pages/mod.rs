@@ -3,6 +3,7 @@
 mod accounts;
 mod alerts;
 mod board;
+mod events;
 mod manage;
 mod subscribe;
 
@@ -39,6 +40,16 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             web::resource("/alerts/feedback")
                 .route(web::get().to(alerts::feedback_page))
                 .route(web::post().to(alerts::feedback_form)),
+        )
+        .service(
+            web::resource("/events/confirm")
+                .route(web::get().to(events::confirm_page))
+                .route(web::post().to(events::confirm_form)),
+        )
+        .service(
+            web::resource("/events/cancel")
+                .route(web::get().to(events::cancel_page))
+                .route(web::post().to(events::cancel_form)),
         )
         .service(
             web::resource("/verify-email")

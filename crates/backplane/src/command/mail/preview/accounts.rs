@@ -32,6 +32,7 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
         website: None,
         description_html: String::new(),
         headquarters: None,
+        employees: None,
     };
     let employer = db.write_blocking(|tx| {
         accounts::create_employer(tx, Some(user.id), &new, &stage.random, stage.now())

@@ -1,0 +1,98 @@
+//! Lists of events.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use jiff::SignedDuration;
+use store::page::Page;
+use store::schema::{employers, event_postings, hiring_events};
+use store::{DbConn, Id, StoreError, Timestamp, cols};
+
+use super::{Event, EventKind};
+use crate::posting::EmployerRef;
+
+/// The postings of each of these events.
+pub fn list_postings(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, Vec<Id>>, StoreError> {
+    let rows: Vec<(Id, Id)> = event_postings::table
+        .filter(event_postings::event_id.eq_any(events.to_vec()))
+        .order((event_postings::event_id, event_postings::posting_id))
+        .select((event_postings::event_id, event_postings::posting_id))
+        .load(conn)?;
+    let mut by_event: HashMap<Id, Vec<Id>> = HashMap::new();
+    for (event, posting) in rows {
+        by_event.entry(event).or_default().push(posting);
+    }
+    Ok(by_event)
+}
+
+/// Which events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Those that are not over, the soonest first.
+    Upcoming,
+    /// Those that are over, the latest first.
+    Past,
+}
+
+/// Where a page of events begins: after this beginning and id.
+pub type After = (Timestamp, Id);
+
+/// Events with their employers, of one employer or of all active ones, of one kind or of all.
+pub fn list(
+    conn: &mut DbConn,
+    employer: Option<Id>,
+    kind: Option<EventKind>,
+    when: When,
+    after: Option<After>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page<(Event, EmployerRef), After>, StoreError> {
+    let mut query = hiring_events::table
+        .inner_join(employers::table)
+        .select((cols::<Event>(), cols::<EmployerRef>()))
+        .limit(limit as i64 + 1)
+        .into_boxed();
+    query = match employer {
+        Some(id) => query.filter(hiring_events::employer_id.eq(id)),
+        None => query.filter(employers::status.eq("active")),
+    };
+    if let Some(kind) = kind {
+        query = query.filter(hiring_events::kind.eq(kind));
+    }
+    let (starts, id) = (hiring_events::starts_at, hiring_events::id);
+    query = match when {
+        When::Upcoming => query.filter(hiring_events::ends_at.gt(now)).order((starts, id)),
+        When::Past => query
+            .filter(hiring_events::ends_at.le(now))
+            .order((starts.desc(), id.desc())),
+    };
+    if let Some((at, last)) = after {
+        query = match when {
+            When::Upcoming => query.filter(starts.gt(at).or(starts.eq(at).and(id.gt(last)))),
+            When::Past => query.filter(starts.lt(at).or(starts.eq(at).and(id.lt(last)))),
+        };
+    }
+    let rows: Vec<(Event, EmployerRef)> = query.load(conn)?;
+    Ok(Page::cut(rows, limit, |(event, _): &(Event, EmployerRef)| {
+        (event.starts_at, event.id)
+    }))
+}
+
+/// The employer of an event.
+pub fn employer_of(conn: &mut DbConn, event: &Event) -> Result<EmployerRef, StoreError> {
+    Ok(employers::table
+        .find(event.employer_id)
+        .select(cols::<EmployerRef>())
+        .first(conn)?)
+}
+
+/// What an employer's calendar shows: what is to come, and what was in the last 90 days; at most 500.
+pub fn list_for_calendar(conn: &mut DbConn, employer: Id, now: Timestamp) -> Result<Vec<Event>, StoreError> {
+    Ok(hiring_events::table
+        .filter(hiring_events::employer_id.eq(employer))
+        .filter(hiring_events::ends_at.gt(now.minus(SignedDuration::from_hours(90 * 24))))
+        .order((hiring_events::starts_at, hiring_events::id))
+        .limit(500)
+        .select(cols::<Event>())
+        .load(conn)?)
+}

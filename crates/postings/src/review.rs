@@ -1,0 +1,285 @@
+//! Publishing under the operator's rules: what waits for a moderator, and what they decide.
+
+use diesel::prelude::*;
+use mail::MailConfig;
+use serde::Serialize;
+use store::page::Page;
+use store::schema::{employers, posting_reviews, postings};
+use store::{DbConn, Id, Random, StoreError, Timestamp, cols, text_enum};
+use utoipa::ToSchema;
+
+use crate::find::to_posting;
+use crate::lifecycle::{self, PostingError, require, require_publishable, require_status, save};
+use crate::notices::{self, Notice};
+use crate::posting::{EmployerRef, Posting, PostingRow, PostingStatus};
+use crate::rules::{PostingRules, Review};
+use crate::{schedule, transparency};
+
+const KIND: &str = "posting_review";
+
+text_enum! {
+    /// What a moderator decided about a posting that waited.
+    pub enum ReviewDecision {
+        /// It may be public.
+        Approved = "approved",
+        /// It may not.
+        Rejected = "rejected",
+    }
+}
+
+/// A decision about a posting that waited.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, ToSchema)]
+#[diesel(table_name = posting_reviews, treat_none_as_default_value = false)]
+pub struct PostingReview {
+    /// Id.
+    pub id: Id,
+    /// Which posting.
+    pub posting_id: Id,
+    /// The version that was looked at.
+    pub version: i32,
+    /// What was decided.
+    pub decision: ReviewDecision,
+    /// Why, in words to the employer.
+    pub reason: Option<String>,
+    /// By whom; none when their account is erased.
+    pub decided_by: Option<Id>,
+    /// When.
+    pub decided_at: Timestamp,
+}
+
+/// Who decides, with what belongs to writing about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Bench<'a> {
+    /// Who we are.
+    pub config: &'a MailConfig,
+    /// Makes ids.
+    pub random: &'a Random,
+    /// The moderator.
+    pub by: Id,
+}
+
+/// Whether a posting has to wait for a moderator. One that was rejected always has to.
+fn must_wait(conn: &mut DbConn, posting: &Posting, review: Review) -> Result<bool, StoreError> {
+    if posting.row.source.is_some() {
+        return Ok(false);
+    }
+    if posting.row.status == PostingStatus::Rejected {
+        return Ok(true);
+    }
+    Ok(match review {
+        Review::None => false,
+        Review::All => true,
+        Review::First => {
+            postings::table
+                .filter(postings::employer_id.eq(posting.row.employer_id))
+                .filter(
+                    postings::first_revision
+                        .is_not_null()
+                        .and(postings::source.is_null()),
+                )
+                .count()
+                .get_result::<i64>(conn)?
+                == 0
+        }
+    })
+}
+
+/// Makes a draft public, or lets it wait for a moderator, as the operator's rules say; also one that was rejected and is
+/// handed in again.
+pub fn publish(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    rules: &PostingRules,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    let from = [
+        PostingStatus::Draft,
+        PostingStatus::Scheduled,
+        PostingStatus::Rejected,
+    ];
+    require_status(&posting, &from, "published")?;
+    require_publishable(&posting)?;
+    transparency::require_said(tx, &posting, rules.pay_transparency, now)?;
+    // What is scheduled has been approved, where approval is needed.
+    if posting.row.status == PostingStatus::Scheduled || !must_wait(tx, &posting, rules.review)? {
+        return lifecycle::go_public(tx, posting, now);
+    }
+    posting.row.status = PostingStatus::InReview;
+    posting.row.publish_at = None;
+    save(tx, posting, now)
+}
+
+/// Sets the time at which a draft becomes public, or at which it does when a moderator approves it before.
+pub fn schedule(
+    tx: &mut DbConn,
+    id: Id,
+    publish_at: Timestamp,
+    if_match: Option<i32>,
+    rules: &PostingRules,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let posting = require(tx, id, if_match)?;
+    transparency::require_said(tx, &posting, rules.pay_transparency, publish_at)?;
+    let was_draft = posting.row.status == PostingStatus::Draft;
+    let has_to_wait = was_draft && must_wait(tx, &posting, rules.review)?;
+    let mut posting = schedule::schedule(tx, id, publish_at, if_match, now)?;
+    if !has_to_wait {
+        return Ok(posting);
+    }
+    posting.row.status = PostingStatus::InReview;
+    save(tx, posting, now)
+}
+
+/// Changes what a posting says; a public one must still say what the operator's rules want. What is scheduled and was approved
+/// waits again when it changes.
+pub fn update(
+    tx: &mut DbConn,
+    id: Id,
+    patch: &serde_json::Value,
+    if_match: Option<i32>,
+    rules: &PostingRules,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let choice = rules.pay_transparency;
+    let mut posting = lifecycle::update_if(tx, id, patch, if_match, now, |conn, posting| {
+        transparency::require_said(conn, posting, choice, now)
+    })?;
+    if posting.row.status == PostingStatus::Scheduled && must_wait(tx, &posting, rules.review)? {
+        posting.row.status = PostingStatus::InReview;
+        posting = save(tx, posting, now)?;
+    }
+    Ok(posting)
+}
+
+/// Postings that wait for a moderator, oldest first, after the posting `after`.
+pub fn list_waiting(
+    conn: &mut DbConn,
+    after: Option<Id>,
+    limit: usize,
+) -> Result<Page<Posting, Id>, StoreError> {
+    let mut query = postings::table
+        .inner_join(employers::table)
+        .filter(
+            postings::status
+                .eq(PostingStatus::InReview)
+                .and(postings::deleted_at.is_null()),
+        )
+        .order(postings::id)
+        .limit(limit as i64 + 1)
+        .select((cols::<PostingRow>(), cols::<EmployerRef>()))
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(postings::id.gt(after));
+    }
+    let rows: Vec<(PostingRow, EmployerRef)> = query.load(conn)?;
+    let found = rows.into_iter().map(to_posting).collect();
+    Ok(Page::cut(found, limit, |posting: &Posting| posting.row.id))
+}
+
+/// Lets a posting that waits become public, now or at its time, and tells its employer.
+pub fn approve(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    bench: &Bench<'_>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(&posting, &[PostingStatus::InReview], "approved")?;
+    note(tx, &posting, ReviewDecision::Approved, None, bench, now)?;
+    let words = if let Some(at) = posting.row.publish_at.filter(|at| *at > now) {
+        posting.row.status = PostingStatus::Scheduled;
+        posting = save(tx, posting, now)?;
+        format!("A moderator approved it. It becomes public at {at}.")
+    } else {
+        posting = lifecycle::go_public(tx, posting, now)?;
+        "A moderator approved it. It is public now.".to_owned()
+    };
+    write(tx, &posting, "Approved", vec![words], bench, now)?;
+    Ok(posting)
+}
+
+/// Refuses a posting that waits, and tells its employer why. It can be changed and published again.
+pub fn reject(
+    tx: &mut DbConn,
+    id: Id,
+    reason: &str,
+    if_match: Option<i32>,
+    bench: &Bench<'_>,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(&posting, &[PostingStatus::InReview], "rejected")?;
+    note(
+        tx,
+        &posting,
+        ReviewDecision::Rejected,
+        Some(reason.to_owned()),
+        bench,
+        now,
+    )?;
+    posting.row.status = PostingStatus::Rejected;
+    posting.row.publish_at = None;
+    let posting = save(tx, posting, now)?;
+    let words = vec![
+        "A moderator did not approve it, for this reason:".to_owned(),
+        reason.to_owned(),
+        format!("Change it and hand it in again: PATCH, then POST /v1/postings/{id}/publish."),
+    ];
+    write(tx, &posting, "Not approved", words, bench, now)?;
+    Ok(posting)
+}
+
+fn note(
+    tx: &mut DbConn,
+    posting: &Posting,
+    decision: ReviewDecision,
+    reason: Option<String>,
+    bench: &Bench<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = PostingReview {
+        id: bench.random.id(now),
+        posting_id: posting.row.id,
+        version: posting.row.version,
+        decision,
+        reason,
+        decided_by: Some(bench.by),
+        decided_at: now,
+    };
+    diesel::insert_into(posting_reviews::table)
+        .values(&row)
+        .execute(tx)?;
+    Ok(())
+}
+
+fn write(
+    tx: &mut DbConn,
+    posting: &Posting,
+    subject: &str,
+    words: Vec<String>,
+    bench: &Bench<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let notice = Notice {
+        kind: KIND,
+        subject: format!("{subject}: {}", posting.content().title),
+        words,
+        about: format!("{}/{}", posting.row.id, posting.row.version),
+        posting,
+    };
+    notices::tell(tx, bench.config, &notice, bench.random, now)?;
+    Ok(())
+}
+
+/// What moderators decided about a posting, newest first, at most 100.
+pub fn list_decisions(conn: &mut DbConn, posting: Id) -> Result<Vec<PostingReview>, StoreError> {
+    Ok(posting_reviews::table
+        .filter(posting_reviews::posting_id.eq(posting))
+        .order(posting_reviews::id.desc())
+        .limit(100)
+        .select(cols::<PostingReview>())
+        .load(conn)?)
+}
