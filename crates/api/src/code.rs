@@ -76,6 +76,8 @@ codes! {
     ImportNotFound = "import_not_found", 404, "Import run not found";
     /// There is no such board.
     BoardNotFound = "board_not_found", 404, "Board not found";
+    /// There is no such webhook, or delivery.
+    WebhookNotFound = "webhook_not_found", 404, "Webhook not found";
     /// There is no such alert.
     AlertNotFound = "alert_not_found", 404, "Alert not found";
     /// A mailed token is unknown or used up.

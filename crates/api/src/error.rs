@@ -15,6 +15,7 @@ use alerts::subscription::AlertError;
 use postings::FieldError;
 use postings::import::BoardError;
 use postings::lifecycle::PostingError;
+use postings::webhooks::EndpointError;
 use search::{IndexError, ParameterError, SearchError};
 use serde::Serialize;
 use store::StoreError;
@@ -227,6 +228,19 @@ impl From<BoardError> for Problem {
             }
             BoardError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
             BoardError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EndpointError> for Problem {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NotFound => Self::new(Code::WebhookNotFound),
+            EndpointError::TooMany => Self::new(Code::LimitReached).detail(error.to_string()),
+            EndpointError::VersionConflict => Self::new(Code::VersionConflict).detail(error.to_string()),
+            EndpointError::Disabled => Self::new(Code::StateConflict).detail(error.to_string()),
+            EndpointError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
+            EndpointError::Store(error) => error.into(),
         }
     }
 }

@@ -46,6 +46,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::changes::routes(config);
         routes::mail_reports::routes(config);
         routes::syndication::routes(config);
+        routes::webhooks::routes(config);
         routes::operations::routes(config);
         routes::pages::routes(config);
         config.default_service(web::to(routes::pages::not_found));

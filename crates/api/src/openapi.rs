@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ProblemBody;
 use crate::routes::{
     alert_owner, alerts, auth, boards, changes, employers, imports, mail_reports, me, members, operations,
-    postings, publishing, search, syndication,
+    postings, publishing, search, syndication, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -38,14 +38,17 @@ use crate::routes::{
         alerts::update_alert, alerts::delete_alert, alert_owner::export_address, alert_owner::erase_address,
         alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, syndication::get_json_ld,
         syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed,
-        syndication::get_sitemap_index, syndication::get_sitemap, operations::healthz, operations::readyz,
+        syndication::get_sitemap_index, syndication::get_sitemap, webhooks::list_webhooks,
+        webhooks::create_webhook, webhooks::list_board_webhooks, webhooks::create_board_webhook, webhooks::get_webhook,
+        webhooks::update_webhook, webhooks::delete_webhook, webhooks::rotate_webhook_secret, webhooks::test_webhook,
+        webhooks::replay_webhook, webhooks::list_deliveries, webhooks::get_delivery, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
     components(schemas(ProblemBody)),
     modifiers(&Problems, &Bearer),
     tags(
         (name = "accounts"), (name = "employers"), (name = "postings"), (name = "imports"), (name = "search"),
-        (name = "alerts"), (name = "feeds"), (name = "operations")
+        (name = "alerts"), (name = "feeds"), (name = "webhooks"), (name = "operations")
     )
 )]
 struct Api;

@@ -8,11 +8,14 @@ use alerts::Letterhead;
 use mail::MailConfig;
 use mail::report::ReportDesk;
 use metrics_exporter_prometheus::PrometheusHandle;
+use postings::Posting;
+use postings::outward::Reach;
 use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
 use tokio::sync::Notify;
 
 use crate::rate_limit::RateLimiter;
+use crate::routes::postings::PostingBody;
 
 /// What the binary puts together.
 pub struct Parts {
@@ -38,6 +41,8 @@ pub struct Parts {
     pub metrics: Option<PrometheusHandle>,
     /// Takes in what mail servers report.
     pub reports: ReportDesk,
+    /// How far webhooks may go.
+    pub reach: Reach,
 }
 
 /// How much a client may ask.
@@ -71,6 +76,8 @@ pub struct Wake {
     pub alerts: Notify,
     /// A mail was written.
     pub mail: Notify,
+    /// Postings changed, or somebody is to be told.
+    pub webhooks: Notify,
 }
 
 impl Wake {
@@ -78,6 +85,7 @@ impl Wake {
     pub(crate) fn postings_changed(&self) {
         self.index.notify_one();
         self.alerts.notify_one();
+        self.webhooks.notify_one();
     }
 }
 
@@ -98,6 +106,7 @@ pub struct Shared {
     pub(crate) limits: Limits,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) reports: ReportDesk,
+    pub(crate) reach: Reach,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     is_ready: AtomicBool,
@@ -132,6 +141,7 @@ impl State {
             limits: parts.limits,
             metrics: parts.metrics,
             reports: parts.reports,
+            reach: parts.reach,
             wake: Wake::default(),
             is_ready: AtomicBool::new(false),
         }))
@@ -149,6 +159,11 @@ impl State {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::Acquire)
+    }
+
+    /// A posting as `GET /v1/postings/{id}` shows it.
+    pub fn render(&self, posting: Posting) -> serde_json::Value {
+        serde_json::to_value(PostingBody::of(posting, self)).unwrap_or_default()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

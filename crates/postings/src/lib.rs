@@ -6,6 +6,7 @@
 //! - [`advice`] looks at a posting before it is public, [`schedule`] publishes at a set time, [`history`] keeps every version.
 //! - [`find`] looks postings up; [`changes`] is the feed that the index, the alerts and the public follow.
 //! - [`import`] turns rows of NDJSON into postings, whole files in flat memory.
+//! - [`webhooks`] tells others of changes, [`syndication`] writes feeds; [`outward`] is the one client for addresses of others.
 //! - [`employers`] freezes and unfreezes all postings of an employer.
 //!
 //! No search and no mail here.
@@ -22,6 +23,7 @@ pub mod history;
 pub mod import;
 mod input;
 pub mod lifecycle;
+pub mod outward;
 mod patch;
 mod posting;
 mod recognise;
@@ -29,6 +31,7 @@ pub mod schedule;
 pub mod syndication;
 mod validate;
 pub mod warning;
+pub mod webhooks;
 
 pub use content::{
     Apply, DescriptionFormat, Eligibility, Equity, Hardware, Location, Pay, PayBand, PostingContent, Process,

@@ -16,6 +16,7 @@ pub(crate) mod postings;
 pub(crate) mod publishing;
 pub(crate) mod search;
 pub(crate) mod syndication;
+pub(crate) mod webhooks;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -17,6 +17,7 @@ use alerts::{AlertRules, Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
+use postings::outward::Reach;
 use search::Index;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
@@ -118,6 +119,7 @@ impl TestApp {
             limits,
             metrics: None,
             reports: ReportDesk::new(&mail_config, return_path.clone(), Some(REPORT_TOKEN)),
+            reach: Reach::Public,
         });
         state.set_ready(true);
         Self {

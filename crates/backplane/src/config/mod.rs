@@ -14,6 +14,7 @@ use mail::{
     DeliveryRules, DkimAlgorithm, DkimKey, EmailAddress, LinkKey, MailConfig, Mailbox, ReturnPath, Transport,
 };
 use postings::import::Endpoints;
+use postings::outward::Reach;
 use serde::Deserialize;
 
 pub(crate) use layers::Layers;
@@ -67,6 +68,7 @@ pub(super) struct Written {
     limits: Limits,
     alerts: Alerts,
     boards: Boards,
+    webhooks: Webhooks,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +154,11 @@ struct Boards {
     allow_local: bool,
 }
 
+#[derive(Deserialize)]
+struct Webhooks {
+    allow_local: bool,
+}
+
 /// What callers are allowed.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Limits {
@@ -196,6 +203,8 @@ pub(crate) struct Config {
     pub(crate) alert_rules: AlertRules,
     /// Where boards are fetched; none when they are not.
     pub(crate) boards: Option<Endpoints>,
+    /// How far webhooks may go.
+    pub(crate) webhook_reach: Reach,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -292,6 +301,11 @@ impl Config {
             return_path,
             alert_rules: written.alerts.rules(written.limits.enabled),
             boards: endpoints(layers, written.boards)?,
+            webhook_reach: if written.webhooks.allow_local {
+                Reach::Local
+            } else {
+                Reach::Public
+            },
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,

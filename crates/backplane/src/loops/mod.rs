@@ -5,6 +5,7 @@
 
 mod passes;
 mod rhythm;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use jiff::SignedDuration;
 use mail::Courier;
 use metrics_exporter_prometheus::PrometheusHandle;
 use postings::import::Fetcher;
+use postings::webhooks::Messenger;
 use search::Index;
 use store::{Backend, Clock, Db, Id, Random, StoreError, Timestamp, lease};
 use tokio::sync::{Notify, watch};
@@ -51,6 +53,8 @@ pub(crate) struct Workshop {
     pub(crate) metrics: Option<PrometheusHandle>,
     /// Asks boards for their postings; none when nobody is to be asked.
     pub(crate) fetcher: Option<Fetcher>,
+    /// Tells webhooks.
+    pub(crate) messenger: Arc<Messenger>,
     /// What only the loops know.
     pub(crate) inner: Inner,
 }
@@ -105,6 +109,10 @@ impl Loops {
             passes::schedule
         );
         start!(rhythm("boards", 5000, |shop| &shop.inner.nobody), passes::boards);
+        start!(
+            rhythm("webhooks", 1000, |shop| &shop.state.wake().webhooks),
+            webhooks::pass
+        );
         start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),
             passes::upkeep

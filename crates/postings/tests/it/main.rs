@@ -21,3 +21,4 @@ mod support;
 mod tables;
 mod validation;
 mod warnings;
+mod webhooks;
