@@ -7,6 +7,7 @@
 //! - [`find`] looks postings up; [`changes`] is the feed that the index, the alerts and the public follow.
 //! - [`import`] turns rows of NDJSON into postings, whole files in flat memory.
 //! - [`webhooks`] tells others of changes, [`syndication`] writes feeds; [`outward`] is the one client for addresses of others.
+//! - [`numbers`] counts what readers do.
 //! - [`employers`] freezes and unfreezes all postings of an employer.
 //!
 //! No search and no mail here.
@@ -23,6 +24,7 @@ pub mod history;
 pub mod import;
 mod input;
 pub mod lifecycle;
+pub mod numbers;
 pub mod outward;
 mod patch;
 mod posting;

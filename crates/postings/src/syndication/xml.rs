@@ -135,7 +135,8 @@ fn linkedin(posting: &Posting, page: &str) -> Vec<Field> {
     ]
 }
 
-fn rfc_822(at: Timestamp) -> String {
+/// A time as RFC 822 has it, with four digits for the year.
+pub(super) fn rfc_822(at: Timestamp) -> String {
     let instant = Instant::from_microsecond(at.micros()).unwrap_or_default();
     rfc2822::DateTimePrinter::new()
         .timestamp_to_string(&instant)

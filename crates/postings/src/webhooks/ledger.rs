@@ -275,6 +275,20 @@ pub(super) fn give_back(
     Ok(given)
 }
 
+/// Makes every row that `holder` had leased due again: a process that starts under the name of its dead predecessor need not
+/// wait until the leases run out. Returns how many.
+pub fn release_claims(tx: &mut DbConn, holder: Id, now: Timestamp) -> Result<usize, StoreError> {
+    Ok(diesel::update(webhook_deliveries::table)
+        .filter(webhook_deliveries::state.eq(DeliveryState::Queued))
+        .filter(webhook_deliveries::lease_holder.eq(holder))
+        .set((
+            webhook_deliveries::next_attempt_at.eq(now),
+            webhook_deliveries::lease_holder.eq(None::<Id>),
+            webhook_deliveries::lease_expires_at.eq(None::<Timestamp>),
+        ))
+        .execute(tx)?)
+}
+
 /// When the next row is due; `None` when none is queued.
 pub(super) fn next_due(conn: &mut DbConn) -> Result<Option<Timestamp>, StoreError> {
     Ok(webhook_deliveries::table

@@ -22,6 +22,6 @@ pub use endpoint::{
 pub use event::{EventKind, NoteReport, note_pass, send_trial};
 pub use ledger::{
     Delivery, DeliveryCounts, DeliveryKey, DeliveryState, Replay, count_by_state, find_delivery, list_deliveries,
-    purge, replay,
+    purge, release_claims, replay,
 };
 pub use secret::{Secret, SecretError};
