@@ -15,6 +15,7 @@ use alerts::subscription::AlertError;
 use postings::FieldError;
 use postings::import::BoardError;
 use postings::lifecycle::PostingError;
+use postings::numbers::NumbersError;
 use postings::webhooks::EndpointError;
 use search::{IndexError, ParameterError, SearchError};
 use serde::Serialize;
@@ -242,6 +243,13 @@ impl From<EndpointError> for Problem {
             EndpointError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
             EndpointError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<NumbersError> for Problem {
+    fn from(NumbersError(parameter, detail): NumbersError) -> Self {
+        let errors = vec![FieldError::new(format!("/{parameter}"), "value_invalid", detail)];
+        Self::new(Code::ParametersInvalid).detail(detail).errors(errors)
     }
 }
 

@@ -17,6 +17,7 @@ mod routes;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod visitor;
 
 use actix_web::web;
 
@@ -47,6 +48,8 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::mail_reports::routes(config);
         routes::syndication::routes(config);
         routes::webhooks::routes(config);
+        routes::feeds::routes(config);
+        routes::numbers::routes(config);
         routes::operations::routes(config);
         routes::pages::routes(config);
         config.default_service(web::to(routes::pages::not_found));

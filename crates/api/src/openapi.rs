@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, changes, employers, imports, mail_reports, me, members, operations,
+    alert_owner, alerts, auth, boards, changes, employers, feeds, imports, mail_reports, me, members, numbers, operations,
     postings, publishing, search, syndication, webhooks,
 };
 
@@ -38,7 +38,9 @@ use crate::routes::{
         alerts::update_alert, alerts::delete_alert, alert_owner::export_address, alert_owner::erase_address,
         alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, syndication::get_json_ld,
         syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed,
-        syndication::get_sitemap_index, syndication::get_sitemap, webhooks::list_webhooks,
+        syndication::get_sitemap_index, syndication::get_sitemap, feeds::get_search_rss, feeds::get_search_atom,
+        feeds::get_search_json, numbers::get_numbers, numbers::export_numbers, numbers::get_posting_numbers, numbers::apply,
+        webhooks::list_webhooks,
         webhooks::create_webhook, webhooks::list_board_webhooks, webhooks::create_board_webhook, webhooks::get_webhook,
         webhooks::update_webhook, webhooks::delete_webhook, webhooks::rotate_webhook_secret, webhooks::test_webhook,
         webhooks::replay_webhook, webhooks::list_deliveries, webhooks::get_delivery, operations::healthz, operations::readyz,

@@ -9,6 +9,7 @@ use mail::MailConfig;
 use mail::report::ReportDesk;
 use metrics_exporter_prometheus::PrometheusHandle;
 use postings::Posting;
+use postings::numbers::Counters;
 use postings::outward::Reach;
 use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
@@ -107,6 +108,7 @@ pub struct Shared {
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) reports: ReportDesk,
     pub(crate) reach: Reach,
+    counters: Counters,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     is_ready: AtomicBool,
@@ -142,6 +144,7 @@ impl State {
             metrics: parts.metrics,
             reports: parts.reports,
             reach: parts.reach,
+            counters: Counters::default(),
             wake: Wake::default(),
             is_ready: AtomicBool::new(false),
         }))
@@ -159,6 +162,11 @@ impl State {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::Acquire)
+    }
+
+    /// What readers did since it was written last.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// A posting as `GET /v1/postings/{id}` shows it.

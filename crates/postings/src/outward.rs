@@ -81,7 +81,7 @@ impl Resolver for PublicOnly {
 }
 
 /// Whether an address is one of the public internet (IANA's special-purpose registries, RFC 6890).
-pub(crate) fn is_public(ip: IpAddr) -> bool {
+pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

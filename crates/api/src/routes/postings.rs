@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::advice;
 use postings::lifecycle::{self, PostingError};
+use postings::numbers::Sight;
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, PageParams, Params, path_id};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
+use crate::visitor::Visitor;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -207,10 +209,12 @@ fn visible_statuses(
 pub(crate) async fn get_posting(
     state: State,
     caller: Caller,
+    request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path, Code::PostingNotFound)?;
+    let is_stranger = matches!(caller, Caller::Anonymous);
     let body = state
         .read(move |conn, state| {
             let posting =
@@ -219,6 +223,9 @@ pub(crate) async fn get_posting(
             Ok::<_, Problem>(PostingBody::of(posting, state))
         })
         .await?;
+    if is_stranger {
+        Visitor::of(&request).saw(&state, Sight::View, std::iter::once(id));
+    }
     Ok(Reply::ok(&body).into_response())
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::PostingSummary;
+use postings::numbers::Sight;
 use search::{
     Counted, Dropped, Explanation, FacetCount, Help, Hit, More, Recognised, SearchDocument, SearchRequest,
     SearchResults, Suggestions, Why,
@@ -21,6 +22,7 @@ use crate::error::{Code, Problem, parameters_problem};
 use crate::extract::{NoParams, Params, pairs, parse_limit, path_id};
 use crate::reply::Reply;
 use crate::state::State;
+use crate::visitor::Visitor;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -158,6 +160,9 @@ pub(crate) async fn search_postings(state: State, request: HttpRequest) -> Resul
         .map_err(|errors| parameters_problem(errors, false))?;
     let body = run(&state, asked.clone())
         .await
+        .inspect(|found| {
+            Visitor::of(&request).saw(&state, Sight::Impression, found.hits.iter().map(|hit| hit.id));
+        })
         .map(|results| render(&state, &asked, results))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::middleware::Compress;
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::Posting;
 use postings::syndication::{self, SITEMAP_REVISIONS, Site, XmlFeed, escape};
@@ -24,16 +25,16 @@ const PAGE: i64 = 200;
 /// Pages written ahead of a slow reader.
 const AHEAD: usize = 2;
 /// How long others may keep what they read.
-const FRESH: &str = "public, max-age=300";
+pub(crate) const FRESH: &str = "public, max-age=300";
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/v1/postings/{id}/jsonld").route(web::get().to(get_json_ld)))
-        .service(web::resource("/v1/feeds/postings.ndjson").route(web::get().to(get_snapshot)))
-        .service(web::resource("/v1/feeds/indeed.xml").route(web::get().to(get_indeed_feed)))
-        .service(web::resource("/v1/feeds/linkedin.xml").route(web::get().to(get_linkedin_feed)))
-        .service(web::resource("/sitemap.xml").route(web::get().to(get_sitemap_index)))
-        .service(web::resource("/sitemaps/{number}.xml").route(web::get().to(get_sitemap)));
+        .service(web::resource("/v1/feeds/postings.ndjson").wrap(Compress::default()).route(web::get().to(get_snapshot)))
+        .service(web::resource("/v1/feeds/indeed.xml").wrap(Compress::default()).route(web::get().to(get_indeed_feed)))
+        .service(web::resource("/v1/feeds/linkedin.xml").wrap(Compress::default()).route(web::get().to(get_linkedin_feed)))
+        .service(web::resource("/sitemap.xml").wrap(Compress::default()).route(web::get().to(get_sitemap_index)))
+        .service(web::resource("/sitemaps/{number}.xml").wrap(Compress::default()).route(web::get().to(get_sitemap)));
 }
 
 /// A body that comes from a thread which reads the database.
@@ -121,7 +122,7 @@ impl Feed {
     }
 }
 
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
+pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let known = request
         .headers()
         .get(IF_NONE_MATCH)
@@ -133,7 +134,7 @@ fn is_known(request: &HttpRequest, etag: &str) -> bool {
     })
 }
 
-fn page_of(posting: &Posting, state: &State) -> String {
+pub(crate) fn page_of(posting: &Posting, state: &State) -> String {
     state.url(&format!("/postings/{}", posting.row.slug))
 }
 

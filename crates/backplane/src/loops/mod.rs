@@ -114,6 +114,10 @@ impl Loops {
             webhooks::pass
         );
         start!(
+            rhythm("numbers", 10_000, |shop| &shop.inner.nobody),
+            passes::numbers
+        );
+        start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),
             passes::upkeep
         );
@@ -135,6 +139,9 @@ impl Loops {
         }
         self.tasks.shutdown().await;
         self.shop.courier.stop(MAILS_PATIENCE).await;
+        if let Err(error) = passes::numbers(Arc::clone(&self.shop)).await {
+            tracing::warn!(%error, "what readers did in the last seconds was not written");
+        }
         let release = tokio::time::timeout(Duration::from_secs(1), self.shop.release_leases());
         if release.await.is_err() {
             tracing::warn!("leases were not given up; other nodes wait until they run out");

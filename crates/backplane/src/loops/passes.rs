@@ -197,6 +197,13 @@ pub(super) async fn boards(shop: Arc<Workshop>) -> Result<Done> {
     Ok(Done::after(worked, report.is_caught_up))
 }
 
+/// From what readers did to the numbers of employers.
+pub(super) async fn numbers(shop: Arc<Workshop>) -> Result<Done> {
+    let worker = Arc::clone(&shop);
+    let written = blocking(move || Ok(worker.state.counters().flush(&worker.db)?)).await?;
+    Ok(Done::after(written > 0, true))
+}
+
 /// Ends what is over and forgets what nobody needs any more.
 pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     if !shop.may_run("upkeep").await? {

@@ -95,7 +95,7 @@ impl Fetcher {
                 self.fetch_one(&url, board, is_conditional)
             }
             Format::Lever => self.fetch_pages(token),
-            Format::Ndjson | Format::Csv => Fetched::failed("nobody answers in this format"),
+            Format::Ndjson | Format::Csv | Format::JsonLd => Fetched::failed("nobody answers in this format"),
         }
     }
 

@@ -156,7 +156,7 @@ fn sight_hash(reader: u64, sight: Sight, posting: Id) -> u64 {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = posting_numbers)]
+#[diesel(table_name = posting_numbers, treat_none_as_default_value = false)]
 struct Row {
     posting_id: Id,
     day: i32,

@@ -4,8 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::prelude::*;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use store::schema::{posting_numbers, postings};
 use store::{DbConn, Id, Json, StoreError, Timestamp, text_enum};
@@ -51,14 +49,13 @@ pub(super) fn day_of(at: Timestamp) -> i32 {
 }
 
 fn date_of(day: i32) -> String {
-    let at = Timestamp::from_seconds(i64::from(day) * 86_400).as_jiff();
-    at.to_zoned(TimeZone::UTC).date().to_string()
+    let midnight = Timestamp::from_seconds(i64::from(day) * 86_400).to_string();
+    midnight.split('T').next().unwrap_or_default().to_owned()
 }
 
 fn parse_day(text: &str) -> Option<i32> {
-    let date: Date = text.parse().ok().filter(|_| text.len() == 10)?;
-    let at = date.to_zoned(TimeZone::UTC).ok()?;
-    Some(day_of(at.timestamp().into()))
+    let midnight = format!("{text}T00:00:00Z").parse().ok();
+    midnight.filter(|_| text.len() == 10).map(day_of)
 }
 
 impl Period {

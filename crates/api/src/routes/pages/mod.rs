@@ -10,6 +10,8 @@ use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64;
 use serde::Deserialize;
 
 use crate::error::{Code, Problem};
@@ -126,8 +128,18 @@ fn hidden<'a>(name: &'a str, value: &str) -> Field<'a> {
 }
 
 fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
-    let csp =
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    page_with_data(status, template, None)
+}
+
+/// A page with one block of data in it. Browsers run no data, but some look for its hash in the policy all the same.
+fn page_with_data(status: StatusCode, template: &impl Template, data: Option<&str>) -> HttpResponse {
+    let data = data.map_or_else(String::new, |data| {
+        let hash = digest(&SHA256, data.as_bytes());
+        format!(" script-src 'sha256-{}';", BASE64.encode(hash.as_ref()))
+    });
+    let csp = format!(
+        "default-src 'none'; style-src 'self';{data} form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, csp))
