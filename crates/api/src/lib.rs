@@ -48,6 +48,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::mail_reports::routes(config);
         routes::syndication::routes(config);
         routes::webhooks::routes(config);
+        routes::deliveries::routes(config);
         routes::feeds::routes(config);
         routes::numbers::routes(config);
         routes::operations::routes(config);

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, changes, employers, feeds, imports, mail_reports, me, members, numbers, operations,
+    alert_owner, alerts, auth, boards, changes, deliveries, employers, feeds, imports, mail_reports, me, members, numbers, operations,
     postings, publishing, search, syndication, webhooks,
 };
 
@@ -43,10 +43,10 @@ use crate::routes::{
         webhooks::list_webhooks,
         webhooks::create_webhook, webhooks::list_board_webhooks, webhooks::create_board_webhook, webhooks::get_webhook,
         webhooks::update_webhook, webhooks::delete_webhook, webhooks::rotate_webhook_secret, webhooks::test_webhook,
-        webhooks::replay_webhook, webhooks::list_deliveries, webhooks::get_delivery, operations::healthz, operations::readyz,
+        deliveries::replay_webhook, deliveries::list_deliveries, deliveries::get_delivery, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, postings::numbers::Group)),
     modifiers(&Problems, &Bearer),
     tags(
         (name = "accounts"), (name = "employers"), (name = "postings"), (name = "imports"), (name = "search"),

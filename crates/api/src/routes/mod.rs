@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod boards;
 pub(crate) mod changes;
+pub(crate) mod deliveries;
 pub(crate) mod employers;
 pub(crate) mod feeds;
 pub(crate) mod imports;

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use postings::Posting;
 use postings::syndication::{self, SITEMAP_REVISIONS, Site, XmlFeed, escape};
 use store::revision::{self, Counter};
-use store::{StoreError, Timestamp};
+use store::{DbConn, Id, StoreError, Timestamp};
 use tokio::sync::mpsc;
 
 use super::postings::PostingBody;
@@ -62,13 +62,38 @@ type Entry = dyn Fn(Posting, &State) -> String + Send;
 struct Feed {
     kind: &'static str,
     media_type: &'static str,
-    /// Revisions after the first, up to the second.
-    revisions: (i64, i64),
+    walk: Walk,
     /// The last revision of all: what was taken out of the feed since also makes it another.
     latest: i64,
     head: String,
     entry: Box<Entry>,
     tail: String,
+}
+
+/// In which order a feed is read.
+#[derive(Clone, Copy)]
+enum Walk {
+    /// Revisions after the first, up to the second.
+    Revisions(i64, i64),
+    /// All, by their ids, after this one.
+    Ids(Option<Id>),
+}
+
+impl Walk {
+    fn next(&mut self, conn: &mut DbConn, now: Timestamp) -> Result<Vec<Posting>, StoreError> {
+        match self {
+            Self::Revisions(after, until) => {
+                let page = syndication::list_open(conn, *after, *until, PAGE, now)?;
+                *after = page.last().and_then(|last| last.row.revision).unwrap_or(*after);
+                Ok(page)
+            }
+            Self::Ids(after) => {
+                let page = syndication::list_open_by_id(conn, *after, PAGE, now)?;
+                *after = page.last().map(|last| last.row.id).or(*after);
+                Ok(page)
+            }
+        }
+    }
 }
 
 impl Feed {
@@ -90,13 +115,13 @@ impl Feed {
 
     /// Writes page after page for as long as somebody reads.
     fn write(self, state: &State, out: &mpsc::Sender<Result<web::Bytes, StoreError>>) {
-        let (mut after, until) = self.revisions;
+        let mut walk = self.walk;
         let now = state.now();
         let mut text = self.head;
         loop {
             let listed = state
                 .db
-                .read_blocking(|conn| syndication::list_open(conn, after, until, PAGE, now));
+                .read_blocking(|conn| walk.next(conn, now));
             let page = match listed {
                 Ok(page) => page,
                 Err(error) => {
@@ -108,7 +133,6 @@ impl Feed {
             };
             let is_last = (page.len() as i64) < PAGE;
             for posting in page {
-                after = posting.row.revision.unwrap_or(after);
                 text.push_str(&(self.entry)(posting, state));
             }
             if is_last {
@@ -181,7 +205,7 @@ pub(crate) async fn get_snapshot(
     let feed = Feed {
         kind: "snapshot",
         media_type: "application/x-ndjson",
-        revisions: (0, until),
+        walk: Walk::Revisions(0, until),
         latest: until,
         head: String::new(),
         entry: Box::new(|posting, state| {
@@ -224,7 +248,13 @@ pub(crate) async fn get_linkedin_feed(
 }
 
 async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Result<HttpResponse, Problem> {
-    let until = latest(&state).await?;
+    let now = state.now();
+    let (until, count) = state
+        .read(move |conn, _| {
+            let latest = revision::latest(conn, Counter::Postings)?;
+            Ok::<_, Problem>((latest, syndication::count_open(conn, now)?))
+        })
+        .await?;
     let site = Site {
         name: state.mail_config.from.name.clone(),
         url: state.url(""),
@@ -232,9 +262,9 @@ async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Resul
     let feed = Feed {
         kind: format.as_str(),
         media_type: "application/xml; charset=utf-8",
-        revisions: (0, until),
+        walk: Walk::Ids(None),
         latest: until,
-        head: format.head(&site, state.now()),
+        head: format.head(&site, count, now),
         entry: Box::new(move |posting, state| {
             let page = page_of(&posting, state);
             format.entry(&posting, &page)
@@ -296,7 +326,7 @@ pub(crate) async fn get_sitemap(
     let feed = Feed {
         kind: "sitemap",
         media_type: "application/xml; charset=utf-8",
-        revisions: (first, until.min(first + SITEMAP_REVISIONS)),
+        walk: Walk::Revisions(first, until.min(first + SITEMAP_REVISIONS)),
         latest: until,
         head: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"{SITEMAPS}\">\n"),
         entry: Box::new(|posting, state| element("url", &page_of(&posting, state), posting.row.updated_at)),

@@ -16,8 +16,11 @@ mod openapi;
 mod pages;
 mod postings;
 mod publishing;
+mod numbers;
 mod search;
+mod search_feeds;
 mod syndication;
+mod webhooks;
 
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@
 
 mod layers;
 mod show;
+mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use mail::{
 use postings::import::Endpoints;
 use postings::outward::Reach;
 use serde::Deserialize;
+use webhooks::Webhooks;
 
 pub(crate) use layers::Layers;
 
@@ -151,11 +153,6 @@ struct Boards {
     greenhouse: String,
     lever: String,
     ashby: String,
-    allow_local: bool,
-}
-
-#[derive(Deserialize)]
-struct Webhooks {
     allow_local: bool,
 }
 
@@ -301,11 +298,7 @@ impl Config {
             return_path,
             alert_rules: written.alerts.rules(written.limits.enabled),
             boards: endpoints(layers, written.boards)?,
-            webhook_reach: if written.webhooks.allow_local {
-                Reach::Local
-            } else {
-                Reach::Public
-            },
+            webhook_reach: written.webhooks.reach(),
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,

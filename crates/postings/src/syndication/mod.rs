@@ -1,6 +1,6 @@
 //! Postings in the forms in which others take them: schema.org, aggregators' XML, feeds, sitemaps.
 //!
-//! Everything is read in order of the postings' revisions, a page at a time, so that a feed of any size needs no memory.
+//! Everything is read a page at a time, in order of the postings' revisions or ids, so that a feed of any size needs no memory.
 
 mod feed;
 mod json_ld;
@@ -9,7 +9,7 @@ mod xml;
 use diesel::prelude::*;
 use store::revision::{self, Counter};
 use store::schema::{employers, postings};
-use store::{DbConn, StoreError, Timestamp, cols};
+use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::find::to_posting;
 use crate::posting::{EmployerRef, Posting, PostingRow, PostingStatus};
@@ -21,6 +21,21 @@ pub use xml::{Site, XmlFeed, cdata, escape};
 /// Revisions that one sitemap covers: as many addresses at most (the protocol allows 50,000).
 pub const SITEMAP_REVISIONS: i64 = 10_000;
 
+/// What is in search: the same for every feed.
+macro_rules! open_postings {
+    ($now:expr) => {
+        postings::table
+            .inner_join(employers::table)
+            .filter(
+                postings::status
+                    .eq(PostingStatus::Published)
+                    .and(postings::deleted_at.is_null()),
+            )
+            .filter(employers::status.eq("active"))
+            .filter(postings::expires_at.is_null().or(postings::expires_at.gt($now)))
+    };
+}
+
 /// Up to `limit` postings that are in search, with revisions after `after` and up to `until`, in their order.
 pub fn list_open(
     conn: &mut DbConn,
@@ -29,21 +44,38 @@ pub fn list_open(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Posting>, StoreError> {
-    let rows = postings::table
-        .inner_join(employers::table)
+    let rows = open_postings!(now)
         .filter(postings::revision.gt(after).and(postings::revision.le(until)))
-        .filter(
-            postings::status
-                .eq(PostingStatus::Published)
-                .and(postings::deleted_at.is_null()),
-        )
-        .filter(employers::status.eq("active"))
-        .filter(postings::expires_at.is_null().or(postings::expires_at.gt(now)))
         .order(postings::revision)
         .limit(limit)
         .select((cols::<PostingRow>(), cols::<EmployerRef>()))
         .load::<(PostingRow, EmployerRef)>(conn)?;
     Ok(rows.into_iter().map(to_posting).collect())
+}
+
+/// Up to `limit` postings that are in search, in the order of their ids, after the id `after`. One that changes while a reader
+/// walks through keeps its place: whoever takes what is missing for closed must not miss it.
+pub fn list_open_by_id(
+    conn: &mut DbConn,
+    after: Option<Id>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<Posting>, StoreError> {
+    let mut query = open_postings!(now)
+        .order(postings::id)
+        .limit(limit)
+        .select((cols::<PostingRow>(), cols::<EmployerRef>()))
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(postings::id.gt(after));
+    }
+    let rows = query.load::<(PostingRow, EmployerRef)>(conn)?;
+    Ok(rows.into_iter().map(to_posting).collect())
+}
+
+/// How many postings are in search.
+pub fn count_open(conn: &mut DbConn, now: Timestamp) -> Result<i64, StoreError> {
+    Ok(open_postings!(now).count().get_result(conn)?)
 }
 
 /// The sitemaps that hold a posting: their numbers from 1, and when a posting in each last changed.
@@ -53,16 +85,8 @@ pub fn list_sitemaps(conn: &mut DbConn, now: Timestamp) -> Result<Vec<(i64, Time
     let mut first = 0;
     while first < latest {
         let until = first + SITEMAP_REVISIONS;
-        let changed: Option<Timestamp> = postings::table
-            .inner_join(employers::table)
+        let changed: Option<Timestamp> = open_postings!(now)
             .filter(postings::revision.gt(first).and(postings::revision.le(until)))
-            .filter(
-                postings::status
-                    .eq(PostingStatus::Published)
-                    .and(postings::deleted_at.is_null()),
-            )
-            .filter(employers::status.eq("active"))
-            .filter(postings::expires_at.is_null().or(postings::expires_at.gt(now)))
             .select(diesel::dsl::max(postings::updated_at))
             .first(conn)?;
         if let Some(changed) = changed {

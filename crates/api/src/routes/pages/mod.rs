@@ -15,6 +15,7 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 
 use crate::error::{Code, Problem};
+use crate::state::State;
 
 pub(crate) use self::alerts::{unsubscribe_page, unsubscribed};
 
@@ -59,6 +60,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         )
         .service(web::resource("/accept-invitation").route(web::get().to(accounts::invitation_page)))
         .service(web::resource("/assets/backplane.css").route(web::get().to(style)))
+        .service(web::resource("/robots.txt").route(web::get().to(robots)))
         .service(web::resource("/docs/problems").route(web::get().to(problems)))
         .service(
             utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}")
@@ -201,6 +203,15 @@ async fn style() -> HttpResponse {
         .content_type("text/css; charset=utf-8")
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
         .body(include_str!("../../../assets/backplane.css"))
+}
+
+/// What programs that walk through the board should leave alone, and where its sitemaps are.
+async fn robots(state: State) -> HttpResponse {
+    let sitemap = state.url("/sitemap.xml");
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .body(format!("User-agent: *\nDisallow: /alerts/\nDisallow: /v1/postings/*/apply\nSitemap: {sitemap}\n"))
 }
 
 async fn docs() -> HttpResponse {
