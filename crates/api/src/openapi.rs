@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, changes, deliveries, employers, feeds, imports, mail_reports, me, members, numbers, operations,
-    postings, publishing, search, syndication, webhooks,
+    alert_owner, alerts, auth, boards, changes, deliveries, employers, feeds, imports, mail_reports, me,
+    members, numbers, operations, postings, publishing, search, syndication, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -46,7 +46,7 @@ use crate::routes::{
         deliveries::replay_webhook, deliveries::list_deliveries, deliveries::get_delivery, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
-    components(schemas(ProblemBody, postings::numbers::Group)),
+    components(schemas(ProblemBody, ::postings::numbers::Group)),
     modifiers(&Problems, &Bearer),
     tags(
         (name = "accounts"), (name = "employers"), (name = "postings"), (name = "imports"), (name = "search"),

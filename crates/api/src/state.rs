@@ -13,10 +13,13 @@ use postings::numbers::Counters;
 use postings::outward::Reach;
 use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::rate_limit::RateLimiter;
 use crate::routes::postings::PostingBody;
+
+/// Large feeds that are read at once.
+const LARGE_FEEDS: usize = 16;
 
 /// What the binary puts together.
 pub struct Parts {
@@ -109,6 +112,8 @@ pub struct Shared {
     pub(crate) reports: ReportDesk,
     pub(crate) reach: Reach,
     counters: Counters,
+    /// Room for readers of large feeds, each of whom has a thread and a connection.
+    pub(crate) feeds: Arc<Semaphore>,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     is_ready: AtomicBool,
@@ -145,6 +150,7 @@ impl State {
             reports: parts.reports,
             reach: parts.reach,
             counters: Counters::default(),
+            feeds: Arc::new(Semaphore::new(LARGE_FEEDS)),
             wake: Wake::default(),
             is_ready: AtomicBool::new(false),
         }))

@@ -22,7 +22,8 @@ impl Visitor {
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
         let peer = request.peer_addr().map(|address| address.ip());
-        let forwarded = header("x-forwarded-for").and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
+        let forwarded =
+            header("x-forwarded-for").and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
         let is_proxy = peer.is_none_or(|peer| !is_public(peer));
         let is_prefetch = ["sec-purpose", "purpose", "x-moz"]
             .into_iter()

@@ -12,6 +12,7 @@ use ureq::http::Uri;
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use url::Url;
 
 /// How long a connection may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,32 @@ pub(crate) fn agent(reach: Reach, patience: Duration) -> Agent {
         inner: DefaultResolver::default(),
     };
     Agent::with_parts(config, DefaultConnector::default(), resolver)
+}
+
+/// Longest address, in bytes.
+const URL_BYTES: usize = 1000;
+
+/// Whether `text` is an address to which a client of `reach` may be sent; else what would be. Names are looked at again when they
+/// are resolved.
+pub(crate) fn check(text: &str, reach: Reach) -> Result<(), &'static str> {
+    let url = Url::parse(text).map_err(|_| "an https:// address")?;
+    let is_secure = url.scheme() == "https" || (reach == Reach::Local && url.scheme() == "http");
+    if !is_secure || text.len() > URL_BYTES {
+        return Err("an https:// address of at most 1000 characters");
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("an address without user, password and fragment");
+    }
+    let is_inside = match url.host() {
+        None => true,
+        Some(url::Host::Ipv4(ip)) => !is_public(ip.into()),
+        Some(url::Host::Ipv6(ip)) => !is_public(ip.into()),
+        Some(url::Host::Domain(name)) => !name.trim_end_matches('.').contains('.'),
+    };
+    if is_inside && reach == Reach::Public {
+        return Err("an address that the public internet can reach");
+    }
+    Ok(())
 }
 
 /// Names are looked up once, and the connection goes to exactly the addresses that were looked at here.

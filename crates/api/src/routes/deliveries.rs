@@ -117,7 +117,13 @@ pub(crate) async fn replay_webhook(
         .write_once(asked, move |tx, _| {
             require_webhook(tx, &caller, id)?;
             let queued = webhooks::replay(tx, id, what, now)?;
-            Ok(Reply::with(202, &QueuedBody { queued, id: input.delivery }))
+            Ok(Reply::with(
+                202,
+                &QueuedBody {
+                    queued,
+                    id: input.delivery,
+                },
+            ))
         })
         .await?;
     state.wake.webhooks.notify_one();

@@ -1,6 +1,8 @@
 //! Any search as a feed: RSS, Atom, JSON Feed.
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HttpDate, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use actix_web::http::header::{
+    CACHE_CONTROL, ETAG, HttpDate, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
 use actix_web::middleware::Compress;
 use actix_web::{HttpRequest, HttpResponse, web};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -117,11 +119,19 @@ fn is_settled(changed: Timestamp, search: &SearchRequest, state: &State) -> bool
 /// `If-Modified-Since` counts only where no `If-None-Match` is (RFC 9110, 13.1.3).
 fn is_unmodified(request: &HttpRequest, modified: Timestamp) -> bool {
     let headers = request.headers();
-    let since = headers.get(IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
+    let since = headers
+        .get(IF_MODIFIED_SINCE)
+        .and_then(|value| value.to_str().ok());
     let since = since.and_then(|text| text.parse::<HttpDate>().ok());
-    let since = since.and_then(|date| std::time::SystemTime::from(date).duration_since(std::time::UNIX_EPOCH).ok());
+    let since = since.and_then(|date| {
+        std::time::SystemTime::from(date)
+            .duration_since(std::time::UNIX_EPOCH)
+            .ok()
+    });
     !headers.contains_key(IF_NONE_MATCH)
-        && since.is_some_and(|since| i64::try_from(since.as_secs()).is_ok_and(|since| since >= modified.seconds()))
+        && since.is_some_and(|since| {
+            i64::try_from(since.as_secs()).is_ok_and(|since| since >= modified.seconds())
+        })
 }
 
 fn http_date(at: Timestamp) -> HttpDate {

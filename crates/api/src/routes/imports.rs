@@ -98,7 +98,7 @@ pub(crate) struct ImportBody {
     employer_id: Option<Id>,
     /// Which board answered.
     board_id: Option<Id>,
-    /// `ndjson`, `csv`, `greenhouse`, `lever` or `ashby`.
+    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever` or `ashby`.
     format: String,
     state: RunState,
     dry_run: bool,

@@ -93,7 +93,10 @@ pub(crate) async fn get_numbers(
     Params(params): Params<NumbersParams>,
 ) -> Result<HttpResponse, Problem> {
     let (body, group) = of_employer(&state, caller, path.into_inner(), params).await?;
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.starts_with("text/csv")) {
         return Ok(table(&body, group));
     }

@@ -1,7 +1,10 @@
 //! Postings for machines of others: JSON-LD, a snapshot, aggregators' XML, sitemaps. Streamed a page at a time.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
@@ -11,6 +14,7 @@ use postings::Posting;
 use postings::syndication::{self, SITEMAP_REVISIONS, Site, XmlFeed, escape};
 use store::revision::{self, Counter};
 use store::{DbConn, Id, StoreError, Timestamp};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::postings::PostingBody;
@@ -24,21 +28,47 @@ use crate::state::State;
 const PAGE: i64 = 200;
 /// Pages written ahead of a slow reader.
 const AHEAD: usize = 2;
+/// How long a reader may take for one page.
+const PAGE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long others may keep what they read.
 pub(crate) const FRESH: &str = "public, max-age=300";
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/v1/postings/{id}/jsonld").route(web::get().to(get_json_ld)))
-        .service(web::resource("/v1/feeds/postings.ndjson").wrap(Compress::default()).route(web::get().to(get_snapshot)))
-        .service(web::resource("/v1/feeds/indeed.xml").wrap(Compress::default()).route(web::get().to(get_indeed_feed)))
-        .service(web::resource("/v1/feeds/linkedin.xml").wrap(Compress::default()).route(web::get().to(get_linkedin_feed)))
-        .service(web::resource("/sitemap.xml").wrap(Compress::default()).route(web::get().to(get_sitemap_index)))
-        .service(web::resource("/sitemaps/{number}.xml").wrap(Compress::default()).route(web::get().to(get_sitemap)));
+        .service(
+            web::resource("/v1/feeds/postings.ndjson")
+                .wrap(Compress::default())
+                .route(web::get().to(get_snapshot)),
+        )
+        .service(
+            web::resource("/v1/feeds/indeed.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_indeed_feed)),
+        )
+        .service(
+            web::resource("/v1/feeds/linkedin.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_linkedin_feed)),
+        )
+        .service(
+            web::resource("/sitemap.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_sitemap_index)),
+        )
+        .service(
+            web::resource("/sitemaps/{number}.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_sitemap)),
+        );
 }
 
-/// A body that comes from a thread which reads the database.
-struct Pages(mpsc::Receiver<Result<web::Bytes, StoreError>>);
+/// A body that comes from a thread which reads the database. Half a feed never looks like a whole one: when the thread ends
+/// before it said that this is all, the answer breaks off.
+struct Pages {
+    pages: mpsc::Receiver<Result<web::Bytes, StoreError>>,
+    is_whole: Arc<AtomicBool>,
+}
 
 impl MessageBody for Pages {
     type Error = StoreError;
@@ -51,7 +81,14 @@ impl MessageBody for Pages {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
-        self.get_mut().0.poll_recv(context)
+        let this = self.get_mut();
+        match this.pages.poll_recv(context) {
+            Poll::Ready(None) if !this.is_whole.load(Ordering::Acquire) => {
+                this.is_whole.store(true, Ordering::Release);
+                Poll::Ready(Some(Err(StoreError::Interrupted)))
+            }
+            next => next,
+        }
     }
 }
 
@@ -98,37 +135,54 @@ impl Walk {
 
 impl Feed {
     /// The answer: nothing when the reader has it already, else the feed as it is being read.
-    fn answer(self, state: State, request: &HttpRequest) -> HttpResponse {
+    fn answer(self, state: State, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         let etag = format!("\"{}-{}\"", self.kind, self.latest);
         if is_known(request, &etag) {
-            return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
+            return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
         }
+        let room = Arc::clone(&state.feeds).try_acquire_owned();
+        let room = room.map_err(|_| {
+            Problem::new(Code::Unavailable)
+                .detail("many read feeds at this moment")
+                .retry_after(10)
+        })?;
         let (sender, pages) = mpsc::channel(AHEAD);
         let media_type = self.media_type;
-        tokio::task::spawn_blocking(move || self.write(&state, &sender));
-        HttpResponse::Ok()
+        let runtime = Handle::current();
+        let is_whole = Arc::new(AtomicBool::new(false));
+        let written = Arc::clone(&is_whole);
+        tokio::task::spawn_blocking(move || {
+            let _room = room;
+            if self.write(&state, &sender, &runtime) {
+                written.store(true, Ordering::Release);
+            }
+        });
+        Ok(HttpResponse::Ok()
             .content_type(media_type)
             .insert_header((ETAG, etag))
             .insert_header((CACHE_CONTROL, FRESH))
-            .body(Pages(pages))
+            .body(Pages { pages, is_whole }))
     }
 
-    /// Writes page after page for as long as somebody reads.
-    fn write(self, state: &State, out: &mpsc::Sender<Result<web::Bytes, StoreError>>) {
+    /// Writes page after page for as long as somebody reads, and not slower than [`PAGE_PATIENCE`]; whether it came to the end.
+    fn write(
+        self,
+        state: &State,
+        out: &mpsc::Sender<Result<web::Bytes, StoreError>>,
+        runtime: &Handle,
+    ) -> bool {
         let mut walk = self.walk;
         let now = state.now();
         let mut text = self.head;
         loop {
-            let listed = state
-                .db
-                .read_blocking(|conn| walk.next(conn, now));
+            let listed = state.db.read_blocking(|conn| walk.next(conn, now));
             let page = match listed {
                 Ok(page) => page,
                 Err(error) => {
                     // The reader notices that the answer breaks off; whether it listens no longer matters.
                     tracing::warn!(%error, "a feed broke off");
                     let _ = out.blocking_send(Err(error));
-                    return;
+                    return false;
                 }
             };
             let is_last = (page.len() as i64) < PAGE;
@@ -138,9 +192,11 @@ impl Feed {
             if is_last {
                 text.push_str(&self.tail);
             }
-            let sent = out.blocking_send(Ok(web::Bytes::from(std::mem::take(&mut text))));
-            if sent.is_err() || is_last {
-                return;
+            let page = Ok(web::Bytes::from(std::mem::take(&mut text)));
+            let sent = runtime.block_on(async { tokio::time::timeout(PAGE_PATIENCE, out.send(page)).await });
+            let is_sent = matches!(sent, Ok(Ok(())));
+            if !is_sent || is_last {
+                return is_sent;
             }
         }
     }
@@ -215,7 +271,7 @@ pub(crate) async fn get_snapshot(
         }),
         tail: String::new(),
     };
-    let mut response = feed.answer(state, &request);
+    let mut response = feed.answer(state, &request)?;
     response.headers_mut().insert(
         "x-revision"
             .try_into()
@@ -271,7 +327,7 @@ async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Resul
         }),
         tail: format.tail().to_owned(),
     };
-    Ok(feed.answer(state, request))
+    feed.answer(state, request)
 }
 
 const SITEMAPS: &str = "http://www.sitemaps.org/schemas/sitemap/0.9";
@@ -332,5 +388,5 @@ pub(crate) async fn get_sitemap(
         entry: Box::new(|posting, state| element("url", &page_of(&posting, state), posting.row.updated_at)),
         tail: "</urlset>\n".to_owned(),
     };
-    Ok(feed.answer(state, &request))
+    feed.answer(state, &request)
 }

@@ -33,7 +33,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::patch().to(update_webhook))
                 .route(web::delete().to(delete_webhook)),
         )
-        .service(web::resource("/v1/webhooks/{id}/rotate-secret").route(web::post().to(rotate_webhook_secret)))
+        .service(
+            web::resource("/v1/webhooks/{id}/rotate-secret").route(web::post().to(rotate_webhook_secret)),
+        )
         .service(web::resource("/v1/webhooks/{id}/test").route(web::post().to(test_webhook)));
 }
 
@@ -362,7 +364,13 @@ pub(crate) async fn test_webhook(
         .write_once(asked, move |tx, state| {
             require_webhook(tx, &caller, id)?;
             let event = webhooks::send_trial(tx, id, &state.random, now)?;
-            Ok(Reply::with(202, &QueuedBody { queued: 1, id: Some(event) }))
+            Ok(Reply::with(
+                202,
+                &QueuedBody {
+                    queued: 1,
+                    id: Some(event),
+                },
+            ))
         })
         .await?;
     state.wake.webhooks.notify_one();

@@ -15,11 +15,15 @@ const FORMATS: [(&str, &str, FeedType); 3] = [
 ];
 
 fn parsed(answer: &Answer) -> Feed {
-    feed_rs::parser::parse(answer.text.as_bytes()).unwrap_or_else(|error| panic!("{error} in {}", answer.text))
+    feed_rs::parser::parse(answer.text.as_bytes())
+        .unwrap_or_else(|error| panic!("{error} in {}", answer.text))
 }
 
 fn titles(feed: &Feed) -> Vec<String> {
-    feed.entries.iter().map(|entry| entry.title.as_ref().unwrap().content.clone()).collect()
+    feed.entries
+        .iter()
+        .map(|entry| entry.title.as_ref().unwrap().content.clone())
+        .collect()
 }
 
 on_both! {

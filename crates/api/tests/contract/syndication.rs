@@ -10,8 +10,12 @@ use crate::{rtl_role, titled};
 /// The texts of all `element`s of a document, which must be well-formed.
 fn elements(text: &str, element: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(text).unwrap_or_else(|error| panic!("{error} in {text}"));
-    let named = document.descendants().filter(|node| node.has_tag_name(element) || node.tag_name().name() == element);
-    named.map(|node| node.text().unwrap_or_default().to_owned()).collect()
+    let named = document
+        .descendants()
+        .filter(|node| node.has_tag_name(element) || node.tag_name().name() == element);
+    named
+        .map(|node| node.text().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// What Google would complain about (developers.google.com/search/docs/appearance/structured-data/job-posting): fields that are
@@ -23,40 +27,105 @@ fn complaints(document: &Value) -> Vec<String> {
             all.push(what.to_owned());
         }
     };
-    let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| {
+        document
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let list = |name: &str| match &document[name] {
         Value::Array(items) => items.clone(),
         Value::Null => Vec::new(),
         one => vec![one.clone()],
     };
-    let is_time = |words: &str| words.parse::<store::Timestamp>().is_ok() || words.parse::<jiff::civil::Date>().is_ok();
+    let is_time =
+        |words: &str| words.parse::<store::Timestamp>().is_ok() || words.parse::<jiff::civil::Date>().is_ok();
     require(text("/@context").starts_with("https://schema.org"), "@context");
     require(text("/@type") == "JobPosting", "@type");
     require(!text("/title").is_empty(), "title");
-    require(!text("/description").is_empty() && text("/description") != text("/title"), "description");
+    require(
+        !text("/description").is_empty() && text("/description") != text("/title"),
+        "description",
+    );
     require(is_time(&text("/datePosted")), "datePosted");
-    require(document["validThrough"].is_null() || is_time(&text("/validThrough")), "validThrough");
+    require(
+        document["validThrough"].is_null() || is_time(&text("/validThrough")),
+        "validThrough",
+    );
     require(!text("/hiringOrganization/name").is_empty(), "hiringOrganization");
     let is_remote = text("/jobLocationType") == "TELECOMMUTE";
-    require(document["jobLocationType"].is_null() || is_remote, "jobLocationType");
+    require(
+        document["jobLocationType"].is_null() || is_remote,
+        "jobLocationType",
+    );
     let places = list("jobLocation");
-    require(places.iter().all(|place| place["@type"] == "Place" && place["address"]["@type"] == "PostalAddress"
-        && place["address"]["addressCountry"].as_str().is_some_and(|code| code.len() == 2)), "jobLocation");
+    require(
+        places.iter().all(|place| {
+            place["@type"] == "Place"
+                && place["address"]["@type"] == "PostalAddress"
+                && place["address"]["addressCountry"]
+                    .as_str()
+                    .is_some_and(|code| code.len() == 2)
+        }),
+        "jobLocation",
+    );
     let reach = list("applicantLocationRequirements");
-    require(reach.iter().all(|area| area["@type"] == "Country" && area["name"].is_string()), "applicantLocationRequirements");
-    require(!places.is_empty() || (is_remote && !reach.is_empty()), "neither place nor country");
+    require(
+        reach
+            .iter()
+            .all(|area| area["@type"] == "Country" && area["name"].is_string()),
+        "applicantLocationRequirements",
+    );
+    require(
+        !places.is_empty() || (is_remote && !reach.is_empty()),
+        "neither place nor country",
+    );
     require(is_remote || reach.is_empty(), "a reach without remote work");
-    let kinds = ["FULL_TIME", "PART_TIME", "CONTRACTOR", "TEMPORARY", "INTERN", "VOLUNTEER", "PER_DIEM", "OTHER"];
-    require(list("employmentType").iter().all(|kind| kinds.iter().any(|known| kind == known)), "employmentType");
+    let kinds = [
+        "FULL_TIME",
+        "PART_TIME",
+        "CONTRACTOR",
+        "TEMPORARY",
+        "INTERN",
+        "VOLUNTEER",
+        "PER_DIEM",
+        "OTHER",
+    ];
+    require(
+        list("employmentType")
+            .iter()
+            .all(|kind| kinds.iter().any(|known| kind == known)),
+        "employmentType",
+    );
     if !document["baseSalary"].is_null() {
         let value = &document["baseSalary"]["value"];
-        require(text("/baseSalary/@type") == "MonetaryAmount" && text("/baseSalary/currency").len() == 3, "baseSalary");
-        require(["HOUR", "DAY", "WEEK", "MONTH", "YEAR"].iter().any(|unit| value["unitText"] == *unit), "unitText");
-        require(value["value"].is_number() || value["minValue"].is_number() || value["maxValue"].is_number(), "a figure");
+        require(
+            text("/baseSalary/@type") == "MonetaryAmount" && text("/baseSalary/currency").len() == 3,
+            "baseSalary",
+        );
+        require(
+            ["HOUR", "DAY", "WEEK", "MONTH", "YEAR"]
+                .iter()
+                .any(|unit| value["unitText"] == *unit),
+            "unitText",
+        );
+        require(
+            value["value"].is_number() || value["minValue"].is_number() || value["maxValue"].is_number(),
+            "a figure",
+        );
     }
-    require(document["identifier"].is_null() || text("/identifier/@type") == "PropertyValue", "identifier");
-    require(document["directApply"].is_null() || document["directApply"].is_boolean(), "directApply");
-    let has_null = document.as_object().is_some_and(|fields| fields.values().any(Value::is_null));
+    require(
+        document["identifier"].is_null() || text("/identifier/@type") == "PropertyValue",
+        "identifier",
+    );
+    require(
+        document["directApply"].is_null() || document["directApply"].is_boolean(),
+        "directApply",
+    );
+    let has_null = document
+        .as_object()
+        .is_some_and(|fields| fields.values().any(Value::is_null));
     require(!has_null, "a field without a value");
     all
 }
@@ -65,9 +134,13 @@ fn complaints(document: &Value) -> Vec<String> {
 fn embedded(page: &api::testing::Answer) -> Option<Value> {
     let (_, rest) = page.text.split_once("<script type=\"application/ld+json\">")?;
     let (data, _) = rest.split_once("</script>").unwrap();
-    let hash = data_encoding::BASE64.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data.as_bytes()).as_ref());
+    let hash = data_encoding::BASE64
+        .encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data.as_bytes()).as_ref());
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.contains(&format!("script-src 'sha256-{hash}';")), "{policy}");
+    assert!(
+        policy.contains(&format!("script-src 'sha256-{hash}';")),
+        "{policy}"
+    );
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert_eq!(page.text.matches("<script").count(), 1);
     Some(serde_json::from_str(data).unwrap())

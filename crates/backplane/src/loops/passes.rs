@@ -24,7 +24,9 @@ const LONGEST_IMPORT: SignedDuration = SignedDuration::from_hours(24);
 /// Shortest wait for a mail that is nearly due.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .context("the work was interrupted")?
@@ -250,7 +252,10 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let runs = shop
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
-    Ok((expired, warned + forgotten + mails + told + answers + secrets + runs))
+    Ok((
+        expired,
+        warned + forgotten + mails + told + answers + secrets + runs,
+    ))
 }
 
 /// What alerts do by the calendar: tell what ends soon, ask whether to keep them, and mend what a wrong clock wrote.

@@ -74,7 +74,11 @@ pub(super) fn tidy(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize>
 /// What operators look at.
 pub(super) async fn figures(shop: &Workshop) -> Result<()> {
     let counts = shop.db.read(webhooks::count_by_state).await?;
-    let deliveries = [("queued", counts.queued), ("failed", counts.failed), ("held", counts.held)];
+    let deliveries = [
+        ("queued", counts.queued),
+        ("failed", counts.failed),
+        ("held", counts.held),
+    ];
     for (state, count) in deliveries {
         metrics::gauge!("backplane_webhook_queue", "state" => state).set(count as f64);
     }

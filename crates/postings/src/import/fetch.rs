@@ -95,7 +95,8 @@ impl Fetcher {
                 self.fetch_one(&url, board, is_conditional)
             }
             Format::Lever => self.fetch_pages(token),
-            Format::Ndjson | Format::Csv | Format::JsonLd => Fetched::failed("nobody answers in this format"),
+            Format::JsonLd => self.fetch_one(token, board, is_conditional),
+            Format::Ndjson | Format::Csv => Fetched::failed("nobody answers in this format"),
         }
     }
 
@@ -117,7 +118,10 @@ impl Fetcher {
         url: &str,
         headers: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Response<Body>, String> {
-        let mut request = self.agent.get(url).header("Accept", "application/json");
+        let mut request = self
+            .agent
+            .get(url)
+            .header("Accept", "application/json, text/html;q=0.9");
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -36,9 +36,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<SourceRow>, String> {
             Ok(document) => {
                 let mut found = Vec::new();
                 collect(&document, 0, &mut found);
-                lines.extend(found.into_iter().map(|posting| Ok(loose(posting).to_string().into_bytes())));
+                lines.extend(
+                    found
+                        .into_iter()
+                        .map(|posting| Ok(loose(posting).to_string().into_bytes())),
+                );
             }
-            Err(error) => lines.push(Err(RowError::new("json_malformed", format!("a block of JSON-LD: {error}")))),
+            Err(error) => lines.push(Err(RowError::new(
+                "json_malformed",
+                format!("a block of JSON-LD: {error}"),
+            ))),
         }
     }
     if lines.is_empty() {
@@ -46,7 +53,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<SourceRow>, String> {
     }
     lines.truncate(MAX_POSTINGS);
     let rows = lines.into_iter().zip(1..);
-    Ok(rows.map(|(line, number)| SourceRow { number, line, standing: None }).collect())
+    Ok(rows
+        .map(|(line, number)| SourceRow {
+            number,
+            line,
+            standing: None,
+        })
+        .collect())
 }
 
 /// The contents of the elements that hold JSON-LD.
@@ -59,7 +72,9 @@ fn scripts(page: &str) -> Vec<String> {
         let Some(tag_end) = lower[start..].find('>').map(|end| start + end) else {
             break;
         };
-        let end = lower[tag_end..].find("</script").map_or(page.len(), |end| tag_end + end);
+        let end = lower[tag_end..]
+            .find("</script")
+            .map_or(page.len(), |end| tag_end + end);
         if lower[start..tag_end].contains("application/ld+json") {
             blocks.push(page[tag_end + 1..end].to_owned());
         }
@@ -70,7 +85,16 @@ fn scripts(page: &str) -> Vec<String> {
 
 /// A block without what some put around it for browsers of the last century.
 fn bare(block: &str) -> &str {
-    let wrappers = ["<!--", "-->", "//<![CDATA[", "<![CDATA[", "//]]>", "]]>", "/*", "*/"];
+    let wrappers = [
+        "<!--",
+        "-->",
+        "//<![CDATA[",
+        "<![CDATA[",
+        "//]]>",
+        "]]>",
+        "/*",
+        "*/",
+    ];
     let mut block = block.trim();
     loop {
         let before = block;
@@ -96,7 +120,10 @@ fn collect<'a>(value: &'a Value, depth: usize, found: &mut Vec<&'a Value>) {
 }
 
 fn is_of_type(value: &Value, name: &str) -> bool {
-    let is = |kind: &Value| kind.as_str().is_some_and(|kind| kind.rsplit(['/', '#', ':']).next() == Some(name));
+    let is = |kind: &Value| {
+        kind.as_str()
+            .is_some_and(|kind| kind.rsplit(['/', '#', ':']).next() == Some(name))
+    };
     match value.get("@type") {
         Some(Value::Array(kinds)) => kinds.iter().any(is),
         Some(kind) => is(kind),
@@ -115,8 +142,13 @@ fn each(value: Option<&Value>) -> impl Iterator<Item = &Value> {
 
 /// A text, or the name of an object.
 fn named(value: &Value) -> Option<String> {
-    let found = value.as_str().or_else(|| text(value, "/name")).or_else(|| text(value, "/@id"));
-    found.map(|name| unescape(name.trim())).filter(|name| !name.is_empty())
+    let found = value
+        .as_str()
+        .or_else(|| text(value, "/name"))
+        .or_else(|| text(value, "/@id"));
+    found
+        .map(|name| unescape(name.trim()))
+        .filter(|name| !name.is_empty())
 }
 
 /// One posting in the loose form.
@@ -126,7 +158,11 @@ fn loose(row: &Value) -> Value {
     let is_remote = each(row.get("jobLocationType")).any(|kind| kind.as_str() == Some("TELECOMMUTE"));
     let description = text(row, "/description").map(unescape);
     let is_html = description.as_ref().is_some_and(|text| text.contains('<'));
-    let (html, plain) = if is_html { (description, None) } else { (None, description) };
+    let (html, plain) = if is_html {
+        (description, None)
+    } else {
+        (None, description)
+    };
     let (pay, salary_raw) = pay(row);
     json!({
         "source_id": identifier(row).or_else(|| address.or(anchor).map(str::to_owned)),
@@ -175,7 +211,10 @@ fn place(value: &Value) -> Option<String> {
         return Some(unescape(words.trim())).filter(|words| !words.is_empty());
     }
     let parts = ["addressLocality", "addressRegion", "addressCountry"];
-    let parts: Vec<String> = parts.into_iter().filter_map(|part| each(address.get(part)).find_map(named)).collect();
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|part| each(address.get(part)).find_map(named))
+        .collect();
     if parts.is_empty() {
         return text(value, "/name").map(unescape);
     }
@@ -232,7 +271,10 @@ fn number(value: Option<&Value>) -> Option<f64> {
     match value? {
         Value::Number(number) => number.as_f64(),
         Value::String(words) => {
-            let digits: String = words.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
+            let digits: String = words
+                .chars()
+                .filter(|c| c.is_ascii_digit() || *c == '.')
+                .collect();
             let is_plain = words.chars().all(|c| c.is_ascii_digit() || " .,$€£¥".contains(c));
             digits.parse().ok().filter(|_| is_plain)
         }
@@ -258,18 +300,24 @@ fn pay(row: &Value) -> (Option<crate::Pay>, Option<String>) {
 }
 
 fn band(salary: &Value, currency_of_all: Option<&str>) -> Option<Band> {
-    let currency = text(salary, "/currency").or_else(|| text(salary, "/priceCurrency")).or(currency_of_all)?;
+    let currency = text(salary, "/currency")
+        .or_else(|| text(salary, "/priceCurrency"))
+        .or(currency_of_all)?;
     let value = match salary.get("value") {
         Some(Value::Array(values)) => values.first()?,
         Some(value) => value,
         None => salary,
     };
     let field = |names: [&str; 2]| {
-        let found = names.into_iter().find_map(|name| number(value.get(name)).or_else(|| number(salary.get(name))));
+        let found = names
+            .into_iter()
+            .find_map(|name| number(value.get(name)).or_else(|| number(salary.get(name))));
         found.filter(|sum| *sum > 0.0)
     };
     let (min, max) = (field(["minValue", "minPrice"]), field(["maxValue", "maxPrice"]));
-    let single = number(Some(value)).or_else(|| field(["value", "price"])).filter(|sum| *sum > 0.0);
+    let single = number(Some(value))
+        .or_else(|| field(["value", "price"]))
+        .filter(|sum| *sum > 0.0);
     let (min, max) = match (min, max) {
         (None, None) => (single, single),
         range => range,
@@ -303,7 +351,12 @@ fn period_of(unit: &str) -> Option<PayPeriod> {
 fn words(value: Option<&Value>) -> Option<Vec<String>> {
     let all = each(value).filter_map(named);
     let all: Vec<String> = all
-        .flat_map(|words| words.split([',', ';']).map(|word| word.trim().to_owned()).collect::<Vec<_>>())
+        .flat_map(|words| {
+            words
+                .split([',', ';'])
+                .map(|word| word.trim().to_owned())
+                .collect::<Vec<_>>()
+        })
         .filter(|word| !word.is_empty())
         .collect();
     (!all.is_empty()).then_some(all)

@@ -185,7 +185,11 @@ fn name(conn: &mut DbConn, lines: &mut [Line]) -> Result<(), StoreError> {
             .filter(postings::id.eq_any(chunk.to_vec()))
             .select((postings::id, postings::external_id, postings::content))
             .load(conn)?;
-        names.extend(found.into_iter().map(|(id, external_id, content)| (id, (content.0.title, external_id))));
+        names.extend(
+            found
+                .into_iter()
+                .map(|(id, external_id, content)| (id, (content.0.title, external_id))),
+        );
     }
     for line in lines {
         if let Some((title, external_id)) = line.posting_id.and_then(|id| names.get(&id)) {
@@ -203,7 +207,11 @@ struct Titled {
 }
 
 /// The numbers of one posting by day, and their sum.
-pub fn of_posting(conn: &mut DbConn, posting_id: Id, period: Period) -> Result<(Vec<Line>, Sums), StoreError> {
+pub fn of_posting(
+    conn: &mut DbConn,
+    posting_id: Id,
+    period: Period,
+) -> Result<(Vec<Line>, Sums), StoreError> {
     let figures: Vec<(i32, i64, i64, i64)> = posting_numbers::table
         .filter(posting_numbers::posting_id.eq(posting_id))
         .filter(posting_numbers::day.between(period.first, period.last))
@@ -217,18 +225,24 @@ pub fn of_posting(conn: &mut DbConn, posting_id: Id, period: Period) -> Result<(
         ))
         .load(conn)?;
     let mut total = Sums::default();
-    let lines = figures.into_iter().map(|(day, impressions, views, apply_clicks)| {
-        total.impressions += impressions;
-        total.views += views;
-        total.apply_clicks += apply_clicks;
-        Line {
-            day: Some(date_of(day)),
-            posting_id: None,
-            title: None,
-            external_id: None,
-            sums: Sums { impressions, views, apply_clicks },
-        }
-    });
+    let lines = figures
+        .into_iter()
+        .map(|(day, impressions, views, apply_clicks)| {
+            total.impressions += impressions;
+            total.views += views;
+            total.apply_clicks += apply_clicks;
+            Line {
+                day: Some(date_of(day)),
+                posting_id: None,
+                title: None,
+                external_id: None,
+                sums: Sums {
+                    impressions,
+                    views,
+                    apply_clicks,
+                },
+            }
+        });
     let lines = lines.collect();
     Ok((lines, total))
 }
@@ -257,7 +271,11 @@ pub fn csv(lines: &[Line], group: Group) -> String {
             cells.push(cell(line.external_id.as_deref().unwrap_or_default()));
             cells.push(cell(line.title.as_deref().unwrap_or_default()));
         }
-        let Sums { impressions, views, apply_clicks } = line.sums;
+        let Sums {
+            impressions,
+            views,
+            apply_clicks,
+        } = line.sums;
         cells.extend([impressions, views, apply_clicks].map(|count| count.to_string()));
         out += &cells.join(",");
         out += "\r\n";
@@ -268,7 +286,11 @@ pub fn csv(lines: &[Line], group: Group) -> String {
 /// A text as a cell that is only a text (OWASP, CSV injection).
 fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
     if text.contains([',', '"', '\r', '\n', ';', '\t']) || is_formula {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -287,7 +309,10 @@ mod tests {
             ("Engineer", "Engineer"),
             ("Engineer, RTL", "\"Engineer, RTL\""),
             ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("=HYPERLINK(\"https://evil.example\")", "\"'=HYPERLINK(\"\"https://evil.example\"\")\""),
+            (
+                "=HYPERLINK(\"https://evil.example\")",
+                "\"'=HYPERLINK(\"\"https://evil.example\"\")\"",
+            ),
             ("+1", "\"'+1\""),
             ("-1", "\"'-1\""),
             ("@SUM(A1)", "\"'@SUM(A1)\""),
@@ -302,10 +327,21 @@ mod tests {
     fn a_period_is_the_last_four_weeks_or_what_was_asked_for() {
         let now = monday_morning();
         let usual = Period::parse(None, None, now).unwrap();
-        assert_eq!((usual.from(), usual.to()), ("2026-10-27".to_owned(), "2026-11-23".to_owned()));
+        assert_eq!(
+            (usual.from(), usual.to()),
+            ("2026-10-27".to_owned(), "2026-11-23".to_owned())
+        );
         let one = Period::parse(Some("2026-11-01"), Some("2026-11-01"), now).unwrap();
-        assert_eq!((one.from(), one.to()), ("2026-11-01".to_owned(), "2026-11-01".to_owned()));
-        for (from, to) in [("2026-11-02", "2026-11-01"), ("2026-13-01", "2026-11-01"), ("yesterday", "2026-11-01"), ("2020-01-01", "2026-11-01")] {
+        assert_eq!(
+            (one.from(), one.to()),
+            ("2026-11-01".to_owned(), "2026-11-01".to_owned())
+        );
+        for (from, to) in [
+            ("2026-11-02", "2026-11-01"),
+            ("2026-13-01", "2026-11-01"),
+            ("yesterday", "2026-11-01"),
+            ("2020-01-01", "2026-11-01"),
+        ] {
             assert_eq!(Period::parse(Some(from), Some(to), now).unwrap_err().0, "from");
         }
     }

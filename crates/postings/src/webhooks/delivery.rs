@@ -134,7 +134,9 @@ pub fn delivery_pass(messenger: &Arc<Messenger>) -> Result<DeliveryReport, Store
     if next.is_some_and(|at| at <= now) {
         let busy: Vec<Id> = messenger.traffic().busy.iter().copied().collect();
         let room = MAX_AT_ONCE.saturating_sub(busy.len()) as i64;
-        let due = messenger.db.read_blocking(|conn| list_due(conn, &busy, room, now))?;
+        let due = messenger
+            .db
+            .read_blocking(|conn| list_due(conn, &busy, room, now))?;
         for endpoint_id in due {
             start(messenger, endpoint_id, now)?;
         }
@@ -177,7 +179,10 @@ fn tell(messenger: &Messenger, endpoint: &Endpoint, deliveries: Vec<Delivery>) -
     let mut waiting = deliveries.into_iter();
     while let Some(delivery) = waiting.next() {
         if began.elapsed() > BEGIN_WITHIN {
-            let rest: Vec<DeliveryRow> = std::iter::once(delivery).chain(waiting).map(|one| one.row).collect();
+            let rest: Vec<DeliveryRow> = std::iter::once(delivery)
+                .chain(waiting)
+                .map(|one| one.row)
+                .collect();
             let now = messenger.clock.now();
             messenger.db.write_blocking(|tx| give_back(tx, &rest, now))?;
             return Ok(());
@@ -188,7 +193,11 @@ fn tell(messenger: &Messenger, endpoint: &Endpoint, deliveries: Vec<Delivery>) -
             .db
             .write_blocking(|tx| record(tx, endpoint.id, &delivery, &attempt, config, random))?;
         count(messenger, verdict);
-        failures = if verdict == Verdict::Delivered { 0 } else { failures + 1 };
+        failures = if verdict == Verdict::Delivered {
+            0
+        } else {
+            failures + 1
+        };
         let is_down = match &attempt.answer {
             Answer::Silent(_) | Answer::Refused(_, Some(_)) => true,
             _ => failures >= TOO_MANY_FAILURES,
@@ -197,7 +206,11 @@ fn tell(messenger: &Messenger, endpoint: &Endpoint, deliveries: Vec<Delivery>) -
             Verdict::Disabled => return Ok(()),
             Verdict::Retried(next) if is_down => {
                 let asked = matches!(attempt.answer, Answer::Refused(_, Some(_)));
-                let hold = if asked { next } else { next.min(attempt.at.plus(LONGEST_HOLD)) };
+                let hold = if asked {
+                    next
+                } else {
+                    next.min(attempt.at.plus(LONGEST_HOLD))
+                };
                 let rest: Vec<DeliveryRow> = waiting.map(|one| one.row).collect();
                 messenger.db.write_blocking(|tx| {
                     give_back(tx, &rest, hold)?;
@@ -239,7 +252,9 @@ fn attempt(messenger: &Messenger, endpoint: &Endpoint, delivery: &Delivery) -> A
         Ok(response) => {
             let status = response.status().as_u16();
             let after = response.headers().get("retry-after");
-            let after = after.and_then(|value| value.to_str().ok()).and_then(|text| wait_of(text, now));
+            let after = after
+                .and_then(|value| value.to_str().ok())
+                .and_then(|text| wait_of(text, now));
             // Only to leave the connection clean; what is said does not matter.
             let mut reader = response.into_body().into_reader().take(READ_BYTES);
             let _ = std::io::copy(&mut reader, &mut std::io::sink());

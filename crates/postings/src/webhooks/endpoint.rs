@@ -6,17 +6,14 @@ use serde::Serialize;
 use store::revision::{self, Counter};
 use store::schema::webhook_endpoints;
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, text_enum};
-use url::Url;
 
 use super::event::EventKind;
 use super::ledger::hold_queued;
 use super::secret::Secret;
-use crate::outward::{Reach, is_public};
+use crate::outward::{self, Reach};
 
 /// Endpoints of one employer, and of the board.
 const MAX_ENDPOINTS: i64 = 10;
-/// Longest address, in bytes.
-const URL_BYTES: usize = 1000;
 /// Longest description, in characters.
 const DESCRIPTION_CHARS: usize = 200;
 /// How long the secret before the present one signs too.
@@ -190,26 +187,7 @@ pub fn create(
 }
 
 fn check_url(text: &str, reach: Reach) -> Result<(), EndpointError> {
-    let wrong = |detail| EndpointError::Invalid("/url", detail);
-    let url = Url::parse(text).map_err(|_| wrong("an https:// address"))?;
-    let is_secure = url.scheme() == "https" || (reach == Reach::Local && url.scheme() == "http");
-    if !is_secure || text.len() > URL_BYTES {
-        return Err(wrong("an https:// address of at most 1000 characters"));
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(wrong("an address without user, password and fragment"));
-    }
-    let is_inside = match url.host() {
-        None => true,
-        Some(url::Host::Ipv4(ip)) => !is_public(ip.into()),
-        Some(url::Host::Ipv6(ip)) => !is_public(ip.into()),
-        // Other names are looked at when they are resolved.
-        Some(url::Host::Domain(name)) => !name.trim_end_matches('.').contains('.'),
-    };
-    if is_inside && reach == Reach::Public {
-        return Err(wrong("an address that the public internet can reach"));
-    }
-    Ok(())
+    outward::check(text, reach).map_err(|detail| EndpointError::Invalid("/url", detail))
 }
 
 fn check_description(text: &str) -> Result<(), EndpointError> {

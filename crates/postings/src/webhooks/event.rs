@@ -114,7 +114,10 @@ fn note_changes(
     };
     let mut by_employer: HashMap<Option<Id>, Vec<&Endpoint>> = HashMap::new();
     for endpoint in &endpoints {
-        by_employer.entry(endpoint.employer_id).or_default().push(endpoint);
+        by_employer
+            .entry(endpoint.employer_id)
+            .or_default()
+            .push(endpoint);
     }
     let mut batch = Batch::default();
     for posting in changes {
@@ -122,7 +125,9 @@ fn note_changes(
         let revision = posting.row.revision.unwrap_or_default();
         let candidates = [Some(owner), None].map(|key| by_employer.get(&key).map_or(&[][..], Vec::as_slice));
         let wanting = candidates.concat();
-        let wanting = wanting.iter().filter(|endpoint| endpoint.wants(kind, owner, revision));
+        let wanting = wanting
+            .iter()
+            .filter(|endpoint| endpoint.wants(kind, owner, revision));
         let wanting: Vec<&Endpoint> = wanting.copied().collect();
         if !wanting.is_empty() {
             batch.add(kind, posting, &wanting, render, random, now);
@@ -158,7 +163,9 @@ fn kind_of(posting: &Posting, seen: i64) -> EventKind {
     }
     match row.status {
         PostingStatus::Published if !posting.is_searchable() => EventKind::Paused,
-        PostingStatus::Published if row.first_revision.is_some_and(|first| first > seen) => EventKind::Published,
+        PostingStatus::Published if row.first_revision.is_some_and(|first| first > seen) => {
+            EventKind::Published
+        }
         PostingStatus::Published => EventKind::Updated,
         PostingStatus::Paused => EventKind::Paused,
         PostingStatus::Closed => EventKind::Closed,
@@ -240,7 +247,9 @@ impl Batch {
             payload: payload(kind, &data, now),
             created_at: now,
         });
-        let rows = endpoints.iter().map(|endpoint| NewDelivery::of(endpoint, id, now));
+        let rows = endpoints
+            .iter()
+            .map(|endpoint| NewDelivery::of(endpoint, id, now));
         self.deliveries.extend(rows);
     }
 

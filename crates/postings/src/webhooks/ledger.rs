@@ -114,14 +114,21 @@ pub fn list_deliveries(
         query = query.filter(webhook_deliveries::created_at.lt(at).or(same));
     }
     let rows: Vec<(DeliveryRow, EventRow)> = query.load(conn)?;
-    let rows = rows.into_iter().map(|(row, event)| Delivery { row, event }).collect();
+    let rows = rows
+        .into_iter()
+        .map(|(row, event)| Delivery { row, event })
+        .collect();
     Ok(Page::cut(rows, limit, |last: &Delivery| {
         (last.row.created_at, last.row.event_id)
     }))
 }
 
 /// What an endpoint was told of one event.
-pub fn find_delivery(conn: &mut DbConn, endpoint_id: Id, event_id: Id) -> Result<Option<Delivery>, StoreError> {
+pub fn find_delivery(
+    conn: &mut DbConn,
+    endpoint_id: Id,
+    event_id: Id,
+) -> Result<Option<Delivery>, StoreError> {
     let found: Option<(DeliveryRow, EventRow)> = webhook_deliveries::table
         .inner_join(webhook_events::table)
         .filter(webhook_deliveries::endpoint_id.eq(endpoint_id))
@@ -145,7 +152,12 @@ pub enum Replay {
 ///
 /// # Errors
 /// [`EndpointError::Disabled`] while nothing is told, [`EndpointError::NotFound`] for an event that was never for it.
-pub fn replay(tx: &mut DbConn, endpoint_id: Id, what: Replay, now: Timestamp) -> Result<usize, EndpointError> {
+pub fn replay(
+    tx: &mut DbConn,
+    endpoint_id: Id,
+    what: Replay,
+    now: Timestamp,
+) -> Result<usize, EndpointError> {
     let endpoint = find(tx, endpoint_id)?.ok_or(EndpointError::NotFound)?;
     if endpoint.state == EndpointState::Disabled {
         return Err(EndpointError::Disabled);
@@ -247,18 +259,19 @@ pub(super) fn claim(
         .get_results(tx)?;
     let mut rows: std::collections::HashMap<Id, DeliveryRow> =
         leased.into_iter().map(|row| (row.event_id, row)).collect();
-    let pair = |event: EventRow| Some(Delivery { row: rows.remove(&event.id)?, event });
+    let pair = |event: EventRow| {
+        Some(Delivery {
+            row: rows.remove(&event.id)?,
+            event,
+        })
+    };
     let mut deliveries: Vec<Delivery> = due.into_iter().filter_map(pair).collect();
     deliveries.sort_by_key(|delivery| (delivery.event.revision.unwrap_or(i64::MAX), delivery.event.id));
     Ok(Some((endpoint, deliveries)))
 }
 
 /// Gives claimed rows back untried, due at `at`.
-pub(super) fn give_back(
-    tx: &mut DbConn,
-    rows: &[DeliveryRow],
-    at: Timestamp,
-) -> Result<usize, StoreError> {
+pub(super) fn give_back(tx: &mut DbConn, rows: &[DeliveryRow], at: Timestamp) -> Result<usize, StoreError> {
     let mut given = 0;
     for row in rows {
         given += diesel::update(webhook_deliveries::table.find((row.endpoint_id, row.event_id)))
@@ -321,7 +334,11 @@ pub fn count_by_state(conn: &mut DbConn) -> Result<DeliveryCounts, StoreError> {
         .group_by(webhook_deliveries::state)
         .select((webhook_deliveries::state, diesel::dsl::count_star()))
         .load(conn)?;
-    let of = |state| rows.iter().find(|(known, _)| *known == state).map_or(0, |row| row.1);
+    let of = |state| {
+        rows.iter()
+            .find(|(known, _)| *known == state)
+            .map_or(0, |row| row.1)
+    };
     let failing = webhook_endpoints::table
         .filter(webhook_endpoints::failing_since.is_not_null())
         .count()

@@ -16,12 +16,12 @@ mod secret;
 
 pub use delivery::{DeliveryReport, Messenger, delivery_pass};
 pub use endpoint::{
-    Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, create, delete, find, list, rotate_secret,
-    update,
+    Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, create, delete, find, list,
+    rotate_secret, update,
 };
 pub use event::{EventKind, NoteReport, note_pass, send_trial};
 pub use ledger::{
-    Delivery, DeliveryCounts, DeliveryKey, DeliveryState, Replay, count_by_state, find_delivery, list_deliveries,
-    purge, release_claims, replay,
+    Delivery, DeliveryCounts, DeliveryKey, DeliveryState, Replay, count_by_state, find_delivery,
+    list_deliveries, purge, release_claims, replay,
 };
 pub use secret::{Secret, SecretError};

@@ -57,7 +57,12 @@ pub(super) enum Verdict {
 }
 
 /// When to try again after `attempts` attempts (from 1), with up to a tenth more; `None` after the last.
-fn next_attempt(attempts: i32, retry_after_s: Option<i64>, random: &Random, now: Timestamp) -> Option<Timestamp> {
+fn next_attempt(
+    attempts: i32,
+    retry_after_s: Option<i64>,
+    random: &Random,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0);
     let step = *STEPS_S.get(index)? as f64 * (1.0 + random.fraction() / 10.0);
     let wait = (step as i64).max(retry_after_s.unwrap_or(0).clamp(0, MAX_RETRY_AFTER_S));
@@ -76,8 +81,16 @@ pub(super) fn record(
     let now = attempt.at;
     let (status, error, retry_after) = match &attempt.answer {
         Answer::Taken(status) => (Some(*status), None, None),
-        Answer::Gone => (Some(410), Some("it wants no more messages (410)".to_owned()), None),
-        Answer::Refused(status, after) => (Some(*status), Some(format!("it answered with status {status}")), *after),
+        Answer::Gone => (
+            Some(410),
+            Some("it wants no more messages (410)".to_owned()),
+            None,
+        ),
+        Answer::Refused(status, after) => (
+            Some(*status),
+            Some(format!("it answered with status {status}")),
+            *after,
+        ),
         Answer::Silent(why) => (None, Some(why.clone()), None),
     };
     let attempts = delivery.row.attempts + 1;
@@ -129,7 +142,10 @@ pub(super) fn record(
     let reason = if attempt.answer == Answer::Gone {
         Some("it answered 410: it wants no more messages".to_owned())
     } else if since.plus(DISABLE_AFTER) <= now {
-        Some(format!("it took nothing for three days; last, {}", error.unwrap_or_default()))
+        Some(format!(
+            "it took nothing for three days; last, {}",
+            error.unwrap_or_default()
+        ))
     } else {
         None
     };
@@ -155,7 +171,10 @@ fn note_success(
             webhook_endpoints::last_success_at.eq(Some(now)),
         ))
         .execute(tx)?;
-    if endpoint.failing_since.is_some_and(|since| since.plus(RECOVERED_AFTER) <= now) {
+    if endpoint
+        .failing_since
+        .is_some_and(|since| since.plus(RECOVERED_AFTER) <= now)
+    {
         put_off(tx, endpoint.id, None, now)?;
     }
     Ok(())

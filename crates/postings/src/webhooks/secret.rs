@@ -91,7 +91,13 @@ mod tests {
     fn a_new_secret_has_the_form_of_one() {
         let secret = Secret::new(&Random::seeded(1));
         assert_eq!(secret.as_str().parse::<Secret>().as_ref(), Ok(&secret));
-        for wrong in ["", "whsec_", "whsec_AAAA", "sk_plJ3nmyCDGBKInavdOK15jslplJ3nmyCDGBKInav", "whsec_***"] {
+        for wrong in [
+            "",
+            "whsec_",
+            "whsec_AAAA",
+            "sk_plJ3nmyCDGBKInavdOK15jslplJ3nmyCDGBKInav",
+            "whsec_***",
+        ] {
             assert_eq!(wrong.parse::<Secret>(), Err(SecretError), "{wrong}");
         }
     }

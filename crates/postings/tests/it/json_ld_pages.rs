@@ -43,22 +43,37 @@ fn with(fields: Value) -> Value {
 }
 
 fn page(blocks: &[String]) -> String {
-    let blocks: String = blocks.iter().map(|block| format!("<SCRIPT data-x='1' type='application/ld+json'>{block}</SCRIPT>\n")).collect();
-    format!("<!doctype html><html><head><script>var a = '{{\"@type\": \"JobPosting\"}}';</script>{blocks}</head><body>Join us</body></html>")
+    let blocks: String = blocks
+        .iter()
+        .map(|block| format!("<SCRIPT data-x='1' type='application/ld+json'>{block}</SCRIPT>\n"))
+        .collect();
+    format!(
+        "<!doctype html><html><head><script>var a = '{{\"@type\": \"JobPosting\"}}';</script>{blocks}</head><body>Join us</body></html>"
+    )
 }
 
 /// The posting of a document that holds only this one.
 fn imported(importer: &Importer<'_>, document: &Value) -> Posting {
     let summary = importer.bytes(document.to_string().as_bytes());
     assert_eq!(summary.rejected, 0, "{:?}", summary.rejections);
-    let id = document["identifier"]["value"].as_str().or(document["identifier"].as_str()).unwrap().to_owned();
+    let id = document["identifier"]["value"]
+        .as_str()
+        .or(document["identifier"].as_str())
+        .unwrap()
+        .to_owned();
     importer.posting("import:acme-compute", &id)
 }
 
 fn base(posting: &Posting) -> Option<(f64, f64, String, PayPeriod)> {
     let base = posting.content().pay.as_ref()?.base.as_ref()?;
-    let sum = |amount: Option<taxonomy::Amount>| amount.map_or(0.0, |amount| amount.hundredths() as f64 / 100.0);
-    Some((sum(base.min), sum(base.max), base.currency.to_string(), base.period))
+    let sum =
+        |amount: Option<taxonomy::Amount>| amount.map_or(0.0, |amount| amount.hundredths() as f64 / 100.0);
+    Some((
+        sum(base.min),
+        sum(base.max),
+        base.currency.to_string(),
+        base.period,
+    ))
 }
 
 on_both! {

@@ -10,6 +10,7 @@ mod boards;
 mod changes;
 mod descriptions;
 mod edits;
+mod feeds;
 mod fetching;
 mod import_damage;
 mod import_rows;

@@ -12,16 +12,24 @@ use crate::support::{Board, posting_with};
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 fn reader(n: u8) -> Reader<'static> {
-    Reader { address: Some(IpAddr::from([192, 0, 2, n])), agent: Some(FIREFOX) }
+    Reader {
+        address: Some(IpAddr::from([192, 0, 2, n])),
+        agent: Some(FIREFOX),
+    }
 }
 
 fn sums(impressions: i64, views: i64, apply_clicks: i64) -> Sums {
-    Sums { impressions, views, apply_clicks }
+    Sums {
+        impressions,
+        views,
+        apply_clicks,
+    }
 }
 
 fn of(db: &Db, employer: Id, group: Group, now: Timestamp) -> (Vec<numbers::Line>, Sums) {
     let period = Period::parse(None, None, now).unwrap();
-    db.read_blocking(|conn| numbers::of_employer(conn, employer, period, group)).unwrap()
+    db.read_blocking(|conn| numbers::of_employer(conn, employer, period, group))
+        .unwrap()
 }
 
 on_both! {

@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use mail::MailConfig;
 use postings::outward::Reach;
 use postings::webhooks::{
-    self, Delivery, DeliveryReport, DeliveryState, Endpoint, EndpointChange, EndpointError, EndpointState, EventKind,
-    Messenger, NewEndpoint, Replay, Secret,
+    self, Delivery, DeliveryReport, DeliveryState, Endpoint, EndpointChange, EndpointError, EndpointState,
+    EventKind, Messenger, NewEndpoint, Replay, Secret,
 };
 use postings::{CloseReason, Posting};
 use serde_json::{Value, json};
@@ -47,9 +47,17 @@ impl Told {
 
     /// Which of the signatures are by this secret: HMAC (RFC 2104) written out.
     fn is_signed_by(&self, secret: &Secret) -> Vec<bool> {
-        let key = BASE64.decode(secret.as_str().strip_prefix("whsec_").unwrap().as_bytes()).unwrap();
-        let pad = |with: u8| -> Vec<u8> { (0..64).map(|n| key.get(n).copied().unwrap_or(0) ^ with).collect() };
-        let message = format!("{}.{}.{}", self.id(), self.headers["webhook-timestamp"], self.body);
+        let key = BASE64
+            .decode(secret.as_str().strip_prefix("whsec_").unwrap().as_bytes())
+            .unwrap();
+        let pad =
+            |with: u8| -> Vec<u8> { (0..64).map(|n| key.get(n).copied().unwrap_or(0) ^ with).collect() };
+        let message = format!(
+            "{}.{}.{}",
+            self.id(),
+            self.headers["webhook-timestamp"],
+            self.body
+        );
         let inner = digest(&SHA256, &[pad(0x36), message.into_bytes()].concat());
         let outer = digest(&SHA256, &[pad(0x5c), inner.as_ref().to_vec()].concat());
         let right = format!("v1,{}", BASE64.encode(outer.as_ref()));
@@ -81,14 +89,20 @@ impl Receiver {
                 loop {
                     line.clear();
                     reader.read_line(&mut line).unwrap();
-                    let Some((name, value)) = line.trim().split_once(": ") else { break };
+                    let Some((name, value)) = line.trim().split_once(": ") else {
+                        break;
+                    };
                     headers.insert(name.to_lowercase(), value.to_owned());
                 }
                 let mut body = vec![0; headers["content-length"].parse().unwrap()];
                 reader.read_exact(&mut body).unwrap();
                 let answer = answer(n);
                 let answered = answer.split(' ').next().unwrap().parse().unwrap();
-                heard.lock().unwrap().push(Told { headers, body: String::from_utf8(body).unwrap(), answered });
+                heard.lock().unwrap().push(Told {
+                    headers,
+                    body: String::from_utf8(body).unwrap(),
+                    answered,
+                });
                 let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                 // Who hung up does not hear it.
                 let _ = stream.write_all(answer.as_bytes());
@@ -117,7 +131,11 @@ impl<'d> Hooks<'d> {
     fn new(db: &'d Db, reach: Reach) -> Self {
         let clock = Arc::new(FixedClock::new(monday_morning()));
         let messenger = messenger(db, reach, &clock);
-        Self { board: Board::new(db), clock, messenger }
+        Self {
+            board: Board::new(db),
+            clock,
+            messenger,
+        }
     }
 
     fn advance(&mut self, by: SignedDuration) {
@@ -125,9 +143,21 @@ impl<'d> Hooks<'d> {
         self.board.now = self.clock.now();
     }
 
-    fn try_endpoint(&self, owner: Option<Id>, url: &str, events: &[EventKind], reach: Reach) -> Result<(Endpoint, Secret), EndpointError> {
-        let new = NewEndpoint { url: url.to_owned(), description: "our mirror".to_owned(), events: events.to_vec() };
-        self.board.db.write_blocking(|tx| webhooks::create(tx, owner, new, reach, &self.board.random, self.board.now))
+    fn try_endpoint(
+        &self,
+        owner: Option<Id>,
+        url: &str,
+        events: &[EventKind],
+        reach: Reach,
+    ) -> Result<(Endpoint, Secret), EndpointError> {
+        let new = NewEndpoint {
+            url: url.to_owned(),
+            description: "our mirror".to_owned(),
+            events: events.to_vec(),
+        };
+        self.board
+            .db
+            .write_blocking(|tx| webhooks::create(tx, owner, new, reach, &self.board.random, self.board.now))
     }
 
     fn endpoint(&self, owner: Option<Id>, url: &str, events: &[EventKind]) -> (Endpoint, Secret) {
@@ -138,7 +168,8 @@ impl<'d> Hooks<'d> {
         let render = |posting: Posting| json!({"id": posting.row.id, "title": posting.content().title, "status": posting.row.status});
         let mut noted = 0;
         loop {
-            let report = webhooks::note_pass(self.board.db, &render, &self.board.random, 7, self.board.now).unwrap();
+            let report =
+                webhooks::note_pass(self.board.db, &render, &self.board.random, 7, self.board.now).unwrap();
             noted += report.deliveries;
             if report.is_caught_up {
                 return noted;
@@ -175,7 +206,12 @@ impl<'d> Hooks<'d> {
             all.failed += report.failed;
             let next = self.board.db.read_blocking(|conn| {
                 use store::schema::webhook_deliveries as d;
-                Ok::<_, StoreError>(d::table.filter(d::state.eq("queued")).select(diesel::dsl::min(d::next_attempt_at)).first::<Option<store::Timestamp>>(conn)?)
+                Ok::<_, StoreError>(
+                    d::table
+                        .filter(d::state.eq("queued"))
+                        .select(diesel::dsl::min(d::next_attempt_at))
+                        .first::<Option<store::Timestamp>>(conn)?,
+                )
             });
             let Some(next) = next.unwrap() else { return all };
             let wait = next.micros() - self.board.now.micros();
@@ -185,43 +221,78 @@ impl<'d> Hooks<'d> {
     }
 
     fn kept(&self, id: Id) -> Endpoint {
-        self.board.db.read_blocking(|conn| webhooks::find(conn, id)).unwrap().unwrap()
+        self.board
+            .db
+            .read_blocking(|conn| webhooks::find(conn, id))
+            .unwrap()
+            .unwrap()
     }
 
     fn ledger(&self, id: Id) -> Vec<Delivery> {
-        let page = self.board.db.read_blocking(|conn| webhooks::list_deliveries(conn, id, None, None, 1000)).unwrap();
+        let page = self
+            .board
+            .db
+            .read_blocking(|conn| webhooks::list_deliveries(conn, id, None, None, 1000))
+            .unwrap();
         assert!(page.next.is_none());
         page.data.into_iter().rev().collect()
     }
 
     fn replay(&self, id: Id, what: Replay) -> Result<usize, EndpointError> {
-        self.board.db.write_blocking(|tx| webhooks::replay(tx, id, what, self.board.now))
+        self.board
+            .db
+            .write_blocking(|tx| webhooks::replay(tx, id, what, self.board.now))
     }
 
     fn set_state(&self, id: Id, state: EndpointState) -> Endpoint {
-        let change = EndpointChange { state: Some(state), ..EndpointChange::default() };
-        self.board.db.write_blocking(|tx| webhooks::update(tx, id, change, None, Reach::Local, self.board.now)).unwrap()
+        let change = EndpointChange {
+            state: Some(state),
+            ..EndpointChange::default()
+        };
+        self.board
+            .db
+            .write_blocking(|tx| webhooks::update(tx, id, change, None, Reach::Local, self.board.now))
+            .unwrap()
     }
 
     /// Somebody verified who owns Acme.
     fn add_owner(&self, email: &str) {
         use store::schema::{members, users};
         let (id, now) = (self.board.random.id(self.board.now), self.board.now);
-        self.board.db.write_blocking::<_, StoreError>(|tx| {
-            diesel::insert_into(users::table)
-                .values((users::id.eq(id), users::email.eq(email), users::name.eq("Owner"), users::password_hash.eq(""),
-                    users::verified_at.eq(Some(now)), users::is_operator.eq(false), users::version.eq(1),
-                    users::created_at.eq(now), users::updated_at.eq(now)))
-                .execute(tx)?;
-            diesel::insert_into(members::table)
-                .values((members::employer_id.eq(self.board.acme), members::user_id.eq(id), members::role.eq("owner"), members::created_at.eq(now)))
-                .execute(tx)?;
-            Ok(())
-        }).unwrap();
+        self.board
+            .db
+            .write_blocking::<_, StoreError>(|tx| {
+                diesel::insert_into(users::table)
+                    .values((
+                        users::id.eq(id),
+                        users::email.eq(email),
+                        users::name.eq("Owner"),
+                        users::password_hash.eq(""),
+                        users::verified_at.eq(Some(now)),
+                        users::is_operator.eq(false),
+                        users::version.eq(1),
+                        users::created_at.eq(now),
+                        users::updated_at.eq(now),
+                    ))
+                    .execute(tx)?;
+                diesel::insert_into(members::table)
+                    .values((
+                        members::employer_id.eq(self.board.acme),
+                        members::user_id.eq(id),
+                        members::role.eq("owner"),
+                        members::created_at.eq(now),
+                    ))
+                    .execute(tx)?;
+                Ok(())
+            })
+            .unwrap();
     }
 
     fn mails(&self) -> Vec<mail::Mail> {
-        self.board.db.read_blocking(|conn| mail::list_recent(conn, None, 100)).unwrap()
+        self.board
+            .db
+            .read_blocking(|conn| mail::list_recent(conn, None, 100))
+            .unwrap()
     }
 }
 
@@ -235,11 +306,20 @@ fn messenger(db: &Db, reach: Reach, clock: &Arc<FixedClock>) -> Arc<Messenger> {
     let random = Arc::new(Random::seeded(5));
     let holder = random.id(clock.now());
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    Arc::new(Messenger::new(db.clone(), reach, Arc::new(config), random, clock, holder))
+    Arc::new(Messenger::new(
+        db.clone(),
+        reach,
+        Arc::new(config),
+        random,
+        clock,
+        holder,
+    ))
 }
 
 fn kinds(told: &[Told]) -> Vec<String> {
-    told.iter().map(|one| one.json()["type"].as_str().unwrap().to_owned()).collect()
+    told.iter()
+        .map(|one| one.json()["type"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 on_both! {
@@ -467,7 +547,7 @@ on_both! {
     }
 
     fn nobody_inside_our_network_is_told(db) {
-        let mut hooks = Hooks::new(db, Reach::Public);
+        let hooks = Hooks::new(db, Reach::Public);
         let inside = ["https://127.0.0.1/x", "https://127.1/x", "https://2130706433/x", "https://0x7f.0.0.1/", "https://0.0.0.0/", "https://[::1]/",
             "https://[::ffff:127.0.0.1]/", "https://[fd00:ec2::254]/", "https://169.254.169.254/latest/meta-data", "https://10.0.0.1:8443/",
             "https://192.168.1.1", "https://localhost/", "https://localhost./", "https://database:5432/", "http://example.com/", "ftp://example.com/",

@@ -216,7 +216,11 @@ pub(super) async fn posting_page(
         data: syndication::embedded(&posting, &page_of(&posting, &state)),
     };
     Visitor::of(&request).saw(&state, Sight::View, std::iter::once(posting.row.id));
-    Ok(page_with_data(StatusCode::OK, &template, template.data.as_deref()))
+    Ok(page_with_data(
+        StatusCode::OK,
+        &template,
+        template.data.as_deref(),
+    ))
 }
 
 fn facts(posting: &Posting) -> Vec<(&'static str, String)> {

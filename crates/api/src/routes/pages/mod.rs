@@ -211,7 +211,9 @@ async fn robots(state: State) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
-        .body(format!("User-agent: *\nDisallow: /alerts/\nDisallow: /v1/postings/*/apply\nSitemap: {sitemap}\n"))
+        .body(format!(
+            "User-agent: *\nDisallow: /alerts/\nDisallow: /v1/postings/*/apply\nSitemap: {sitemap}\n"
+        ))
 }
 
 async fn docs() -> HttpResponse {
