@@ -12,6 +12,7 @@ mod descriptions;
 mod edits;
 mod feeds;
 mod fetching;
+mod hooks;
 mod import_damage;
 mod import_rows;
 mod import_runs;
