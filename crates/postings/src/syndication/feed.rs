@@ -1,5 +1,7 @@
 //! The result of a search as RSS 2.0, Atom (RFC 4287) and JSON Feed 1.1. Entries keep their ids: `urn:uuid:` and the posting's.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use store::{Timestamp, text_enum};
 
@@ -95,7 +97,8 @@ fn rss(head: &FeedHead, entries: &[(Posting, String)]) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\" \
          xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><channel>\n",
     );
-    out += &format!(
+    let _ = write!(
+        out,
         "<title>{0}</title><link>{1}</link><description>{0}</description><language>en</language><ttl>5</ttl>\
          <lastBuildDate>{2}</lastBuildDate><atom:link rel=\"self\" type=\"application/rss+xml\" href=\"{3}\"/>\n",
         escape(&head.title),
@@ -105,11 +108,13 @@ fn rss(head: &FeedHead, entries: &[(Posting, String)]) -> String {
     );
     for (posting, page) in entries {
         let published = posting.row.published_at.unwrap_or(posting.row.created_at);
-        let categories: String = tags(posting)
+        let categories: Vec<String> = tags(posting)
             .into_iter()
             .map(|tag| format!("<category>{}</category>", escape(tag)))
             .collect();
-        out += &format!(
+        let categories = categories.concat();
+        let _ = write!(
+            out,
             "<item><title>{}</title><link>{}</link><guid isPermaLink=\"false\">{}</guid><pubDate>{}</pubDate>\
              <dc:creator>{}</dc:creator>{categories}<description>{}</description></item>\n",
             escape(&entry_title(posting)),
@@ -138,11 +143,13 @@ fn atom(head: &FeedHead, entries: &[(Posting, String)]) -> String {
     );
     for (posting, page) in entries {
         let published = posting.row.published_at.unwrap_or(posting.row.created_at);
-        let categories: String = tags(posting)
+        let categories: Vec<String> = tags(posting)
             .into_iter()
             .map(|tag| format!("<category term=\"{}\"/>", escape(tag)))
             .collect();
-        out += &format!(
+        let categories = categories.concat();
+        let _ = write!(
+            out,
             "<entry><id>{}</id><title>{}</title><updated>{}</updated><published>{published}</published>\
              <author><name>{}</name></author><link rel=\"alternate\" type=\"text/html\" href=\"{}\"/>{categories}\
              <content type=\"html\">{}</content></entry>\n",
