@@ -97,10 +97,10 @@ fn rss(head: &FeedHead, entries: &[(Posting, String)]) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\" \
          xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><channel>\n",
     );
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<title>{0}</title><link>{1}</link><description>{0}</description><language>en</language><ttl>5</ttl>\
-         <lastBuildDate>{2}</lastBuildDate><atom:link rel=\"self\" type=\"application/rss+xml\" href=\"{3}\"/>\n",
+         <lastBuildDate>{2}</lastBuildDate><atom:link rel=\"self\" type=\"application/rss+xml\" href=\"{3}\"/>",
         escape(&head.title),
         escape(&head.page),
         rfc_822(updated(entries)),
@@ -113,10 +113,10 @@ fn rss(head: &FeedHead, entries: &[(Posting, String)]) -> String {
             .map(|tag| format!("<category>{}</category>", escape(tag)))
             .collect();
         let categories = categories.concat();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<item><title>{}</title><link>{}</link><guid isPermaLink=\"false\">{}</guid><pubDate>{}</pubDate>\
-             <dc:creator>{}</dc:creator>{categories}<description>{}</description></item>\n",
+             <dc:creator>{}</dc:creator>{categories}<description>{}</description></item>",
             escape(&entry_title(posting)),
             escape(page),
             entry_id(posting),
@@ -148,11 +148,11 @@ fn atom(head: &FeedHead, entries: &[(Posting, String)]) -> String {
             .map(|tag| format!("<category term=\"{}\"/>", escape(tag)))
             .collect();
         let categories = categories.concat();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<entry><id>{}</id><title>{}</title><updated>{}</updated><published>{published}</published>\
              <author><name>{}</name></author><link rel=\"alternate\" type=\"text/html\" href=\"{}\"/>{categories}\
-             <content type=\"html\">{}</content></entry>\n",
+             <content type=\"html\">{}</content></entry>",
             entry_id(posting),
             escape(&entry_title(posting)),
             posting.row.updated_at,
