@@ -82,6 +82,8 @@ codes! {
     EventNotFound = "event_not_found", 404, "Hiring event not found";
     /// There is no such case of reports.
     CaseNotFound = "case_not_found", 404, "Case not found";
+    /// There is no such webhook, or delivery.
+    WebhookNotFound = "webhook_not_found", 404, "Webhook not found";
     /// There is no such alert.
     AlertNotFound = "alert_not_found", 404, "Alert not found";
     /// A mailed token is unknown or used up.

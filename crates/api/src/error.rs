@@ -18,6 +18,8 @@ use postings::events::EventError;
 use postings::import::BoardError;
 use postings::lifecycle::PostingError;
 use postings::reports::ReportError;
+use postings::numbers::NumbersError;
+use postings::webhooks::EndpointError;
 use search::{IndexError, ParameterError, SearchError};
 use serde::Serialize;
 use store::StoreError;
@@ -274,6 +276,26 @@ impl From<BoardError> for Problem {
             BoardError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
             BoardError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<EndpointError> for Problem {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::NotFound => Self::new(Code::WebhookNotFound),
+            EndpointError::TooMany => Self::new(Code::LimitReached).detail(error.to_string()),
+            EndpointError::VersionConflict => Self::new(Code::VersionConflict).detail(error.to_string()),
+            EndpointError::Disabled => Self::new(Code::StateConflict).detail(error.to_string()),
+            EndpointError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
+            EndpointError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NumbersError> for Problem {
+    fn from(NumbersError(parameter, detail): NumbersError) -> Self {
+        let errors = vec![FieldError::new(format!("/{parameter}"), "value_invalid", detail)];
+        Self::new(Code::ParametersInvalid).detail(detail).errors(errors)
     }
 }
 

@@ -18,6 +18,7 @@ mod routes;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod visitor;
 
 use actix_web::web;
 
@@ -51,6 +52,10 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::changes::routes(config);
         routes::mail_reports::routes(config);
         routes::syndication::routes(config);
+        routes::webhooks::routes(config);
+        routes::deliveries::routes(config);
+        routes::feeds::routes(config);
+        routes::numbers::routes(config);
         routes::operations::routes(config);
         routes::pages::routes(config);
         config.default_service(web::to(routes::pages::not_found));

@@ -8,8 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, campaigns, changes, employers, events, imports, mail_reports, me,
-    members, moderation, operations, postings, publishing, reports, search, syndication,
+    alert_owner, alerts, auth, boards, campaigns, changes, deliveries, employers, events, feeds, imports,
+    mail_reports, me, members, moderation, numbers, operations, postings, publishing, reports, search,
+    syndication, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -47,14 +48,20 @@ use crate::routes::{
         alerts::update_alert, alerts::delete_alert, alert_owner::export_address, alert_owner::erase_address,
         alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, syndication::get_json_ld,
         syndication::get_snapshot, syndication::get_indeed_feed, syndication::get_linkedin_feed,
-        syndication::get_sitemap_index, syndication::get_sitemap, operations::healthz, operations::readyz,
+        syndication::get_sitemap_index, syndication::get_sitemap, feeds::get_search_rss, feeds::get_search_atom,
+        feeds::get_search_json, numbers::get_numbers, numbers::export_numbers, numbers::get_posting_numbers, numbers::apply,
+        webhooks::list_webhooks,
+        webhooks::create_webhook, webhooks::list_board_webhooks, webhooks::create_board_webhook, webhooks::get_webhook,
+        webhooks::update_webhook, webhooks::delete_webhook, webhooks::rotate_webhook_secret, webhooks::test_webhook,
+        deliveries::replay_webhook, deliveries::list_deliveries, deliveries::get_delivery, operations::healthz, operations::readyz,
         operations::metrics, operations::openapi, operations::jwks, mail_reports::receive_mail_report
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, ::postings::numbers::Group)),
     modifiers(&Problems, &Bearer),
     tags(
-        (name = "accounts"), (name = "employers"), (name = "postings"), (name = "campaigns"), (name = "events"), (name = "moderation"), (name = "imports"), (name = "search"),
-        (name = "alerts"), (name = "feeds"), (name = "operations")
+        (name = "accounts"), (name = "employers"), (name = "postings"), (name = "campaigns"), (name = "events"),
+        (name = "moderation"), (name = "imports"), (name = "search"),
+        (name = "alerts"), (name = "feeds"), (name = "webhooks"), (name = "operations")
     )
 )]
 struct Api;

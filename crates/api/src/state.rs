@@ -9,12 +9,19 @@ use mail::MailConfig;
 use mail::report::ReportDesk;
 use metrics_exporter_prometheus::PrometheusHandle;
 use postings::PostingRules;
+use postings::Posting;
+use postings::numbers::Counters;
+use postings::outward::Reach;
 use search::Index;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::answers::Answers;
 use crate::rate_limit::RateLimiter;
+use crate::routes::postings::PostingBody;
+
+/// Large feeds that are read at once.
+const LARGE_FEEDS: usize = 16;
 
 /// What the binary puts together.
 pub struct Parts {
@@ -42,6 +49,8 @@ pub struct Parts {
     pub metrics: Option<PrometheusHandle>,
     /// Takes in what mail servers report.
     pub reports: ReportDesk,
+    /// How far webhooks may go.
+    pub reach: Reach,
 }
 
 /// How much a client may ask.
@@ -75,6 +84,8 @@ pub struct Wake {
     pub alerts: Notify,
     /// A mail was written.
     pub mail: Notify,
+    /// Postings changed, or somebody is to be told.
+    pub webhooks: Notify,
 }
 
 impl Wake {
@@ -82,6 +93,7 @@ impl Wake {
     pub(crate) fn postings_changed(&self) {
         self.index.notify_one();
         self.alerts.notify_one();
+        self.webhooks.notify_one();
     }
 }
 
@@ -103,6 +115,10 @@ pub struct Shared {
     pub(crate) posting_rules: PostingRules,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) reports: ReportDesk,
+    pub(crate) reach: Reach,
+    counters: Counters,
+    /// Room for readers of large feeds, each of whom has a thread and a connection.
+    pub(crate) feeds: Arc<Semaphore>,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     pub(crate) answers: Answers,
@@ -139,6 +155,9 @@ impl State {
             posting_rules: parts.posting_rules,
             metrics: parts.metrics,
             reports: parts.reports,
+            reach: parts.reach,
+            counters: Counters::default(),
+            feeds: Arc::new(Semaphore::new(LARGE_FEEDS)),
             wake: Wake::default(),
             answers: Answers::default(),
             is_ready: AtomicBool::new(false),
@@ -157,6 +176,16 @@ impl State {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::Acquire)
+    }
+
+    /// What readers did since it was written last.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A posting as `GET /v1/postings/{id}` shows it.
+    pub fn render(&self, posting: Posting) -> serde_json::Value {
+        serde_json::to_value(PostingBody::of(posting, self)).unwrap_or_default()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -127,6 +127,9 @@ pub(crate) enum ImportFormat {
     Lever,
     /// What an Ashby board answers
     Ashby,
+    /// A page with schema.org's JobPosting in it, or JSON-LD by itself
+    #[value(name = "json_ld")]
+    JsonLd,
 }
 
 impl From<ImportFormat> for Format {
@@ -137,6 +140,7 @@ impl From<ImportFormat> for Format {
             ImportFormat::Greenhouse => Self::Greenhouse,
             ImportFormat::Lever => Self::Lever,
             ImportFormat::Ashby => Self::Ashby,
+            ImportFormat::JsonLd => Self::JsonLd,
         }
     }
 }

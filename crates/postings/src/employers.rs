@@ -14,7 +14,8 @@ pub fn touch_postings(tx: &mut DbConn, employer_id: Id, now: Timestamp) -> Resul
         .filter(
             postings::employer_id
                 .eq(employer_id)
-                .and(postings::revision.is_not_null()),
+                .and(postings::revision.is_not_null())
+                .and(postings::deleted_at.is_null()),
         )
         .order(postings::id)
         .select(postings::id)

@@ -12,6 +12,8 @@
 //! - [`review`] publishes under the operator's rules, [`reports`] are readers' reports, [`transparency`] is what laws want said.
 //! - [`attributes`] are what employers name themselves.
 //! - [`employers`] tells readers that an employer changed.
+//! - [`webhooks`] tells others of changes, [`syndication`] writes feeds; [`outward`] is the one client for addresses of others.
+//! - [`numbers`] counts what readers do.
 //!
 //! No search and no mail here.
 
@@ -34,6 +36,8 @@ pub mod import;
 mod input;
 pub mod lifecycle;
 mod notices;
+pub mod numbers;
+pub mod outward;
 mod patch;
 mod posting;
 mod recognise;
@@ -47,6 +51,7 @@ pub mod transparency;
 pub mod trust;
 mod validate;
 pub mod warning;
+pub mod webhooks;
 
 pub use content::{
     Apply, DescriptionFormat, Disclosures, Eligibility, Equity, Hardware, Location, Pay, PayBand,

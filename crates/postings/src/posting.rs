@@ -159,6 +159,15 @@ impl Posting {
         own.or(self.employer.website.as_deref())
     }
 
+    /// Where whoever wants to apply is led: the posting's page or mailbox, else the employer's website.
+    pub fn apply_target(&self) -> Option<String> {
+        let apply = self.content().apply.as_ref();
+        let page = apply.and_then(|apply| apply.url.clone());
+        let mailbox = apply.and_then(|apply| apply.email.as_ref());
+        page.or_else(|| mailbox.map(|address| format!("mailto:{address}")))
+            .or_else(|| self.employer.website.clone())
+    }
+
     /// The short form for lists and search.
     pub fn summary(&self) -> PostingSummary {
         let content = self.content();

@@ -38,9 +38,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BoardInput {
-    /// `greenhouse`, `lever` or `ashby`.
+    /// `greenhouse`, `lever`, `ashby`, or `json_ld` for a page with schema.org's JobPosting in it.
     source: Format,
-    /// The board's name in its address.
+    /// The board's name in its address; the https:// address of a page.
     token: String,
     /// How often it is fetched, 15 to 10080 minutes; 60 when missing.
     every_minutes: Option<i32>,
@@ -59,7 +59,7 @@ pub(crate) struct BoardPatch {
 pub(crate) struct BoardBody {
     id: Id,
     employer_id: Id,
-    /// `greenhouse`, `lever` or `ashby`.
+    /// `greenhouse`, `lever`, `ashby`, or `json_ld` for a page with schema.org's JobPosting in it.
     source: String,
     /// Its name at its source.
     token: String,

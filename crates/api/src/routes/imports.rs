@@ -98,7 +98,7 @@ pub(crate) struct ImportBody {
     employer_id: Option<Id>,
     /// Which board answered.
     board_id: Option<Id>,
-    /// `ndjson`, `csv`, `greenhouse`, `lever` or `ashby`.
+    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever` or `ashby`.
     format: String,
     state: RunState,
     dry_run: bool,
@@ -152,9 +152,10 @@ impl FromRequest for Rows {
         let format = match content_type(request).as_deref() {
             Some("application/x-ndjson" | "application/jsonl") => Ok(Some(Format::Ndjson)),
             Some("text/csv") => Ok(Some(Format::Csv)),
+            Some("text/html" | "application/ld+json") => Ok(Some(Format::JsonLd)),
             Some("application/json") => Ok(None),
             _ => {
-                let detail = "send application/x-ndjson, text/csv, or a board's answer as application/json";
+                let detail = "send application/x-ndjson, text/csv, a page as text/html or application/ld+json, or a board's answer as application/json";
                 Err(Problem::new(Code::MediaTypeUnsupported).detail(detail))
             }
         };
@@ -226,7 +227,7 @@ fn table_problem(error: TableError) -> Problem {
         ("board" = Option<String>, Query, description = "Name of the board that answered, when there are several"),
         ("confirm" = Option<bool>, Query, description = "A person looked: an empty or much shorter answer is right"),
         ("dry_run" = Option<bool>, Query)),
-    request_body(content((String = "application/x-ndjson"), (String = "text/csv"), (MappedTable = "application/json"))),
+    request_body(content((String = "application/x-ndjson"), (String = "text/csv"), (String = "text/html"), (String = "application/ld+json"), (MappedTable = "application/json"))),
     responses((status = 202, body = ImportBody)), security(("bearer" = [])))]
 pub(crate) async fn start_import(
     state: State,

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::lifecycle::{self, PostingError};
+use postings::numbers::Sight;
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
 use postings::{advice, attributes};
 use postings::{review, trust};
@@ -18,6 +19,7 @@ use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, PageParams, Params, pairs, parse_params, path_id};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
+use crate::visitor::Visitor;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -272,10 +274,12 @@ fn visible_statuses(
 pub(crate) async fn get_posting(
     state: State,
     caller: Caller,
+    request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path, Code::PostingNotFound)?;
+    let is_stranger = matches!(caller, Caller::Anonymous);
     let body = state
         .read(move |conn, state| {
             let posting =
@@ -286,6 +290,9 @@ pub(crate) async fn get_posting(
             Ok::<_, Problem>(body)
         })
         .await?;
+    if is_stranger {
+        Visitor::of(&request).saw(&state, Sight::View, std::iter::once(id));
+    }
     Ok(Reply::ok(&body).into_response())
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::PostingSummary;
+use postings::numbers::Sight;
 use search::{
     Counted, Dropped, Explanation, FacetCount, Help, Hit, More, Recognised, SearchDocument, SearchRequest,
     SearchResults, Suggestions, Why,
@@ -23,6 +24,7 @@ use crate::error::{Code, Problem, parameters_problem};
 use crate::extract::{NoParams, Params, pairs, parse_limit, path_id};
 use crate::reply::Reply;
 use crate::state::State;
+use crate::visitor::Visitor;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -165,6 +167,7 @@ pub(crate) async fn search_postings(state: State, request: HttpRequest) -> Resul
         .is_some_and(|value| value.to_str().is_ok_and(|value| value.contains("no-cache")));
     let looking = state.clone();
     let answer = off_thread(move || answer(&looking, &key, &asked, wants_new)).await?;
+    Visitor::of(&request).saw(&state, Sight::Impression, answer.shown.iter().copied());
     Ok(HttpResponse::Ok()
         .content_type("application/json")
         .body(answer.body))

@@ -1,15 +1,20 @@
 //! Postings for machines of others: JSON-LD, a snapshot, aggregators' XML, sitemaps. Streamed a page at a time.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::middleware::Compress;
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::Posting;
 use postings::syndication::{self, SITEMAP_REVISIONS, Site, XmlFeed, escape};
 use store::revision::{self, Counter};
-use store::{StoreError, Timestamp};
+use store::{DbConn, Id, StoreError, Timestamp};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::postings::PostingBody;
@@ -23,21 +28,47 @@ use crate::state::State;
 const PAGE: i64 = 200;
 /// Pages written ahead of a slow reader.
 const AHEAD: usize = 2;
+/// How long a reader may take for one page.
+const PAGE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long others may keep what they read.
-const FRESH: &str = "public, max-age=300";
+pub(crate) const FRESH: &str = "public, max-age=300";
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/v1/postings/{id}/jsonld").route(web::get().to(get_json_ld)))
-        .service(web::resource("/v1/feeds/postings.ndjson").route(web::get().to(get_snapshot)))
-        .service(web::resource("/v1/feeds/indeed.xml").route(web::get().to(get_indeed_feed)))
-        .service(web::resource("/v1/feeds/linkedin.xml").route(web::get().to(get_linkedin_feed)))
-        .service(web::resource("/sitemap.xml").route(web::get().to(get_sitemap_index)))
-        .service(web::resource("/sitemaps/{number}.xml").route(web::get().to(get_sitemap)));
+        .service(
+            web::resource("/v1/feeds/postings.ndjson")
+                .wrap(Compress::default())
+                .route(web::get().to(get_snapshot)),
+        )
+        .service(
+            web::resource("/v1/feeds/indeed.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_indeed_feed)),
+        )
+        .service(
+            web::resource("/v1/feeds/linkedin.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_linkedin_feed)),
+        )
+        .service(
+            web::resource("/sitemap.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_sitemap_index)),
+        )
+        .service(
+            web::resource("/sitemaps/{number}.xml")
+                .wrap(Compress::default())
+                .route(web::get().to(get_sitemap)),
+        );
 }
 
-/// A body that comes from a thread which reads the database.
-struct Pages(mpsc::Receiver<Result<web::Bytes, StoreError>>);
+/// A body that comes from a thread which reads the database. Half a feed never looks like a whole one: when the thread ends
+/// before it said that this is all, the answer breaks off.
+struct Pages {
+    pages: mpsc::Receiver<Result<web::Bytes, StoreError>>,
+    is_whole: Arc<AtomicBool>,
+}
 
 impl MessageBody for Pages {
     type Error = StoreError;
@@ -50,7 +81,14 @@ impl MessageBody for Pages {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
-        self.get_mut().0.poll_recv(context)
+        let this = self.get_mut();
+        match this.pages.poll_recv(context) {
+            Poll::Ready(None) if !this.is_whole.load(Ordering::Acquire) => {
+                this.is_whole.store(true, Ordering::Release);
+                Poll::Ready(Some(Err(StoreError::Interrupted)))
+            }
+            next => next,
+        }
     }
 }
 
@@ -61,8 +99,7 @@ type Entry = dyn Fn(Posting, &State) -> String + Send;
 struct Feed {
     kind: &'static str,
     media_type: &'static str,
-    /// Revisions after the first, up to the second.
-    revisions: (i64, i64),
+    walk: Walk,
     /// The last revision of all: what was taken out of the feed since also makes it another.
     latest: i64,
     head: String,
@@ -70,58 +107,102 @@ struct Feed {
     tail: String,
 }
 
+/// In which order a feed is read.
+#[derive(Clone, Copy)]
+enum Walk {
+    /// Revisions after the first, up to the second.
+    Revisions(i64, i64),
+    /// All, by their ids, after this one.
+    Ids(Option<Id>),
+}
+
+impl Walk {
+    fn next(&mut self, conn: &mut DbConn, now: Timestamp) -> Result<Vec<Posting>, StoreError> {
+        match self {
+            Self::Revisions(after, until) => {
+                let page = syndication::list_open(conn, *after, *until, PAGE, now)?;
+                *after = page.last().and_then(|last| last.row.revision).unwrap_or(*after);
+                Ok(page)
+            }
+            Self::Ids(after) => {
+                let page = syndication::list_open_by_id(conn, *after, PAGE, now)?;
+                *after = page.last().map(|last| last.row.id).or(*after);
+                Ok(page)
+            }
+        }
+    }
+}
+
 impl Feed {
     /// The answer: nothing when the reader has it already, else the feed as it is being read.
-    fn answer(self, state: State, request: &HttpRequest) -> HttpResponse {
+    fn answer(self, state: State, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         let etag = format!("\"{}-{}\"", self.kind, self.latest);
         if is_known(request, &etag) {
-            return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
+            return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
         }
+        let room = Arc::clone(&state.feeds).try_acquire_owned();
+        let room = room.map_err(|_| {
+            Problem::new(Code::Unavailable)
+                .detail("many read feeds at this moment")
+                .retry_after(10)
+        })?;
         let (sender, pages) = mpsc::channel(AHEAD);
         let media_type = self.media_type;
-        tokio::task::spawn_blocking(move || self.write(&state, &sender));
-        HttpResponse::Ok()
+        let runtime = Handle::current();
+        let is_whole = Arc::new(AtomicBool::new(false));
+        let written = Arc::clone(&is_whole);
+        tokio::task::spawn_blocking(move || {
+            let _room = room;
+            if self.write(&state, &sender, &runtime) {
+                written.store(true, Ordering::Release);
+            }
+        });
+        Ok(HttpResponse::Ok()
             .content_type(media_type)
             .insert_header((ETAG, etag))
             .insert_header((CACHE_CONTROL, FRESH))
-            .body(Pages(pages))
+            .body(Pages { pages, is_whole }))
     }
 
-    /// Writes page after page for as long as somebody reads.
-    fn write(self, state: &State, out: &mpsc::Sender<Result<web::Bytes, StoreError>>) {
-        let (mut after, until) = self.revisions;
+    /// Writes page after page for as long as somebody reads, and not slower than [`PAGE_PATIENCE`]; whether it came to the end.
+    fn write(
+        self,
+        state: &State,
+        out: &mpsc::Sender<Result<web::Bytes, StoreError>>,
+        runtime: &Handle,
+    ) -> bool {
+        let mut walk = self.walk;
         let now = state.now();
         let mut text = self.head;
         loop {
-            let listed = state
-                .db
-                .read_blocking(|conn| syndication::list_open(conn, after, until, PAGE, now));
+            let listed = state.db.read_blocking(|conn| walk.next(conn, now));
             let page = match listed {
                 Ok(page) => page,
                 Err(error) => {
                     // The reader notices that the answer breaks off; whether it listens no longer matters.
                     tracing::warn!(%error, "a feed broke off");
                     let _ = out.blocking_send(Err(error));
-                    return;
+                    return false;
                 }
             };
             let is_last = (page.len() as i64) < PAGE;
             for posting in page {
-                after = posting.row.revision.unwrap_or(after);
                 text.push_str(&(self.entry)(posting, state));
             }
             if is_last {
                 text.push_str(&self.tail);
             }
-            let sent = out.blocking_send(Ok(web::Bytes::from(std::mem::take(&mut text))));
-            if sent.is_err() || is_last {
-                return;
+            let page = Ok(web::Bytes::from(std::mem::take(&mut text)));
+            let sent = runtime.block_on(async { tokio::time::timeout(PAGE_PATIENCE, out.send(page)).await });
+            let is_sent = matches!(sent, Ok(Ok(())));
+            if !is_sent || is_last {
+                return is_sent;
             }
         }
     }
 }
 
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
+pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let known = request
         .headers()
         .get(IF_NONE_MATCH)
@@ -133,7 +214,7 @@ fn is_known(request: &HttpRequest, etag: &str) -> bool {
     })
 }
 
-fn page_of(posting: &Posting, state: &State) -> String {
+pub(crate) fn page_of(posting: &Posting, state: &State) -> String {
     state.url(&format!("/postings/{}", posting.row.slug))
 }
 
@@ -180,7 +261,7 @@ pub(crate) async fn get_snapshot(
     let feed = Feed {
         kind: "snapshot",
         media_type: "application/x-ndjson",
-        revisions: (0, until),
+        walk: Walk::Revisions(0, until),
         latest: until,
         head: String::new(),
         entry: Box::new(|posting, state| {
@@ -190,7 +271,7 @@ pub(crate) async fn get_snapshot(
         }),
         tail: String::new(),
     };
-    let mut response = feed.answer(state, &request);
+    let mut response = feed.answer(state, &request)?;
     response.headers_mut().insert(
         "x-revision"
             .try_into()
@@ -223,7 +304,13 @@ pub(crate) async fn get_linkedin_feed(
 }
 
 async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Result<HttpResponse, Problem> {
-    let until = latest(&state).await?;
+    let now = state.now();
+    let (until, count) = state
+        .read(move |conn, _| {
+            let latest = revision::latest(conn, Counter::Postings)?;
+            Ok::<_, Problem>((latest, syndication::count_open(conn, now)?))
+        })
+        .await?;
     let site = Site {
         name: state.mail_config.from.name.clone(),
         url: state.url(""),
@@ -231,16 +318,16 @@ async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Resul
     let feed = Feed {
         kind: format.as_str(),
         media_type: "application/xml; charset=utf-8",
-        revisions: (0, until),
+        walk: Walk::Ids(None),
         latest: until,
-        head: format.head(&site, state.now()),
+        head: format.head(&site, count, now),
         entry: Box::new(move |posting, state| {
             let page = page_of(&posting, state);
             format.entry(&posting, &page)
         }),
         tail: format.tail().to_owned(),
     };
-    Ok(feed.answer(state, request))
+    feed.answer(state, request)
 }
 
 const SITEMAPS: &str = "http://www.sitemaps.org/schemas/sitemap/0.9";
@@ -295,11 +382,11 @@ pub(crate) async fn get_sitemap(
     let feed = Feed {
         kind: "sitemap",
         media_type: "application/xml; charset=utf-8",
-        revisions: (first, until.min(first + SITEMAP_REVISIONS)),
+        walk: Walk::Revisions(first, until.min(first + SITEMAP_REVISIONS)),
         latest: until,
         head: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"{SITEMAPS}\">\n"),
         entry: Box::new(|posting, state| element("url", &page_of(&posting, state), posting.row.updated_at)),
         tail: "</urlset>\n".to_owned(),
     };
-    Ok(feed.answer(state, &request))
+    feed.answer(state, &request)
 }

@@ -18,6 +18,7 @@ use jiff::SignedDuration;
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
 use postings::PostingRules;
+use postings::outward::Reach;
 use search::Index;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
@@ -128,6 +129,7 @@ impl TestApp {
             posting_rules,
             metrics: None,
             reports: ReportDesk::new(&mail_config, return_path.clone(), Some(REPORT_TOKEN)),
+            reach: Reach::Public,
         });
         state.set_ready(true);
         Self {

@@ -13,12 +13,15 @@ mod journey;
 mod keys;
 mod mail_reports;
 mod manners;
+mod numbers;
 mod openapi;
 mod pages;
 mod postings;
 mod publishing;
 mod search;
+mod search_feeds;
 mod syndication;
+mod webhooks;
 
 use serde_json::{Value, json};
 

@@ -17,11 +17,12 @@ on_both! {
         app.get("/?limit=9000").send().await.expect(400);
         let slug = app.get(&format!("/v1/postings/{id}")).send().await.expect(200).text_at("/slug");
         let page = app.get(&format!("/postings/{slug}?fbclid=1")).send().await.expect(200);
-        assert!(page.text.contains("<strong>memory subsystem</strong>") && page.text.contains("https://acme.example/apply/1"));
+        assert!(page.text.contains("<strong>memory subsystem</strong>") && page.text.contains(&format!("href=\"/v1/postings/{id}/apply\"")));
         assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
         app.post(&format!("/v1/postings/{id}/close")).by(&owner).json(&json!({"reason": "filled"})).send().await.expect(200);
         let closed = app.get(&format!("/postings/{slug}")).send().await.expect(200);
-        assert!(closed.text.contains("closed") && !closed.text.contains("https://acme.example/apply/1"), "{}", closed.text);
+        assert!(closed.text.contains("closed") && !closed.text.contains("/apply\""), "{}", closed.text);
+        assert!(app.get("/robots.txt").send().await.expect(200).text.contains("Sitemap: https://board.example/sitemap.xml\n"));
         app.get("/postings/nothing").send().await.expect(404);
         let lost = app.get("/nothing").header("Accept", "text/html").send().await.expect(404);
         assert!(lost.header("content-type").unwrap().starts_with("text/html"));

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, Transport};
 use postings::import;
+use postings::webhooks::{self, Messenger};
 use search::Index;
 use store::{Backend, lease};
 
@@ -94,6 +95,7 @@ impl Board {
         // The lock says that the process that had this name is gone, so what it held is free.
         db.write_blocking(|tx| {
             lease::release_all(tx, holder)?;
+            webhooks::release_claims(tx, holder, now)?;
             mail::release_claims(tx, holder, now)
         })?;
         if db.backend() == Backend::Sqlite {
@@ -136,7 +138,16 @@ impl Board {
             posting_rules: config.posting_rules,
             metrics: Some(metrics.clone()),
             reports,
+            reach: config.webhook_reach,
         });
+        let messenger = Messenger::new(
+            db.clone(),
+            config.webhook_reach,
+            Arc::clone(&mail_config),
+            Arc::clone(&random),
+            Arc::clone(&clock),
+            holder,
+        );
         let courier = Courier::new(
             db.clone(),
             &config.transport,
@@ -161,6 +172,7 @@ impl Board {
             holder,
             metrics: Some(metrics),
             fetcher: config.boards.clone().map(import::Fetcher::new),
+            messenger: Arc::new(messenger),
             inner: crate::loops::Inner::default(),
         };
         let held = Held { state, config, lock };

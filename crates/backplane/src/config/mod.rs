@@ -3,6 +3,7 @@
 
 mod layers;
 mod show;
+mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,9 @@ use mail::{
 };
 use postings::PostingRules;
 use postings::import::Endpoints;
+use postings::outward::Reach;
 use serde::Deserialize;
+use webhooks::Webhooks;
 
 pub(crate) use layers::Layers;
 
@@ -69,6 +72,7 @@ pub(super) struct Written {
     alerts: Alerts,
     boards: Boards,
     postings: PostingRules,
+    webhooks: Webhooks,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +204,8 @@ pub(crate) struct Config {
     pub(crate) boards: Option<Endpoints>,
     /// What the operator chose for postings.
     pub(crate) posting_rules: PostingRules,
+    /// How far webhooks may go.
+    pub(crate) webhook_reach: Reach,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -297,6 +303,7 @@ impl Config {
             alert_rules: written.alerts.rules(written.limits.enabled),
             boards: endpoints(layers, written.boards)?,
             posting_rules: written.postings,
+            webhook_reach: written.webhooks.reach(),
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,

@@ -5,6 +5,7 @@
 
 mod passes;
 mod rhythm;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use jiff::SignedDuration;
 use mail::Courier;
 use metrics_exporter_prometheus::PrometheusHandle;
 use postings::import::Fetcher;
+use postings::webhooks::Messenger;
 use search::Index;
 use store::{Backend, Clock, Db, Id, Random, StoreError, Timestamp, lease};
 use tokio::sync::{Notify, watch};
@@ -51,6 +53,8 @@ pub(crate) struct Workshop {
     pub(crate) metrics: Option<PrometheusHandle>,
     /// Asks boards for their postings; none when nobody is to be asked.
     pub(crate) fetcher: Option<Fetcher>,
+    /// Tells webhooks.
+    pub(crate) messenger: Arc<Messenger>,
     /// What only the loops know.
     pub(crate) inner: Inner,
 }
@@ -106,6 +110,14 @@ impl Loops {
         );
         start!(rhythm("boards", 5000, |shop| &shop.inner.nobody), passes::boards);
         start!(
+            rhythm("webhooks", 1000, |shop| &shop.state.wake().webhooks),
+            webhooks::pass
+        );
+        start!(
+            rhythm("numbers", 10_000, |shop| &shop.inner.nobody),
+            passes::numbers
+        );
+        start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),
             passes::upkeep
         );
@@ -127,6 +139,9 @@ impl Loops {
         }
         self.tasks.shutdown().await;
         self.shop.courier.stop(MAILS_PATIENCE).await;
+        if let Err(error) = passes::numbers(Arc::clone(&self.shop)).await {
+            tracing::warn!(%error, "what readers did in the last seconds was not written");
+        }
         let release = tokio::time::timeout(Duration::from_secs(1), self.shop.release_leases());
         if release.await.is_err() {
             tracing::warn!("leases were not given up; other nodes wait until they run out");

@@ -24,7 +24,9 @@ const LONGEST_IMPORT: SignedDuration = SignedDuration::from_hours(24);
 /// Shortest wait for a mail that is nearly due.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .context("the work was interrupted")?
@@ -37,6 +39,7 @@ pub(super) async fn index(shop: Arc<Workshop>) -> Result<Done> {
     metrics::gauge!("backplane_index_revision").set(report.cursor as f64);
     if report.applied > 0 {
         metrics::counter!("backplane_index_changes_total").increment(report.applied as u64);
+        shop.state.wake().webhooks.notify_one();
         shop.state.wake().alerts.notify_one();
     }
     if report.is_caught_up {
@@ -196,6 +199,13 @@ pub(super) async fn boards(shop: Arc<Workshop>) -> Result<Done> {
     Ok(Done::after(worked, report.is_caught_up))
 }
 
+/// From what readers did to the numbers of employers.
+pub(super) async fn numbers(shop: Arc<Workshop>) -> Result<Done> {
+    let worker = Arc::clone(&shop);
+    let written = blocking(move || Ok(worker.state.counters().flush(&worker.db)?)).await?;
+    Ok(Done::after(written > 0, true))
+}
+
 /// Ends what is over and forgets what nobody needs any more.
 pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     if !shop.may_run("upkeep").await? {
@@ -235,6 +245,7 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
     let mails = in_rounds(shop, |tx| {
         Ok(mail::purge_finished(tx, now.minus(MAILS_KEPT), UPKEEP_ROWS)?)
     })?;
+    let told = in_rounds(shop, |tx| super::webhooks::tidy(tx, UPKEEP_ROWS, now))?;
     let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
     let seats = in_rounds(shop, |tx| Ok(registrations::forget_past(tx, UPKEEP_ROWS, now)?))?;
     let secrets = in_rounds(shop, |tx| Ok(accounts::purge_expired(tx, UPKEEP_ROWS, now)?))?;
@@ -244,7 +255,7 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
     Ok((
         expired,
-        warned + forgotten + mails + answers + seats + secrets + runs,
+        warned + forgotten + mails + told + answers + seats + secrets + runs,
     ))
 }
 
@@ -325,6 +336,7 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
         metrics::gauge!("backplane_alerts", "status" => status.as_str()).set(count as f64);
     }
     alert_figures(&shop).await?;
+    super::webhooks::figures(&shop).await?;
     let states = [
         ("queued", counts.queued),
         ("sent", counts.sent),

@@ -77,7 +77,9 @@ pub(crate) fn read_answer(format: Format, bytes: &[u8], has_all_pages: bool) -> 
         Format::Greenhouse => (greenhouse::open(document)?, greenhouse::loose),
         Format::Lever => (lever::open(document, has_all_pages)?, lever::loose),
         Format::Ashby => (ashby::open(document)?, ashby::loose),
-        Format::Ndjson | Format::Csv => return Err("a board does not answer in this format".to_owned()),
+        Format::Ndjson | Format::Csv | Format::JsonLd => {
+            return Err("a board does not answer in this format".to_owned());
+        }
     };
     let mut company = None;
     let rows = envelope.rows.iter().zip(1..).map(|(row, number)| {

@@ -1,30 +1,21 @@
-//! Asking boards for their postings over HTTPS, and nothing else: no addresses inside our own network, no redirects, no
-//! proxies, limits on time and size.
+//! Asking boards for their postings over HTTPS, and nothing else, with limits on time and size.
 
-use std::fmt;
 use std::io::Read as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::config::Config;
-use ureq::http::{Response, Uri};
-use ureq::tls::TlsConfig;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::board::Board;
 use super::format::Format;
 use super::lever::PAGE;
+use crate::outward::{self, Reach};
 
 /// The largest answer that is read.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// How long an answer may take, with everything.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long a connection may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// Pages of one Lever board at most.
 const MAX_PAGES: usize = 100;
 
@@ -78,28 +69,13 @@ impl Fetched {
 impl Fetcher {
     /// A client for `endpoints`.
     pub fn new(endpoints: Endpoints) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = Agent::config_builder()
-            .https_only(!endpoints.allow_local)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_global(Some(PATIENCE))
-            .timeout_connect(Some(CONNECT_PATIENCE))
-            .user_agent(concat!("backplane/", env!("CARGO_PKG_VERSION")))
-            .tls_config(
-                TlsConfig::builder()
-                    .unversioned_rustls_crypto_provider(provider)
-                    .build(),
-            )
-            .build();
-        let resolver = PublicOnly {
-            allow_local: endpoints.allow_local,
-            inner: DefaultResolver::default(),
+        let reach = if endpoints.allow_local {
+            Reach::Local
+        } else {
+            Reach::Public
         };
         Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), resolver),
+            agent: outward::agent(reach, PATIENCE),
             endpoints,
         }
     }
@@ -119,6 +95,7 @@ impl Fetcher {
                 self.fetch_one(&url, board, is_conditional)
             }
             Format::Lever => self.fetch_pages(token),
+            Format::JsonLd => self.fetch_one(token, board, is_conditional),
             Format::Ndjson | Format::Csv => Fetched::failed("nobody answers in this format"),
         }
     }
@@ -141,7 +118,10 @@ impl Fetcher {
         url: &str,
         headers: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Response<Body>, String> {
-        let mut request = self.agent.get(url).header("Accept", "application/json");
+        let mut request = self
+            .agent
+            .get(url)
+            .header("Accept", "application/json, text/html;q=0.9");
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -227,126 +207,5 @@ fn read(response: Response<Body>) -> Fetched {
         },
         Ok(_) => Fetched::failed("the answer is too large"),
         Err(error) => Fetched::failed(format!("the answer broke off: {error}")),
-    }
-}
-
-/// Names are looked up once, and the connection goes to exactly the addresses that were looked at here.
-struct PublicOnly {
-    allow_local: bool,
-    inner: DefaultResolver,
-}
-
-impl fmt::Debug for PublicOnly {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicOnly")
-            .field("allow_local", &self.allow_local)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Resolver for PublicOnly {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        if !self.allow_local && found.iter().any(|address| !is_public(address.ip())) {
-            let detail = "the name leads into a network that is not public";
-            return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, detail).into());
-        }
-        Ok(found)
-    }
-}
-
-/// Whether an address is one of the public internet (IANA's special-purpose registries, RFC 6890).
-pub(crate) fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let [a, b, c, _] = ip.octets();
-    let is_special = ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_broadcast()
-        || ip.is_documentation()
-        || ip.is_multicast()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b)) // shared address space, RFC 6598
-        || (a == 192 && b == 0 && c == 0) // protocol assignments
-        || (a == 192 && b == 88 && c == 99) // 6to4 relays
-        || (a == 198 && (b == 18 || b == 19)); // benchmarks
-    !is_special
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    // Addresses that stand for one of IPv4 are as public as that one.
-    if let Some(mapped) = ip.to_ipv4_mapped() {
-        return is_public_v4(mapped);
-    }
-    let parts = ip.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match parts {
-        // NAT64 and 6to4.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
-        // Documentation and protocol assignments.
-        [0x2001, 0..=0x1ff | 0xdb8, ..] => false,
-        // Only this block is given out as global unicast.
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_inside_networks_are_not_public() {
-        let inside = [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "198.18.0.1",
-            "192.0.2.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fc00::1",
-            "fd00:ec2::254",
-            "ff02::1",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "64:ff9b::a00:1",
-            "2002:7f00:1::",
-            "2001:db8::1",
-            "::127.0.0.1",
-        ];
-        for ip in inside {
-            assert!(!is_public(ip.parse().unwrap()), "{ip}");
-        }
-        for ip in [
-            "8.8.8.8",
-            "104.18.3.4",
-            "2606:4700::6812:304",
-            "::ffff:8.8.8.8",
-            "64:ff9b::808:808",
-        ] {
-            assert!(is_public(ip.parse().unwrap()), "{ip}");
-        }
     }
 }

@@ -15,6 +15,8 @@ text_enum! {
         Lever = "lever",
         /// What an Ashby board answers.
         Ashby = "ashby",
+        /// A page with schema.org's JobPosting in it, or JSON-LD by itself.
+        JsonLd = "json_ld",
     }
 }
 

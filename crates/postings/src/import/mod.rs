@@ -15,6 +15,7 @@ mod entities;
 mod fetch;
 mod format;
 mod greenhouse;
+mod json_ld;
 mod ledger;
 mod lever;
 mod lines;

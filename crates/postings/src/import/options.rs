@@ -62,7 +62,7 @@ pub enum ImportError {
     #[error("the input cannot be read: {0}")]
     Input(#[from] io::Error),
     /// The input is not an answer of such a board. Nothing was changed.
-    #[error("this is not an answer of a {format} board: {detail}")]
+    #[error("this is not what {format} looks like: {detail}")]
     Answer {
         /// What was expected.
         format: Format,

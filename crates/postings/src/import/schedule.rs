@@ -14,6 +14,7 @@ use super::ledger::{RunState, finish_run, start_run};
 use super::options::{EmployerChoice, ImportError, ImportOptions};
 use super::run::run;
 use super::summary::Summary;
+use crate::outward::{self, Reach};
 
 /// How often a board may be asked, in minutes: four times an hour to once a week.
 pub const EVERY_MINUTES: std::ops::RangeInclusive<i32> = 15..=10_080;
@@ -67,9 +68,9 @@ pub enum Vouched {
 /// A board to be fetched.
 #[derive(Debug, Clone)]
 pub struct NewBoard {
-    /// `greenhouse`, `lever` or `ashby`.
+    /// `greenhouse`, `lever`, `ashby`, or `json_ld` for a page.
     pub source: Format,
-    /// Its name at its source.
+    /// Its name at its source; the address of a page.
     pub token: String,
     /// How often, in minutes.
     pub every_minutes: i32,
@@ -84,8 +85,13 @@ pub fn add_board(
     random: &Random,
     now: Timestamp,
 ) -> Result<Board, BoardError> {
-    if !new.source.is_board() {
-        return Err(BoardError::Invalid("/source", "greenhouse, lever or ashby"));
+    if new.source == Format::JsonLd {
+        outward::check(&new.token, Reach::Public).map_err(|detail| BoardError::Invalid("/token", detail))?;
+    } else if !new.source.is_board() {
+        return Err(BoardError::Invalid(
+            "/source",
+            "greenhouse, lever, ashby or json_ld",
+        ));
     }
     let is_token = (1..=100).contains(&new.token.len())
         && new
@@ -93,7 +99,7 @@ pub fn add_board(
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         && !new.token.starts_with('.');
-    if !is_token {
+    if !is_token && new.source.is_board() {
         return Err(BoardError::Invalid(
             "/token",
             "letters, digits, dots and dashes, as in the board's address",
@@ -201,6 +207,7 @@ pub fn fetch_pass(
                     etag: etag.filter(|_| is_believed),
                     last_modified: last_modified.filter(|_| is_believed),
                     reason: after_import,
+                    is_page_read: is_believed && !format.is_board(),
                     ..After::next(&board, random, now)
                 }
             }
@@ -288,6 +295,8 @@ fn import_answer(
 struct After {
     /// Set when the board failed; otherwise the import has judged it.
     is_failing: bool,
+    /// Set when a page was read; the import judges boards only.
+    is_page_read: bool,
     failures: i32,
     reason: Option<String>,
     etag: Option<String>,
@@ -302,6 +311,7 @@ impl After {
         let jittered = minutes.map(|minutes| minutes * 60.0 * (1.0 + random.fraction() / 10.0));
         Self {
             is_failing: false,
+            is_page_read: false,
             failures: 0,
             reason: board
                 .reason
@@ -326,6 +336,7 @@ impl After {
             .max(asked.unwrap_or_default().min(MAX_BACKOFF * 7));
         Self {
             is_failing: true,
+            is_page_read: false,
             failures,
             reason: Some(reason),
             etag: board.etag.clone(),
@@ -346,6 +357,14 @@ impl After {
                 boards::updated_at.eq(now),
             ))
             .execute(tx)?;
+        if self.is_page_read {
+            diesel::update(target)
+                .set((
+                    boards::state.eq(BoardState::Healthy),
+                    boards::last_complete_at.eq(Some(now)),
+                ))
+                .execute(tx)?;
+        }
         if self.is_failing {
             diesel::update(target)
                 .set(boards::state.eq(BoardState::Failing))

@@ -4,6 +4,7 @@ use std::io::{self, BufRead};
 
 use super::document::{Answer, SourceRow, read_answer, read_whole};
 use super::format::Format;
+use super::json_ld;
 use super::lines::{Line, MAX_LINE_BYTES, read_lines};
 use super::options::{ImportError, ImportOptions};
 use super::row::RowError;
@@ -72,6 +73,16 @@ pub(crate) fn open<R: BufRead>(mut input: R, options: &ImportOptions) -> Result<
                 company: None,
                 gap: None,
                 mapping: Some(mapping),
+            })
+        }
+        Format::JsonLd => {
+            let bytes = read_whole(&mut input)?;
+            let rows = json_ld::read(&bytes).map_err(|detail| ImportError::Answer { format, detail })?;
+            Ok(Source {
+                rows: Rows::List(rows.into_iter()),
+                company: None,
+                gap: None,
+                mapping: None,
             })
         }
         Format::Greenhouse | Format::Lever | Format::Ashby => {

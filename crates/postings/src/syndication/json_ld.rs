@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use store::Timestamp;
-use taxonomy::{EmploymentType, PayPeriod, Provenance, Workplace};
+use taxonomy::{EmploymentType, Gazetteer, PayPeriod, Provenance, Workplace};
 
 use crate::content::{Location, PayBand, PostingContent};
 use crate::posting::{Posting, PostingStatus};
@@ -45,7 +45,10 @@ pub fn json_ld(posting: &Posting, url: &str) -> Value {
     let places: Vec<Value> = content.locations.iter().filter_map(place).collect();
     put("jobLocation", some_list(places));
     if is_remote {
-        let countries = content.remote_from.iter().filter(|code| code.len() == 2);
+        let countries = content
+            .remote_from
+            .iter()
+            .filter(|code| Gazetteer::bundled().is_country(code));
         let countries: Vec<Value> = countries
             .map(|code| json!({ "@type": "Country", "name": code }))
             .collect();
@@ -82,6 +85,27 @@ pub fn json_ld(posting: &Posting, url: &str) -> Value {
         ),
     );
     Value::Object(out)
+}
+
+/// The text of a `<script type="application/ld+json">` in the posting's page. None for a posting that is not open, and for one
+/// that does not say where the work is: markup that breaks Google's rules is worse than none.
+pub fn embedded(posting: &Posting, url: &str) -> Option<String> {
+    let document = json_ld(posting, url);
+    let has = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+    let is_placed = has("jobLocation") || has("applicantLocationRequirements");
+    let says_something = document["description"]
+        .as_str()
+        .is_some_and(|text| !text.is_empty());
+    if !posting.is_searchable() || !is_placed || !says_something || !has("datePosted") {
+        return None;
+    }
+    // Nothing in it may end the element, or begin a comment.
+    let text = document.to_string();
+    let text = text
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
+    Some(text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029"))
 }
 
 /// A posting that is not open any more ended when it was closed.

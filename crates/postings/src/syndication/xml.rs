@@ -28,8 +28,8 @@ pub struct Site {
 }
 
 impl XmlFeed {
-    /// The feed's beginning.
-    pub fn head(self, site: &Site, now: Timestamp) -> String {
+    /// The feed's beginning; `count` is how many postings follow.
+    pub fn head(self, site: &Site, count: i64, now: Timestamp) -> String {
         let (name, url, built) = (cdata(&site.name), cdata(&site.url), cdata(&rfc_822(now)));
         let fields = match self {
             Self::Indeed => {
@@ -39,7 +39,7 @@ impl XmlFeed {
             }
             Self::LinkedIn => {
                 format!(
-                    "<lastBuildDate>{built}</lastBuildDate><publisherUrl>{url}</publisherUrl><publisher>{name}</publisher>"
+                    "<lastBuildDate>{built}</lastBuildDate><publisherUrl>{url}</publisherUrl><publisher>{name}</publisher><expectedJobCount>{count}</expectedJobCount>"
                 )
             }
         };
@@ -135,7 +135,8 @@ fn linkedin(posting: &Posting, page: &str) -> Vec<Field> {
     ]
 }
 
-fn rfc_822(at: Timestamp) -> String {
+/// A time as RFC 822 has it, with four digits for the year.
+pub(super) fn rfc_822(at: Timestamp) -> String {
     let instant = Instant::from_microsecond(at.micros()).unwrap_or_default();
     rfc2822::DateTimePrinter::new()
         .timestamp_to_string(&instant)

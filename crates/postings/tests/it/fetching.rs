@@ -6,12 +6,14 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use diesel::prelude::*;
 use jiff::SignedDuration;
 use postings::PostingStatus;
 use postings::import::{
     self, BoardError, BoardState, Endpoints, FetchReport, Fetcher, Format, NewBoard, Vouched,
 };
 use serde_json::{Value, json};
+use store::schema::boards;
 use store::{Db, Id, Timestamp, on_both};
 
 use crate::boards::{greenhouse, list, with};
@@ -238,6 +240,44 @@ on_both! {
         assert!(fetched.source.last_request().starts_with("get /eu/v0/postings/acme?mode=json&skip=100&limit=100"), "{}", fetched.source.last_request());
         assert_eq!(fetched.kept().state, BoardState::Healthy, "a full page before an empty one is everything");
         assert!(fetched.importer().find("lever", "99").is_some());
+    }
+
+    fn a_page_with_json_ld_is_read_like_a_board_and_closes_nothing(db) {
+        let mut fetched = Fetched::new(db, Format::Greenhouse, Vouched::NotYet);
+        let page_address = format!("{}/careers/1?lang=en", fetched.source.address);
+        let new = NewBoard { source: Format::JsonLd, token: "https://acme.example/careers/1?lang=en".to_owned(), every_minutes: 60 };
+        let add = |new: &NewBoard| db.write_blocking(|tx| import::add_board(tx, fetched.board.acme, new, Vouched::NotYet, &fetched.board.random, fetched.board.now));
+        for inside in ["http://acme.example/", "https://127.0.0.1/", "https://localhost/", "https://[::1]/x", "acme", ""] {
+            let refused = add(&NewBoard { token: inside.to_owned(), ..new.clone() });
+            assert!(matches!(refused, Err(BoardError::Invalid("/token", _))), "{inside}");
+        }
+        let added = add(&new).unwrap();
+        db.write_blocking::<_, store::StoreError>(|tx| {
+            // The page is played by this machine.
+            diesel::update(boards::table.find(added.id)).set(boards::token.eq(&page_address)).execute(tx)?;
+            diesel::delete(boards::table.find(fetched.id)).execute(tx)?;
+            Ok(())
+        }).unwrap();
+        fetched.id = added.id;
+        let posting = json!({"@type": "JobPosting", "title": "Engineer", "identifier": "R-1", "description": "Own timing.", "url": "https://acme.example/1"});
+        let page = |comment: &str| format!("<html><script type=\"application/ld+json\">{posting}</script><!-- {comment} --></html>");
+        fetched.source.will_answer("200 OK", "", &page(""));
+        assert_eq!(fetched.pass(), report(1, 0, 0));
+        assert!(fetched.source.last_request().starts_with("get /careers/1?lang=en http/1.1"));
+        assert!(fetched.importer().find("import:acme-compute", "R-1").is_none(), "on trial until it is proven");
+        fetched.wait();
+        fetched.source.will_answer("200 OK", "ETag: \"a\"\r\n", &page(&fetched.kept().proof));
+        fetched.pass();
+        assert!(fetched.importer().find("import:acme-compute", "R-1").is_some());
+        assert_eq!((fetched.kept().state, fetched.kept().proven_at.is_some()), (BoardState::Healthy, true));
+        fetched.wait();
+        fetched.source.will_answer("304 Not Modified", "", "");
+        assert_eq!(fetched.pass(), report(0, 1, 0));
+        fetched.wait();
+        fetched.source.will_answer("404 Not Found", "", "gone");
+        assert_eq!(fetched.pass(), report(0, 0, 1));
+        assert_eq!(fetched.kept().state, BoardState::Failing);
+        assert_eq!(fetched.importer().posting("import:acme-compute", "R-1").row.status, PostingStatus::Published);
     }
 
     fn addresses_of_our_own_network_are_not_asked_unless_the_operator_allows_it(db) {

@@ -3,13 +3,17 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use postings::numbers::Sight;
+use postings::syndication;
 use postings::{Posting, PostingContent, PostingStatus, PostingSummary};
 use taxonomy::Taxonomy;
 
-use super::{message, page};
+use super::{message, page, page_with_data};
 use crate::error::Problem;
 use crate::routes::search::run;
+use crate::routes::syndication::page_of;
 use crate::state::State;
+use crate::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "front.html")]
@@ -22,6 +26,8 @@ struct FrontPage<'a> {
     total: u64,
     rows: Vec<Row>,
     next: Option<String>,
+    /// The parameters of this search for its feeds.
+    feed: String,
     /// Where this search becomes an alert; none for a search that finds everything.
     alert: Option<String>,
 }
@@ -62,12 +68,14 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
                 total: 0,
                 rows: Vec::new(),
                 next: None,
+                feed: String::new(),
                 alert: None,
             };
             return Ok(page(StatusCode::BAD_REQUEST, &page_of));
         }
     };
     let results = run(&state, asked.clone()).await?;
+    let shown: Vec<store::Id> = results.hits.iter().map(|hit| hit.id).collect();
     let rows = results
         .hits
         .iter()
@@ -89,9 +97,14 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
             query.extend_pairs(asked.query.to_pairs()).finish()
         )
     });
+    let visitor = Visitor::of(&request);
+    visitor.saw(&state, Sight::Impression, shown.into_iter());
     Ok(page(
         StatusCode::OK,
         &FrontPage {
+            feed: url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(asked.query.to_pairs())
+                .finish(),
             alert,
             site: "Backplane",
             q: &q,
@@ -163,10 +176,16 @@ struct PostingPage<'a> {
     status: String,
     is_open: bool,
     facts: Vec<(&'a str, String)>,
-    apply: Option<&'a str>,
+    apply: Option<String>,
+    /// The posting as schema.org's JobPosting.
+    data: Option<String>,
 }
 
-pub(super) async fn posting_page(state: State, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn posting_page(
+    state: State,
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let slug = path.into_inner();
     let posting = state
         .read(move |conn, _| Ok::<_, Problem>(postings::find::find_by_slug(conn, &slug)?))
@@ -190,13 +209,22 @@ pub(super) async fn posting_page(state: State, path: web::Path<String>) -> Resul
         line,
         status: posting.row.status.to_string(),
         is_open: posting.row.status == PostingStatus::Published && posting.is_searchable(),
-        facts: facts(content),
-        apply: posting.apply_url(),
+        facts: facts(&posting),
+        apply: posting
+            .apply_target()
+            .map(|_| format!("/v1/postings/{}/apply", posting.row.id)),
+        data: syndication::embedded(&posting, &page_of(&posting, &state)),
     };
-    Ok(page(StatusCode::OK, &template))
+    Visitor::of(&request).saw(&state, Sight::View, std::iter::once(posting.row.id));
+    Ok(page_with_data(
+        StatusCode::OK,
+        &template,
+        template.data.as_deref(),
+    ))
 }
 
-fn facts(content: &PostingContent) -> Vec<(&'static str, String)> {
+fn facts(posting: &Posting) -> Vec<(&'static str, String)> {
+    let content = posting.content();
     let taxonomy = Taxonomy::bundled();
     let labels = |ids: &[String], label: &dyn Fn(&str) -> Option<String>| {
         ids.iter()
@@ -254,6 +282,10 @@ fn facts(content: &PostingContent) -> Vec<(&'static str, String)> {
                 .join("; "),
         ),
         ("Remote from", content.remote_from.join(", ")),
+        ("Benefits", content.benefits.join(", ")),
+        ("Posted", day_of(posting.row.published_at)),
+        ("Open until", day_of(posting.row.expires_at)),
+        ("Reference", posting.row.external_id.clone().unwrap_or_default()),
         (
             "Openings",
             if content.openings > 1 {
@@ -264,4 +296,10 @@ fn facts(content: &PostingContent) -> Vec<(&'static str, String)> {
         ),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// "2027-01-22" in UTC.
+fn day_of(at: Option<store::Timestamp>) -> String {
+    let text = at.map(|at| at.to_string()).unwrap_or_default();
+    text.split('T').next().unwrap_or_default().to_owned()
 }

@@ -11,9 +11,12 @@ use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64;
 use serde::Deserialize;
 
 use crate::error::{Code, Problem};
+use crate::state::State;
 
 pub(crate) use self::alerts::{unsubscribe_page, unsubscribed};
 
@@ -68,6 +71,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         )
         .service(web::resource("/accept-invitation").route(web::get().to(accounts::invitation_page)))
         .service(web::resource("/assets/backplane.css").route(web::get().to(style)))
+        .service(web::resource("/robots.txt").route(web::get().to(robots)))
         .service(web::resource("/docs/problems").route(web::get().to(problems)))
         .service(
             utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}")
@@ -137,8 +141,18 @@ fn hidden<'a>(name: &'a str, value: &str) -> Field<'a> {
 }
 
 fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
-    let csp =
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    page_with_data(status, template, None)
+}
+
+/// A page with one block of data in it. Browsers run no data, but some look for its hash in the policy all the same.
+fn page_with_data(status: StatusCode, template: &impl Template, data: Option<&str>) -> HttpResponse {
+    let data = data.map_or_else(String::new, |data| {
+        let hash = digest(&SHA256, data.as_bytes());
+        format!(" script-src 'sha256-{}';", BASE64.encode(hash.as_ref()))
+    });
+    let csp = format!(
+        "default-src 'none'; style-src 'self';{data} form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, csp))
@@ -200,6 +214,17 @@ async fn style() -> HttpResponse {
         .content_type("text/css; charset=utf-8")
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
         .body(include_str!("../../../assets/backplane.css"))
+}
+
+/// What programs that walk through the board should leave alone, and where its sitemaps are.
+async fn robots(state: State) -> HttpResponse {
+    let sitemap = state.url("/sitemap.xml");
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .body(format!(
+            "User-agent: *\nDisallow: /alerts/\nDisallow: /v1/postings/*/apply\nSitemap: {sitemap}\n"
+        ))
 }
 
 async fn docs() -> HttpResponse {
