@@ -46,6 +46,9 @@ pub struct Employer {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// The domain that the employer has shown to be its own.
+    #[schema(example = "acme.example")]
+    pub verified_domain: Option<String>,
 }
 
 /// An employer to be made.
@@ -125,6 +128,7 @@ pub fn create_employer(
         version: 1,
         created_at: now,
         updated_at: now,
+        verified_domain: None,
     };
     for slug in slug_candidates(&row.name, row.id) {
         row.slug = slug;

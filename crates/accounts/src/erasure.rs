@@ -8,7 +8,7 @@ use store::schema::{employers, invitations, members, one_time_tokens, refresh_to
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::member::lock_members;
-use crate::{EmployerStatus, Role, Session, User, find_user, list_memberships};
+use crate::{EmployerStatus, Role, Session, User, email_change, find_user, list_memberships, mfa, throttle};
 
 /// How long ended sessions are kept, for questions about the account's safety.
 const ENDED_SESSIONS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -171,12 +171,14 @@ pub fn purge_expired(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usiz
         .limit(limit)
         .select(invitations::id)
         .load(tx)?;
-    Ok(
-        diesel::delete(one_time_tokens::table.filter(one_time_tokens::token_hash.eq_any(tokens)))
+    let attempts = throttle::forget(tx, limit, now)?
+        + mfa::forget_challenges(tx, now)?
+        + email_change::forget_changes(tx, now)?;
+    Ok(attempts
+        + diesel::delete(one_time_tokens::table.filter(one_time_tokens::token_hash.eq_any(tokens)))
             .execute(tx)?
-            + diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(spent)))
-                .execute(tx)?
-            + diesel::delete(sessions::table.filter(sessions::id.eq_any(ended))).execute(tx)?
-            + diesel::delete(invitations::table.filter(invitations::id.eq_any(invited))).execute(tx)?,
-    )
+        + diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(spent)))
+            .execute(tx)?
+        + diesel::delete(sessions::table.filter(sessions::id.eq_any(ended))).execute(tx)?
+        + diesel::delete(invitations::table.filter(invitations::id.eq_any(invited))).execute(tx)?)
 }

@@ -223,17 +223,22 @@ fn a_password_is_long_enough_and_not_among_the_first_guesses() {
         "tr0ub4dor&3x",
         "пароль-длинный",
         "        spaces count",
-        &"xy z".repeat(64),
+        &(0..64_u32)
+            .map(|n| format!("{:04x}", n * 40_503 % 65_521))
+            .collect::<String>(),
     ] {
-        assert_eq!(check_password(good), Ok(()), "{good}");
+        assert_eq!(check_password(good, &[]), Ok(()), "{good}");
     }
-    assert_eq!(check_password("short"), Err(PasswordProblem::TooShort));
+    assert_eq!(check_password("short", &[]), Err(PasswordProblem::TooShort));
     assert_eq!(
-        check_password("ääääää"),
+        check_password("ääääää", &[]),
         Err(PasswordProblem::TooShort),
         "characters, not bytes"
     );
-    assert_eq!(check_password(&"xy z1".repeat(52)), Err(PasswordProblem::TooLong));
+    assert_eq!(
+        check_password(&"xy z1".repeat(52), &[]),
+        Err(PasswordProblem::TooLong)
+    );
     for common in [
         "password",
         "Password1",
@@ -255,11 +260,25 @@ fn a_password_is_long_enough_and_not_among_the_first_guesses() {
         "19800101",
     ] {
         assert_eq!(
-            check_password(common),
+            check_password(common, &[]),
             Err(PasswordProblem::TooCommon),
             "{common}"
         );
     }
+    for weak in [
+        "january2026",
+        "austin texas",
+        "qwerty asdfgh",
+        "susan1987",
+        "chip chip chip chip",
+    ] {
+        assert!(check_password(weak, &[]).is_err(), "{weak}");
+    }
+    let about = ["ada.lovelace@compute.example", "Ada Lovelace"];
+    assert_eq!(
+        check_password("adalovelacecompute", &about),
+        Err(PasswordProblem::TooWeak)
+    );
 }
 
 #[tokio::test]

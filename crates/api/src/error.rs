@@ -6,8 +6,9 @@
 use std::fmt;
 
 use accounts::{
-    AccountError, EmployerError, ErasureError, InvitationError, MemberError, PasswordProblem,
-    PasswordUnavailable, SessionError, SignInError, TokenError, UserError,
+    AccountError, ApiKeyError, ChallengeToken, DomainError, EmailChangeError, EmployerError, ErasureError,
+    InvitationError, MemberError, MfaError, OwnershipError, PasswordProblem, PasswordUnavailable, QuotaError,
+    SessionError, SignInError, TokenError, UserError,
 };
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -31,6 +32,7 @@ pub struct Problem {
     did_you_mean: Option<String>,
     conflicts_with: Option<String>,
     retry_after_s: Option<u64>,
+    mfa_token: Option<ChallengeToken>,
 }
 
 /// The body of every answer that is not a success (RFC 9457).
@@ -62,6 +64,9 @@ pub(crate) struct ProblemBody {
     /// What is in the way, when it can be named.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts_with: Option<String>,
+    /// For `mfa_required`: goes to `/v1/auth/mfa`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_token: Option<String>,
 }
 
 impl Problem {
@@ -74,6 +79,7 @@ impl Problem {
             did_you_mean: None,
             conflicts_with: None,
             retry_after_s: None,
+            mfa_token: None,
         }
     }
 
@@ -104,6 +110,12 @@ impl Problem {
     /// The problem with the seconds after which trying again makes sense.
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The problem with the secret for the second step of a sign-in.
+    pub(crate) fn mfa_token(mut self, token: ChallengeToken) -> Self {
+        self.mfa_token = Some(token);
         self
     }
 
@@ -140,6 +152,7 @@ impl Problem {
             errors: self.errors.clone(),
             did_you_mean: self.did_you_mean.clone(),
             conflicts_with: self.conflicts_with.clone(),
+            mfa_token: self.mfa_token.clone().map(|token| token.0),
         }
     }
 
@@ -315,8 +328,37 @@ impl From<SignInError> for Problem {
         match error {
             SignInError::Credentials => Self::new(Code::CredentialsInvalid),
             SignInError::Unverified => Self::new(Code::EmailUnverified),
+            SignInError::Throttled { wait_s } => Self::new(Code::RateLimited)
+                .detail(error.to_string())
+                .retry_after(wait_s),
+            SignInError::SecondFactor(error) => error.into(),
             SignInError::Password(error) => error.into(),
             SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MfaError> for Problem {
+    fn from(error: MfaError) -> Self {
+        let words = error.to_string();
+        match error {
+            MfaError::Exists | MfaError::Missing => Self::new(Code::StateConflict).detail(words),
+            MfaError::Code | MfaError::Challenge => Self::new(Code::MfaInvalid).detail(words),
+            MfaError::TooMany { wait_s } => Self::new(Code::RateLimited).detail(words).retry_after(wait_s),
+            MfaError::Sealed => internal(&error),
+            MfaError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EmailChangeError> for Problem {
+    fn from(error: EmailChangeError) -> Self {
+        let words = error.to_string();
+        match error {
+            EmailChangeError::Same => Self::field("/email", "value_unchanged", words),
+            EmailChangeError::TooSoon => Self::new(Code::RateLimited).detail(words).retry_after(60),
+            EmailChangeError::Token => Self::new(Code::TokenInvalid),
+            EmailChangeError::Store(error) => error.into(),
         }
     }
 }
@@ -364,6 +406,59 @@ impl From<MemberError> for Problem {
             MemberError::LastOwner => Self::new(Code::LastOwner),
             MemberError::TooMany => Self::new(Code::LimitReached),
             MemberError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<QuotaError> for Problem {
+    fn from(error: QuotaError) -> Self {
+        let words = error.to_string();
+        match error {
+            QuotaError::Exceeded { .. } => Self::new(Code::QuotaExceeded).detail(words),
+            QuotaError::Number => Self::field("", "number_out_of_range", words),
+            QuotaError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiKeyError> for Problem {
+    fn from(error: ApiKeyError) -> Self {
+        let words = error.to_string();
+        match error {
+            ApiKeyError::Scopes => Self::field("/scopes", "value_missing", words),
+            ApiKeyError::Expiry => Self::field("/expires_at", "time_passed", words),
+            ApiKeyError::Quota(error) => error.into(),
+            ApiKeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OwnershipError> for Problem {
+    fn from(error: OwnershipError) -> Self {
+        let words = error.to_string();
+        match error {
+            OwnershipError::NotMember => Self::new(Code::MemberNotFound).detail(words),
+            OwnershipError::AlreadyOwner => Self::new(Code::StateConflict).detail(words),
+            OwnershipError::NoOffer => Self::new(Code::OfferNotFound),
+            OwnershipError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DomainError> for Problem {
+    fn from(error: DomainError) -> Self {
+        let words = error.to_string();
+        match error {
+            DomainError::NotFound => Self::new(Code::DomainNotFound),
+            DomainError::Name => Self::field("/domain", "domain_invalid", words),
+            DomainError::Exists => Self::new(Code::DomainExists),
+            DomainError::TooMany => Self::new(Code::LimitReached).detail(words),
+            DomainError::Unproven => Self::new(Code::DomainUnproven).detail(words),
+            DomainError::Unanswered => Self::new(Code::Unavailable).detail(words).retry_after(60),
+            DomainError::Mailbox => Self::field("/mailbox", "value_unknown", words),
+            DomainError::TooSoon => Self::new(Code::RateLimited).detail(words).retry_after(60),
+            DomainError::Token => Self::new(Code::TokenInvalid),
+            DomainError::Store(error) => error.into(),
         }
     }
 }

@@ -171,6 +171,7 @@ diesel::table! {
         version -> Integer,
         created_at -> Moment,
         updated_at -> Moment,
+        verified_domain -> Nullable<Text>,
     }
 }
 
@@ -203,7 +204,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
-    use crate::column::sql::{Identifier, Moment};
+    use crate::column::sql::{Document, Identifier, Moment};
 
     api_keys (id) {
         id -> Identifier,
@@ -214,6 +215,150 @@ diesel::table! {
         created_at -> Moment,
         last_used_at -> Nullable<Moment>,
         revoked_at -> Nullable<Moment>,
+        scopes -> Document,
+        expires_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    employer_domains (id) {
+        id -> Identifier,
+        employer_id -> Identifier,
+        domain -> Text,
+        state -> Text,
+        proof -> Nullable<Text>,
+        challenge -> Text,
+        mail_token_hash -> Nullable<Binary>,
+        mail_expires_at -> Nullable<Moment>,
+        verified_at -> Nullable<Moment>,
+        checked_at -> Nullable<Moment>,
+        next_check_at -> Nullable<Moment>,
+        misses -> Integer,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use crate::column::sql::{Identifier, Moment};
+
+    ownership_offers (employer_id) {
+        employer_id -> Identifier,
+        from_user_id -> Identifier,
+        to_user_id -> Identifier,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Nullable};
+    use crate::column::sql::{Identifier, Moment};
+
+    employer_quotas (employer_id) {
+        employer_id -> Identifier,
+        live_postings -> Nullable<Integer>,
+        drafts -> Nullable<Integer>,
+        members -> Nullable<Integer>,
+        api_keys -> Nullable<Integer>,
+        webhooks -> Nullable<Integer>,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use crate::column::sql::{Document, Identifier, Moment};
+
+    audit_entries (id) {
+        id -> Identifier,
+        at -> Moment,
+        employer_id -> Nullable<Identifier>,
+        actor_kind -> Text,
+        actor_id -> Nullable<Identifier>,
+        action -> Text,
+        subject_kind -> Text,
+        subject_id -> Nullable<Identifier>,
+        detail -> Document,
+        request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable};
+    use crate::column::sql::{Identifier, Moment};
+
+    totp_factors (user_id) {
+        user_id -> Identifier,
+        sealed_secret -> Binary,
+        last_step -> BigInt,
+        confirmed_at -> Nullable<Moment>,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use crate::column::sql::{Identifier, Moment};
+
+    recovery_codes (user_id, code_hash) {
+        user_id -> Identifier,
+        code_hash -> Binary,
+        used_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer};
+    use crate::column::sql::{Identifier, Moment};
+
+    mfa_challenges (token_hash) {
+        token_hash -> Binary,
+        user_id -> Identifier,
+        attempts -> Integer,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable};
+    use crate::column::sql::Moment;
+
+    sign_in_attempts (bucket) {
+        bucket -> Binary,
+        failures -> Integer,
+        blocked_until -> Nullable<Moment>,
+        last_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use crate::column::sql::{Identifier, Moment};
+
+    known_clients (user_id, client_hash) {
+        user_id -> Identifier,
+        client_hash -> Binary,
+        last_seen_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    email_changes (user_id) {
+        user_id -> Identifier,
+        new_email -> Text,
+        old_token_hash -> Binary,
+        new_token_hash -> Binary,
+        old_confirmed_at -> Nullable<Moment>,
+        new_confirmed_at -> Nullable<Moment>,
+        expires_at -> Moment,
+        created_at -> Moment,
     }
 }
 
@@ -392,6 +537,8 @@ diesel::joinable!(members -> employers (employer_id));
 diesel::joinable!(members -> users (user_id));
 diesel::joinable!(api_keys -> employers (employer_id));
 diesel::joinable!(invitations -> employers (employer_id));
+diesel::joinable!(employer_domains -> employers (employer_id));
+diesel::joinable!(ownership_offers -> employers (employer_id));
 diesel::joinable!(postings -> employers (employer_id));
 diesel::joinable!(posting_versions -> postings (posting_id));
 diesel::joinable!(boards -> employers (employer_id));
@@ -418,6 +565,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     members,
     invitations,
     api_keys,
+    employer_domains,
+    ownership_offers,
+    employer_quotas,
+    audit_entries,
+    totp_factors,
+    recovery_codes,
+    mfa_challenges,
+    sign_in_attempts,
+    known_clients,
+    email_changes,
     postings,
     posting_versions,
     boards,

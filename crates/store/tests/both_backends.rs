@@ -247,8 +247,8 @@ store::on_both! {
         let mut conn = open_raw(db);
         store::revert_all(&mut conn).unwrap();
         assert!(counters::table.count().get_result::<i64>(&mut conn).is_err(), "nothing is left");
-        assert_eq!(store::pending_migrations(&mut conn).unwrap().0.len(), 9);
-        assert_eq!(store::run_pending(&mut conn).unwrap().len(), 9);
+        assert_eq!(store::pending_migrations(&mut conn).unwrap().0.len(), 11);
+        assert_eq!(store::run_pending(&mut conn).unwrap().len(), 11);
         assert!(store::pending_migrations(&mut conn).unwrap().0.is_empty());
         let count: i64 = employers::table.count().get_result(&mut conn).unwrap();
         assert_eq!(count, 0);
@@ -314,7 +314,7 @@ macro_rules! select_every_column {
                     )*
                     Ok::<_, StoreError>(())
                 }).unwrap();
-                assert_eq!(tables.len(), 22);
+                assert_eq!(tables.len(), 32);
             }
         }
     };
@@ -337,6 +337,16 @@ mod whole_schema {
         members,
         invitations,
         api_keys,
+        employer_domains,
+        ownership_offers,
+        employer_quotas,
+        audit_entries,
+        totp_factors,
+        recovery_codes,
+        mfa_challenges,
+        sign_in_attempts,
+        known_clients,
+        email_changes,
         postings,
         posting_versions,
         boards,

@@ -7,6 +7,7 @@ mod alerts;
 mod employers;
 mod feeds;
 mod hostile;
+mod identity;
 mod imports;
 mod journey;
 mod keys;
@@ -18,6 +19,7 @@ mod postings;
 mod publishing;
 mod search;
 mod syndication;
+mod teams;
 
 use serde_json::{Value, json};
 

@@ -132,9 +132,12 @@ impl Board {
                 enabled: config.limits.enabled,
                 body_bytes: config.limits.body_bytes,
                 import_bytes: config.limits.import_bytes,
+                quotas: config.quotas,
             },
             metrics: Some(metrics.clone()),
             reports,
+            dns: wiring::name_servers(),
+            edge: config.edge.clone(),
         });
         let courier = Courier::new(
             db.clone(),

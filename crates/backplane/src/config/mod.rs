@@ -1,6 +1,7 @@
 //! Settings: the compiled-in defaults, then a file, then the environment. Nothing else in the program reads the
 //! environment.
 
+mod edge;
 mod layers;
 mod show;
 
@@ -65,6 +66,7 @@ pub(super) struct Written {
     mail: Mail,
     log: Log,
     limits: Limits,
+    quotas: accounts::Quotas,
     alerts: Alerts,
     boards: Boards,
 }
@@ -74,6 +76,9 @@ struct Server {
     bind: String,
     public_url: String,
     workers: usize,
+    trusted_proxies: String,
+    forwarded_header: String,
+    cors_origins: String,
 }
 
 #[derive(Deserialize)]
@@ -187,6 +192,10 @@ pub(crate) struct Config {
     pub(crate) log_filter_is_set: bool,
     /// What callers are allowed.
     pub(crate) limits: Limits,
+    /// What an employer may have.
+    pub(crate) quotas: accounts::Quotas,
+    /// What stands between the world and us.
+    pub(crate) edge: api::Edge,
     /// How many mails leave at once, and when they are tried again.
     pub(crate) delivery: DeliveryRules,
     /// Secret of `POST /v1/mail/reports`.
@@ -287,6 +296,8 @@ impl Config {
             log_filter: written.log.filter,
             log_filter_is_set: !layers.is_default("log.filter"),
             limits: written.limits,
+            quotas: written.quotas,
+            edge: edge::edge(layers, &written.server)?,
             delivery,
             report_token: Some(report_token).filter(|token| !token.is_empty()),
             return_path,

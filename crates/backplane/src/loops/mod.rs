@@ -110,6 +110,10 @@ impl Loops {
             passes::upkeep
         );
         start!(
+            rhythm("domains", 60_000, |shop| &shop.inner.nobody),
+            passes::domains
+        );
+        start!(
             rhythm("figures", 15_000, |shop| &shop.inner.nobody),
             passes::figures
         );

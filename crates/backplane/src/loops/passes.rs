@@ -196,6 +196,23 @@ pub(super) async fn boards(shop: Arc<Workshop>) -> Result<Done> {
     Ok(Done::after(worked, report.is_caught_up))
 }
 
+/// From domains that were shown once to what their name servers say today.
+pub(super) async fn domains(shop: Arc<Workshop>) -> Result<Done> {
+    shop.state.tidy();
+    if !shop.may_run("domains").await? {
+        return Ok(Done::IDLE);
+    }
+    let report = shop.state.domain_pass().await?;
+    if report.lost > 0 {
+        tracing::info!(
+            lost = report.lost,
+            "domains are no longer shown to be their employers'"
+        );
+        shop.state.wake().mail.notify_one();
+    }
+    Ok(Done::after(report.checked > 0, report.is_caught_up))
+}
+
 /// Ends what is over and forgets what nobody needs any more.
 pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     if !shop.may_run("upkeep").await? {
