@@ -143,3 +143,14 @@ pub fn list_audit(
         .load(conn)?;
     Ok(Page::cut(rows, limit, |row: &AuditEntry| row.id))
 }
+
+/// Forgets up to `limit` entries of before `before`: nobody is watched for ever. Returns how many.
+pub(crate) fn forget_before(tx: &mut DbConn, limit: i64, before: Timestamp) -> Result<usize, StoreError> {
+    let old: Vec<Id> = audit_entries::table
+        .filter(audit_entries::at.le(before))
+        .order((audit_entries::at, audit_entries::id))
+        .limit(limit)
+        .select(audit_entries::id)
+        .load(tx)?;
+    Ok(diesel::delete(audit_entries::table.filter(audit_entries::id.eq_any(old))).execute(tx)?)
+}

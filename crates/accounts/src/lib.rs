@@ -53,13 +53,13 @@ pub use employer::{
     find_employers, list_employers, set_employer_status, update_employer,
 };
 pub use erasure::{
-    ErasureError, MailRecord, Membership, UserExport, delete_user, export_user, purge_expired,
+    ErasureError, MailRecord, Membership, Retention, UserExport, delete_user, export_user, purge_expired,
 };
 pub use invitation::{
     Invitation, InvitationError, NewInvitation, accept_invitation, invite, list_invitations,
     revoke_invitation,
 };
-pub use jwt::{ACCESS_TOKEN_LIFETIME, AccessClaims, JwtKeys, TokenError};
+pub use jwt::{ACCESS_TOKEN_LIFETIME, AccessClaims, JwtKeys, KeyRotation, OldKey, TokenError, rotate_keys};
 pub use letters::Letters;
 pub use member::{
     Member, MemberError, Role, add_member, change_role, list_members, list_memberships, remove_member,

@@ -243,8 +243,13 @@ pub(crate) fn meet_client(
     Ok(acquaintance)
 }
 
-/// Forgets counts of before `attempts_before` and clients unseen since `clients_before`; returns how many.
-pub(crate) fn forget(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, StoreError> {
+/// Forgets counts of more than a day ago and clients unseen for `clients_kept`; returns how many.
+pub(crate) fn forget(
+    tx: &mut DbConn,
+    limit: i64,
+    clients_kept: SignedDuration,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     let old: Vec<Vec<u8>> = sign_in_attempts::table
         .filter(sign_in_attempts::last_at.le(now.minus(SignedDuration::from_hours(24))))
         .order(sign_in_attempts::bucket)
@@ -254,7 +259,7 @@ pub(crate) fn forget(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usiz
     let counts =
         diesel::delete(sign_in_attempts::table.filter(sign_in_attempts::bucket.eq_any(old))).execute(tx)?;
     let clients = diesel::delete(known_clients::table)
-        .filter(known_clients::last_seen_at.le(now.minus(REMEMBERED)))
+        .filter(known_clients::last_seen_at.le(now.minus(clients_kept)))
         .execute(tx)?;
     Ok(counts + clients)
 }

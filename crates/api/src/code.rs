@@ -90,6 +90,8 @@ codes! {
     TokenInvalid = "token_invalid", 404, "The token is not valid";
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", 405, "This method is not possible here";
+    /// The body did not come in time.
+    BodyTooSlow = "body_too_slow", 408, "The body took too long";
     /// The step is not possible from this state.
     StateConflict = "state_conflict", 409, "This is not possible in the present state";
     /// The `external_id` is taken.

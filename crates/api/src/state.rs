@@ -187,9 +187,12 @@ impl State {
         .await
     }
 
-    /// Forgets clients that have been quiet. Call it every minute or so.
+    /// Forgets clients that have been quiet, and takes over changed keys. Call it every minute or so.
     pub fn tidy(&self) {
         self.rates.forget_idle();
+        if let Err(error) = self.jwt.reload(self.now()) {
+            tracing::warn!(%error, "the keys of access tokens could not be read again");
+        }
     }
 
     pub(crate) fn is_ready(&self) -> bool {

@@ -9,6 +9,7 @@ mod feeds;
 mod hostile;
 mod identity;
 mod imports;
+mod incidents;
 mod journey;
 mod keys;
 mod mail_reports;
@@ -20,6 +21,7 @@ mod publishing;
 mod search;
 mod syndication;
 mod teams;
+mod walk;
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,10 @@
 //! Settings: the compiled-in defaults, then a file, then the environment. Nothing else in the program reads the
 //! environment.
 
+mod boards;
 mod edge;
 mod layers;
+mod retention;
 mod show;
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +20,7 @@ use postings::import::Endpoints;
 use serde::Deserialize;
 
 pub(crate) use layers::Layers;
+pub(crate) use retention::Retained;
 
 /// Why the settings cannot be used; each text says which key and where it came from.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +70,7 @@ pub(super) struct Written {
     log: Log,
     limits: Limits,
     quotas: accounts::Quotas,
+    retention: retention::Retention,
     alerts: Alerts,
     boards: Boards,
 }
@@ -194,6 +198,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// What an employer may have.
     pub(crate) quotas: accounts::Quotas,
+    /// How long what is over is kept.
+    pub(crate) retention: Retained,
     /// What stands between the world and us.
     pub(crate) edge: api::Edge,
     /// How many mails leave at once, and when they are tried again.
@@ -297,12 +303,13 @@ impl Config {
             log_filter_is_set: !layers.is_default("log.filter"),
             limits: written.limits,
             quotas: written.quotas,
+            retention: written.retention.checked(layers)?,
             edge: edge::edge(layers, &written.server)?,
             delivery,
             report_token: Some(report_token).filter(|token| !token.is_empty()),
             return_path,
             alert_rules: written.alerts.rules(written.limits.enabled),
-            boards: endpoints(layers, written.boards)?,
+            boards: boards::endpoints(layers, written.boards)?,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,
@@ -486,34 +493,6 @@ fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String
             "must be an http:// or https:// URL such as https://board.example",
         ))
     }
-}
-
-/// Where boards are fetched, with every address checked.
-fn endpoints(layers: &Layers, written: Boards) -> Result<Option<Endpoints>, ConfigError> {
-    let Boards {
-        fetch,
-        greenhouse,
-        lever,
-        ashby,
-        allow_local,
-    } = written;
-    let lever: Vec<String> = lever.split(',').map(|base| base.trim().to_owned()).collect();
-    let named = [("boards.greenhouse", &greenhouse), ("boards.ashby", &ashby)];
-    let all = named
-        .into_iter()
-        .chain(lever.iter().map(|base| ("boards.lever", base)));
-    for (key, base) in all {
-        let is_secure = base.starts_with("https://") || (allow_local && base.starts_with("http://"));
-        if !is_secure || base.ends_with('/') {
-            return Err(layers.refuse(key, "must be an https:// address without a slash at the end"));
-        }
-    }
-    Ok(fetch.then_some(Endpoints {
-        greenhouse,
-        lever,
-        ashby,
-        allow_local,
-    }))
 }
 
 #[cfg(test)]

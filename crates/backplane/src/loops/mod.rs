@@ -51,6 +51,8 @@ pub(crate) struct Workshop {
     pub(crate) metrics: Option<PrometheusHandle>,
     /// Asks boards for their postings; none when nobody is to be asked.
     pub(crate) fetcher: Option<Fetcher>,
+    /// How long what is over is kept.
+    pub(crate) retention: crate::config::Retained,
     /// What only the loops know.
     pub(crate) inner: Inner,
 }

@@ -17,8 +17,6 @@ use super::rhythm::{Done, Next};
 const UPKEEP_ROWS: i64 = 500;
 /// Transactions of one kind in one upkeep at most; the rest waits for the next.
 const UPKEEP_ROUNDS: usize = 200;
-/// How long finished mails are kept for looking things up.
-const MAILS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// An import that began so long ago and did not end lost its process.
 const LONGEST_IMPORT: SignedDuration = SignedDuration::from_hours(24);
 /// Shortest wait for a mail that is nearly due.
@@ -250,10 +248,21 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
         Ok(subscription::forget_unconfirmed(tx, UPKEEP_ROWS, now)?)
     })?;
     let mails = in_rounds(shop, |tx| {
-        Ok(mail::purge_finished(tx, now.minus(MAILS_KEPT), UPKEEP_ROWS)?)
+        Ok(mail::purge_finished(
+            tx,
+            now.minus(shop.retention.finished_mails),
+            UPKEEP_ROWS,
+        )?)
     })?;
     let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
-    let secrets = in_rounds(shop, |tx| Ok(accounts::purge_expired(tx, UPKEEP_ROWS, now)?))?;
+    let secrets = in_rounds(shop, |tx| {
+        Ok(accounts::purge_expired(
+            tx,
+            &shop.retention.accounts,
+            UPKEEP_ROWS,
+            now,
+        )?)
+    })?;
     let began_before = now.minus(LONGEST_IMPORT);
     let runs = shop
         .db
