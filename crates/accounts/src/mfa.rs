@@ -259,7 +259,7 @@ fn take_any_code(
         .ok_or(MfaError::Missing)?;
     let plain: String = code
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .collect::<String>()
         .to_lowercase();
     if plain.len() < 16 {

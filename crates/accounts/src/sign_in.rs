@@ -225,10 +225,6 @@ impl SignInDesk {
     }
 
     /// Counts the attempt, and looks the account up.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the user with their hash, and what is forgiven later"
-    )]
     fn enter(
         &self,
         tx: &mut DbConn,
