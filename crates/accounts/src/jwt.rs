@@ -239,10 +239,15 @@ impl JwtKeys {
 
     /// The same for a token of another node, which may have changed keys just now.
     fn reload_for_stranger(&self, now: Timestamp) {
-        let last = self.looked_at.swap(now.seconds(), Ordering::AcqRel);
-        if (now.seconds() - last).abs() >= LOOKED_EVERY_S
-            && let Err(error) = self.reload(now)
-        {
+        let last = self.looked_at.load(Ordering::Acquire);
+        let is_due = (now.seconds() - last).abs() >= LOOKED_EVERY_S;
+        // Only a look moves the mark: a stream of made-up keys does not keep the true ones out.
+        let is_ours = is_due
+            && self
+                .looked_at
+                .compare_exchange(last, now.seconds(), Ordering::AcqRel, Ordering::Acquire)
+                .is_ok();
+        if is_ours && let Err(error) = self.reload(now) {
             tracing::warn!(%error, "the keys of access tokens could not be read again");
         }
     }

@@ -1,5 +1,5 @@
 //! Domains, ownership, quotas, keys with scopes, and the audit trail.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

@@ -29,8 +29,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     did_you_mean: Option<String>,
     conflicts_with: Option<String>,
-    retry_after_s: Option<u64>,
-    mfa_token: Option<ChallengeToken>,
+    retry_after_s: Option<u32>,
+    mfa_token: Option<Box<ChallengeToken>>,
 }
 
 /// The body of every answer that is not a success (RFC 9457).
@@ -107,13 +107,13 @@ impl Problem {
 
     /// The problem with the seconds after which trying again makes sense.
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.retry_after_s = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
     /// The problem with the secret for the second step of a sign-in.
     pub(crate) fn mfa_token(mut self, token: ChallengeToken) -> Self {
-        self.mfa_token = Some(token);
+        self.mfa_token = Some(Box::new(token));
         self
     }
 
