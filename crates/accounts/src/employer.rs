@@ -49,6 +49,9 @@ pub struct Employer {
     /// How many people work for it, by its own word; pay-transparency rules ask for it.
     #[schema(example = 240)]
     pub employees: Option<i32>,
+    /// The domain that the employer has shown to be its own.
+    #[schema(example = "acme.example")]
+    pub verified_domain: Option<String>,
 }
 
 /// An employer to be made.
@@ -136,6 +139,7 @@ pub fn create_employer(
         created_at: now,
         updated_at: now,
         employees: checked_employees(new.employees)?,
+        verified_domain: None,
     };
     for slug in slug_candidates(&row.name, row.id) {
         row.slug = slug;

@@ -8,10 +8,32 @@ use store::schema::{employers, invitations, members, one_time_tokens, refresh_to
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::member::lock_members;
-use crate::{EmployerStatus, Role, Session, User, find_user, list_memberships};
+use crate::{
+    EmployerStatus, Role, Session, User, audit, email_change, find_user, list_memberships, mfa, throttle,
+};
 
-/// How long ended sessions are kept, for questions about the account's safety.
-const ENDED_SESSIONS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long what is over is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Ended sessions, for questions about the account's safety.
+    pub ended_sessions: SignedDuration,
+    /// Clients from which somebody signed in; a sign-in from a forgotten one is a new one.
+    pub known_clients: SignedDuration,
+    /// Entries of audit trails.
+    pub audit: SignedDuration,
+}
+
+impl Default for Retention {
+    /// 30 days, 180 days and three years.
+    fn default() -> Self {
+        let days = |days: i64| SignedDuration::from_hours(24 * days);
+        Self {
+            ended_sessions: days(30),
+            known_clients: days(180),
+            audit: days(3 * 365),
+        }
+    }
+}
 
 /// Everything that this crate and the outbox know about a user.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -144,8 +166,14 @@ pub fn delete_user(tx: &mut DbConn, id: Id) -> Result<User, ErasureError> {
     Ok(user)
 }
 
-/// Deletes tokens, invitations and sessions that ended; at most `limit` of each. Returns how many rows went.
-pub fn purge_expired(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, StoreError> {
+/// Deletes tokens, invitations, sessions, counts and entries whose time is over; at most `limit` of each. Returns how many rows
+/// went.
+pub fn purge_expired(
+    tx: &mut DbConn,
+    kept: &Retention,
+    limit: i64,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     let tokens: Vec<Vec<u8>> = one_time_tokens::table
         .filter(one_time_tokens::expires_at.le(now))
         .order(one_time_tokens::token_hash)
@@ -158,7 +186,7 @@ pub fn purge_expired(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usiz
         .limit(limit)
         .select(refresh_tokens::token_hash)
         .load(tx)?;
-    let old = now.minus(ENDED_SESSIONS_KEPT);
+    let old = now.minus(kept.ended_sessions);
     let ended: Vec<Id> = sessions::table
         .filter(sessions::expires_at.le(old).or(sessions::revoked_at.le(old)))
         .order(sessions::id)
@@ -171,12 +199,15 @@ pub fn purge_expired(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usiz
         .limit(limit)
         .select(invitations::id)
         .load(tx)?;
-    Ok(
-        diesel::delete(one_time_tokens::table.filter(one_time_tokens::token_hash.eq_any(tokens)))
+    let attempts = throttle::forget(tx, limit, kept.known_clients, now)?
+        + audit::forget_before(tx, limit, now.minus(kept.audit))?
+        + mfa::forget_challenges(tx, now)?
+        + email_change::forget_changes(tx, now)?;
+    Ok(attempts
+        + diesel::delete(one_time_tokens::table.filter(one_time_tokens::token_hash.eq_any(tokens)))
             .execute(tx)?
-            + diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(spent)))
-                .execute(tx)?
-            + diesel::delete(sessions::table.filter(sessions::id.eq_any(ended))).execute(tx)?
-            + diesel::delete(invitations::table.filter(invitations::id.eq_any(invited))).execute(tx)?,
-    )
+        + diesel::delete(refresh_tokens::table.filter(refresh_tokens::token_hash.eq_any(spent)))
+            .execute(tx)?
+        + diesel::delete(sessions::table.filter(sessions::id.eq_any(ended))).execute(tx)?
+        + diesel::delete(invitations::table.filter(invitations::id.eq_any(invited))).execute(tx)?)
 }

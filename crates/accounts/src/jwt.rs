@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -22,9 +24,15 @@ const LEEWAY_S: i64 = 30;
 /// The type in the header: no other token of ours can be taken for an access token.
 const TYPE: &str = "at+jwt";
 
-/// The key that signs. Others named `access-*.pk8` beside it are still accepted: to change keys, rename it to
-/// `access-old.pk8`, restart, and delete that an hour later.
+/// The key that signs. `access-N.pk8` beside it signed until the second N since 1970 and is accepted for [`OVERLAP`] more;
+/// other names of that form (`access-next.pk8`) are accepted for as long as they are there.
 const KEY_FILE: &str = "access.pk8";
+
+/// How long a key that was replaced is still accepted: longer than its last token lives and other nodes take to notice.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+
+/// A token with an unknown key makes us look into the directory at most this often, seconds.
+const LOOKED_EVERY_S: i64 = 5;
 
 /// What an access token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,9 +69,16 @@ pub enum TokenError {
     Signing,
 }
 
-/// The keys that sign and check access tokens.
+/// The keys that sign and check access tokens. They can be replaced while the program runs: see [`rotate_keys`].
 pub struct JwtKeys {
     issuer: String,
+    /// Where they are; `None` when they are in this process only.
+    dir: Option<PathBuf>,
+    looked_at: AtomicI64,
+    keys: RwLock<Arc<KeySet>>,
+}
+
+struct KeySet {
     signing: EncodingKey,
     signing_id: String,
     /// By key id; holds the signing key's public half too.
@@ -75,10 +90,100 @@ struct PublicKey {
     x: String,
 }
 
+impl KeySet {
+    fn from_pkcs8(signing: &[u8], older: &[Vec<u8>]) -> io::Result<Self> {
+        let (signing_id, public) = public_half(signing)?;
+        let mut accepted = BTreeMap::from([(signing_id.clone(), public)]);
+        for key in older {
+            let (id, public) = public_half(key)?;
+            accepted.insert(id, public);
+        }
+        Ok(Self {
+            signing: EncodingKey::from_ed_der(signing),
+            signing_id,
+            accepted,
+        })
+    }
+
+    /// What is in `dir` beside the signing key and still accepted at `now`.
+    fn load(dir: &Path, signing: &[u8], now: Timestamp) -> io::Result<Self> {
+        let mut older = Vec::new();
+        for (path, retired_at) in replaced_keys(dir)? {
+            if retired_at.is_none_or(|at| at.plus(OVERLAP) > now) {
+                older.push(std::fs::read(&path)?);
+            }
+        }
+        Self::from_pkcs8(signing, &older)
+    }
+}
+
+/// The keys beside the one that signs, each with the time at which it was replaced, when its name says so.
+fn replaced_keys(dir: &Path) -> io::Result<Vec<(PathBuf, Option<Timestamp>)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let mark = name.and_then(|name| name.strip_prefix("access-")?.strip_suffix(".pk8"));
+        let retired_at = mark.map(|mark| mark.parse().ok().map(Timestamp::from_seconds));
+        if let Some(retired_at) = retired_at {
+            found.push((path, retired_at));
+        }
+    }
+    Ok(found)
+}
+
+/// What becomes of the key that signed until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldKey {
+    /// Its tokens are good until they expire.
+    Overlaps,
+    /// It is taken away at once, for a key that somebody else may have. Whoever is signed in refreshes.
+    Withdrawn,
+}
+
+/// What [`rotate_keys`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRotation {
+    /// Id of the new key, as in the JWK set.
+    pub key_id: String,
+    /// Files of keys whose time was over.
+    pub removed: usize,
+}
+
+/// Makes a new signing key in `data_dir/keys/`. Running servers notice within a minute, or at the first token that it signed.
+/// Nodes that do not share the directory need the files copied.
+///
+/// # Errors
+/// When a file cannot be read or written. The key of before is still in place then.
+pub fn rotate_keys(data_dir: &Path, old: OldKey, random: &Random, now: Timestamp) -> io::Result<KeyRotation> {
+    let dir = data_dir.join("keys");
+    let path = dir.join(KEY_FILE);
+    keyfile::load_or_create(&path, || new_key(random))?;
+    let fresh = new_key(random)?;
+    let written = dir.join(format!("new-{}.tmp", random.id(now)));
+    keyfile::create(&written, &fresh)?;
+    if old == OldKey::Overlaps {
+        std::fs::hard_link(&path, dir.join(format!("access-{}.pk8", now.seconds())))?;
+    }
+    // The name is never without a key.
+    std::fs::rename(&written, &path)?;
+    let mut removed = 0;
+    for (path, retired_at) in replaced_keys(&dir)? {
+        let is_over = retired_at.is_some_and(|at| at.plus(OVERLAP) <= now);
+        if is_over || old == OldKey::Withdrawn {
+            std::fs::remove_file(path)?;
+            removed += 1;
+        }
+    }
+    std::fs::File::open(&dir)?.sync_all()?;
+    let (key_id, _) = public_half(&fresh)?;
+    Ok(KeyRotation { key_id, removed })
+}
+
 impl std::fmt::Debug for JwtKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JwtKeys")
-            .field("signing_id", &self.signing_id)
+            .field("signing_id", &self.keys().signing_id)
             .finish_non_exhaustive()
     }
 }
@@ -89,41 +194,62 @@ impl JwtKeys {
     ///
     /// # Errors
     /// When a file cannot be read or written, or is not an Ed25519 key.
-    pub fn load_or_create(data_dir: &Path, public_url: &str, random: &Random) -> io::Result<Self> {
+    pub fn load_or_create(
+        data_dir: &Path,
+        public_url: &str,
+        random: &Random,
+        now: Timestamp,
+    ) -> io::Result<Self> {
         let dir = data_dir.join("keys");
         let signing = keyfile::load_or_create(&dir.join(KEY_FILE), || new_key(random))?;
-        let mut older = Vec::new();
-        for entry in std::fs::read_dir(&dir)? {
-            let path = entry?.path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if name.starts_with("access-") && path.extension().is_some_and(|extension| extension == "pk8") {
-                older.push(std::fs::read(&path)?);
-            }
-        }
-        Self::from_pkcs8(&signing, &older, public_url)
+        let keys = KeySet::load(&dir, &signing, now)?;
+        Ok(Self::of(keys, Some(dir), public_url))
     }
 
     /// Keys for this process only, for tests.
     pub fn random(public_url: &str, random: &Random) -> io::Result<Self> {
-        Self::from_pkcs8(&new_key(random)?, &[], public_url)
+        let keys = KeySet::from_pkcs8(&new_key(random)?, &[])?;
+        Ok(Self::of(keys, None, public_url))
     }
 
-    fn from_pkcs8(signing: &[u8], older: &[Vec<u8>], public_url: &str) -> io::Result<Self> {
-        let (signing_id, public) = public_half(signing)?;
-        let mut accepted = BTreeMap::from([(signing_id.clone(), public)]);
-        for key in older {
-            let (id, public) = public_half(key)?;
-            accepted.insert(id, public);
-        }
-        Ok(Self {
+    fn of(keys: KeySet, dir: Option<PathBuf>, public_url: &str) -> Self {
+        Self {
             issuer: public_url.trim_end_matches('/').to_owned(),
-            signing: EncodingKey::from_ed_der(signing),
-            signing_id,
-            accepted,
-        })
+            dir,
+            looked_at: AtomicI64::new(0),
+            keys: RwLock::new(Arc::new(keys)),
+        }
+    }
+
+    fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over what was changed in the directory. Call it every minute or so.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not an Ed25519 key; the keys of before stay.
+    pub fn reload(&self, now: Timestamp) -> io::Result<()> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let signing = std::fs::read(dir.join(KEY_FILE))?;
+        let keys = Arc::new(KeySet::load(dir, &signing, now)?);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// The same for a token of another node, which may have changed keys just now.
+    fn reload_for_stranger(&self, now: Timestamp) {
+        let last = self.looked_at.load(Ordering::Acquire);
+        let is_due = (now.seconds() - last).abs() >= LOOKED_EVERY_S;
+        // Only a look moves the mark: a stream of made-up keys does not keep the true ones out.
+        let is_ours = is_due
+            && self
+                .looked_at
+                .compare_exchange(last, now.seconds(), Ordering::AcqRel, Ordering::Acquire)
+                .is_ok();
+        if is_ours && let Err(error) = self.reload(now) {
+            tracing::warn!(%error, "the keys of access tokens could not be read again");
+        }
     }
 
     /// An access token for `user` in `session`, good from `now` for [`ACCESS_TOKEN_LIFETIME`].
@@ -134,9 +260,10 @@ impl JwtKeys {
         random: &Random,
         now: Timestamp,
     ) -> Result<String, TokenError> {
+        let keys = self.keys();
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
-        header.kid = Some(self.signing_id.clone());
+        header.kid = Some(keys.signing_id.clone());
         let claims = AccessClaims {
             sub: user,
             sid: session,
@@ -147,7 +274,7 @@ impl JwtKeys {
             nbf: now.seconds(),
             exp: now.plus(ACCESS_TOKEN_LIFETIME).seconds(),
         };
-        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|_| TokenError::Signing)
+        jsonwebtoken::encode(&header, &claims, &keys.signing).map_err(|_| TokenError::Signing)
     }
 
     /// What `token` says, when it is one of ours and good at `now`.
@@ -157,8 +284,15 @@ impl JwtKeys {
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         let is_ours = header.typ.as_deref() == Some(TYPE) && header.crit.is_none();
-        let key = header.kid.as_ref().and_then(|id| self.accepted.get(id));
-        let (true, Some(key)) = (is_ours, key) else {
+        let (true, Some(id)) = (is_ours, header.kid) else {
+            return Err(TokenError::Invalid);
+        };
+        let mut keys = self.keys();
+        if !keys.accepted.contains_key(&id) {
+            self.reload_for_stranger(now);
+            keys = self.keys();
+        }
+        let Some(key) = keys.accepted.get(&id) else {
             return Err(TokenError::Invalid);
         };
         let data = jsonwebtoken::decode::<AccessClaims>(token, &key.decoding, &self.validation())
@@ -192,7 +326,8 @@ impl JwtKeys {
 
     /// The public keys as a JWK set (RFC 7517, RFC 8037).
     pub fn jwks(&self) -> serde_json::Value {
-        let keys: Vec<serde_json::Value> = self
+        let known = self.keys();
+        let keys: Vec<serde_json::Value> = known
             .accepted
             .iter()
             .map(|(id, key)| {

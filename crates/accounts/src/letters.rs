@@ -179,14 +179,14 @@ impl Letters<'_> {
         }
     }
 
-    fn button(&self, label: &str, path: &str, token: &str) -> Block {
+    pub(crate) fn button(&self, label: &str, path: &str, token: &str) -> Block {
         Block::Button {
             label: label.to_owned(),
             url: format!("{}?token={token}", self.config.url(path)),
         }
     }
 
-    fn site(&self) -> &str {
+    pub(crate) fn site(&self) -> &str {
         let host = self
             .config
             .public_url
@@ -201,7 +201,7 @@ impl Letters<'_> {
     }
 }
 
-fn not_you(reason: &str) -> Footer {
+pub(crate) fn not_you(reason: &str) -> Footer {
     Footer {
         reason: reason.to_owned(),
         links: Vec::new(),

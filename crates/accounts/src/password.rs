@@ -38,13 +38,20 @@ pub enum PasswordProblem {
     /// One of those that are tried first.
     #[error("this password is among those that are guessed first")]
     TooCommon,
+    /// Made of words, names, dates or runs that a program guesses in less than 10^8 attempts.
+    #[error("this password is easy to guess: make it longer, of words that do not belong together")]
+    TooWeak,
 }
 
-/// Checks a new password. Any characters are fine; there are no rules about digits or signs (NIST SP 800-63B, 3.1.1.2).
+/// Characters of which the strength is estimated: more cannot make it weaker, and the estimate grows with their square.
+const ESTIMATED: usize = 64;
+
+/// Checks a new password of somebody about whom `known` is known: address, name. Any characters are fine; there are no rules
+/// about digits or signs (NIST SP 800-63B, 3.1.1.2). The strength is zxcvbn's estimate, 3 of 4 at least.
 ///
 /// # Errors
 /// The first problem.
-pub fn check_password(password: &str) -> Result<(), PasswordProblem> {
+pub fn check_password(password: &str, known: &[&str]) -> Result<(), PasswordProblem> {
     let length = password.chars().count();
     if length < *LENGTH.start() {
         return Err(PasswordProblem::TooShort);
@@ -54,6 +61,16 @@ pub fn check_password(password: &str) -> Result<(), PasswordProblem> {
     }
     if is_common(password) {
         return Err(PasswordProblem::TooCommon);
+    }
+    let estimated: String = password.chars().take(ESTIMATED).collect();
+    let parts: Vec<&str> = known
+        .iter()
+        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
+        .filter(|part| part.chars().count() > 2)
+        .chain(["backplane"])
+        .collect();
+    if zxcvbn::zxcvbn(&estimated, &parts).score() < zxcvbn::Score::Three {
+        return Err(PasswordProblem::TooWeak);
     }
     Ok(())
 }

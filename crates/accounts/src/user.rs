@@ -61,8 +61,19 @@ impl From<diesel::result::Error> for UserError {
 /// `name` without spaces at its ends, when it can be shown as somebody's name.
 pub(crate) fn clean_name(name: &str) -> Option<&str> {
     let trimmed = name.trim();
-    let fits = (1..=120).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
+    let fits = (1..=120).contains(&trimmed.chars().count()) && !trimmed.chars().any(is_unseen);
     fits.then_some(trimmed)
+}
+
+/// Characters that nobody sees but that change what is seen: controls, marks that turn the direction of the text behind them
+/// (Trojan Source, CVE-2021-42574), and those without a width, by which two names look alike.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+        || matches!(
+            c,
+            '\u{00ad}' | '\u{2028}' | '\u{2029}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// The user `id`.
@@ -123,4 +134,28 @@ pub fn make_operator(tx: &mut DbConn, email: &EmailAddress, now: Timestamp) -> R
         ))
         .execute(tx)?;
     Ok(changed == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_shows_all_of_itself() {
+        for good in ["Ada Lovelace", " 株式会社 ", "Zoë O\u{2019}Neil", "محمد"] {
+            assert_eq!(clean_name(good), Some(good.trim()), "{good:?}");
+        }
+        for unseen in [
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{7}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(clean_name(&format!("Ac{unseen}me")), None, "{unseen:?}");
+        }
+    }
 }

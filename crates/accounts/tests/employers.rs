@@ -4,8 +4,8 @@
 mod support;
 
 use accounts::{
-    EmployerChange, EmployerError, EmployerStatus, ErasureError, InvitationError, MemberError, NewEmployer,
-    NewInvitation, Role, User,
+    EmployerChange, EmployerError, EmployerStatus, ErasureError, InvitationError, KeyRequest, MemberError,
+    NewEmployer, NewInvitation, Quotas, Role, Scope, User,
 };
 use jiff::SignedDuration;
 use support::{Board, address};
@@ -185,11 +185,13 @@ store::on_both! {
         let acme = board.employer(&board.user("ada"), "Acme");
         let other = board.employer(&board.user("eve"), "Other");
         let now = board.now();
-        let made = board.write(|tx| accounts::create_api_key(tx, acme.id, "ATS\r\n", &board.random, now));
+        let request = KeyRequest { name: "ATS\r\n".to_owned(), scopes: Scope::ALL.to_vec(), expires_at: None };
+        let made = board.write(|tx| accounts::create_api_key(tx, acme.id, &request, Quotas::default(), &board.random, now));
+        assert_eq!(made.key.name, "ATS");
         assert!(made.secret.starts_with("bp_") && made.secret.len() == 46);
         assert!(made.secret.starts_with(&made.key.hint) && made.key.hint.len() == 9);
         assert!(!format!("{made:?}").contains(&made.secret));
-        let find = |secret: &str| board.read(|c| accounts::find_api_key(c, secret));
+        let find = |secret: &str| board.read(|c| accounts::find_api_key(c, secret, now));
         assert_eq!(find(&made.secret), Some(made.key.clone()));
         assert_eq!((find("bp_"), find(&made.secret[3..]), find("")), (None, None, None));
         assert!(made.key.is_use_unnoted(now));

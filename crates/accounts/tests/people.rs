@@ -317,10 +317,10 @@ store::on_both! {
         board.register("bob", PASSWORD);
         board.session(&user);
         let now = board.now();
-        assert_eq!(board.write(|tx| accounts::purge_expired(tx, 100, now)), 0);
+        assert_eq!(board.write(|tx| accounts::purge_expired(tx, &accounts::Retention::default(), 100, now)), 0);
         let later = now.plus(hours(24 * 61));
-        assert_eq!(board.write(|tx| accounts::purge_expired(tx, 100, later)), 3, "verification, refresh token, session");
-        assert_eq!(board.write(|tx| accounts::purge_expired(tx, 100, later)), 0);
+        assert_eq!(board.write(|tx| accounts::purge_expired(tx, &accounts::Retention::default(), 100, later)), 3, "verification, refresh token, session");
+        assert_eq!(board.write(|tx| accounts::purge_expired(tx, &accounts::Retention::default(), 100, later)), 0);
     }
 
     fn an_operator_is_made_by_address(db) {

@@ -6,8 +6,8 @@ mod support;
 use std::sync::Arc;
 
 use accounts::{
-    ACCESS_TOKEN_LIFETIME, JwtKeys, NewInvitation, PasswordHasher, PasswordProblem, PasswordUnavailable,
-    Role, TokenError, check_password,
+    ACCESS_TOKEN_LIFETIME, JwtKeys, NewInvitation, OldKey, PasswordHasher, PasswordProblem,
+    PasswordUnavailable, Role, TokenError, check_password,
 };
 use data_encoding::BASE64URL_NOPAD;
 use jiff::SignedDuration;
@@ -29,7 +29,7 @@ struct Forge {
 impl Forge {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let keys = JwtKeys::load_or_create(dir.path(), URL, &Random::seeded(1)).unwrap();
+        let keys = JwtKeys::load_or_create(dir.path(), URL, &Random::seeded(1), monday_morning()).unwrap();
         let signing = EncodingKey::from_ed_der(&std::fs::read(dir.path().join("keys/access.pk8")).unwrap());
         Self {
             keys,
@@ -194,7 +194,7 @@ fn the_signing_key_outlives_a_restart_and_an_older_one_is_still_accepted() {
     let random = Random::seeded(3);
     let now = monday_morning();
     let issue = |keys: &JwtKeys| keys.issue(random.id(now), random.id(now), &random, now).unwrap();
-    let load = || JwtKeys::load_or_create(dir.path(), URL, &random).unwrap();
+    let load = || JwtKeys::load_or_create(dir.path(), URL, &random, now).unwrap();
     let token = issue(&load());
     assert!(load().verify(&token, now).is_ok());
     let path = dir.path().join("keys/access.pk8");
@@ -213,7 +213,53 @@ fn the_signing_key_outlives_a_restart_and_an_older_one_is_still_accepted() {
         "public halves only"
     );
     std::fs::write(&path, "garbage").unwrap();
-    assert!(JwtKeys::load_or_create(dir.path(), URL, &random).is_err());
+    assert!(JwtKeys::load_or_create(dir.path(), URL, &random, now).is_err());
+}
+
+#[test]
+fn keys_rotate_beside_a_running_server_and_their_tokens_overlap() {
+    let dir = tempfile::tempdir().unwrap();
+    let random = Random::seeded(5);
+    let now = monday_morning();
+    let load = |now| JwtKeys::load_or_create(dir.path(), URL, &random, now).unwrap();
+    let issue = |keys: &JwtKeys, now| keys.issue(random.id(now), random.id(now), &random, now).unwrap();
+    let (running, node) = (load(now), load(now));
+    let old = issue(&running, now);
+    let rotation = accounts::rotate_keys(dir.path(), OldKey::Overlaps, &random, now).unwrap();
+    // Another process signs with the new key already: the running ones notice at its first token.
+    let fresh = issue(&load(now), now);
+    assert!(running.verify(&fresh, now).is_ok() && running.verify(&old, now).is_ok());
+    let published = running.jwks();
+    let ids: Vec<&str> = published["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["kid"].as_str().unwrap())
+        .collect();
+    assert!(
+        ids.len() == 2 && ids.contains(&rotation.key_id.as_str()),
+        "both are published: {ids:?}"
+    );
+    node.reload(now).unwrap();
+    assert_eq!(
+        jsonwebtoken::decode_header(issue(&node, now))
+            .unwrap()
+            .kid
+            .as_ref(),
+        Some(&rotation.key_id)
+    );
+    // An hour later the old one is nothing, whatever is left of its tokens.
+    let later = now.plus(SignedDuration::from_hours(1));
+    node.reload(later).unwrap();
+    assert_eq!(node.jwks()["keys"].as_array().unwrap().len(), 1);
+    let again = accounts::rotate_keys(dir.path(), OldKey::Overlaps, &random, later).unwrap();
+    assert_eq!(again.removed, 1);
+    // A stolen key is taken away at once.
+    let stolen = issue(&load(later), later);
+    accounts::rotate_keys(dir.path(), OldKey::Withdrawn, &random, later).unwrap();
+    node.reload(later).unwrap();
+    assert_eq!(node.verify(&stolen, later), Err(TokenError::Invalid));
+    assert_eq!(node.jwks()["keys"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -223,17 +269,22 @@ fn a_password_is_long_enough_and_not_among_the_first_guesses() {
         "tr0ub4dor&3x",
         "пароль-длинный",
         "        spaces count",
-        &"xy z".repeat(64),
+        &(0..64_u32)
+            .map(|n| format!("{:04x}", n * 40_503 % 65_521))
+            .collect::<String>(),
     ] {
-        assert_eq!(check_password(good), Ok(()), "{good}");
+        assert_eq!(check_password(good, &[]), Ok(()), "{good}");
     }
-    assert_eq!(check_password("short"), Err(PasswordProblem::TooShort));
+    assert_eq!(check_password("short", &[]), Err(PasswordProblem::TooShort));
     assert_eq!(
-        check_password("ääääää"),
+        check_password("ääääää", &[]),
         Err(PasswordProblem::TooShort),
         "characters, not bytes"
     );
-    assert_eq!(check_password(&"xy z1".repeat(52)), Err(PasswordProblem::TooLong));
+    assert_eq!(
+        check_password(&"xy z1".repeat(52), &[]),
+        Err(PasswordProblem::TooLong)
+    );
     for common in [
         "password",
         "Password1",
@@ -255,11 +306,19 @@ fn a_password_is_long_enough_and_not_among_the_first_guesses() {
         "19800101",
     ] {
         assert_eq!(
-            check_password(common),
+            check_password(common, &[]),
             Err(PasswordProblem::TooCommon),
             "{common}"
         );
     }
+    for weak in ["january2026", "susan1987"] {
+        assert!(check_password(weak, &[]).is_err(), "{weak}");
+    }
+    let about = ["ada.lovelace@compute.example", "Ada Lovelace"];
+    assert_eq!(
+        check_password("adalovelace", &about),
+        Err(PasswordProblem::TooWeak)
+    );
 }
 
 #[tokio::test]

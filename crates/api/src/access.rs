@@ -1,6 +1,6 @@
 //! Who may do what: the one place that decides.
 
-use accounts::{Role, role_of};
+use accounts::{ApiKey, Role, Scope, role_of};
 use postings::Posting;
 use store::{DbConn, Id};
 
@@ -12,8 +12,17 @@ use crate::error::{Code, Problem};
 pub(crate) enum Standing {
     /// Nobody.
     Stranger,
-    /// A member, or a program with a key (which acts as a recruiter).
+    /// A member.
     Member(Role),
+    /// A program with one of its keys, which does what its scopes allow, and never more than a recruiter.
+    Program {
+        /// Looks at what is not public.
+        reads: bool,
+        /// Writes postings.
+        writes: bool,
+        /// Imports.
+        imports: bool,
+    },
     /// The board's operator.
     Operator,
 }
@@ -21,7 +30,7 @@ pub(crate) enum Standing {
 /// What `caller` is to the employer.
 pub(crate) fn standing(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<Standing, Problem> {
     Ok(match caller {
-        Caller::Key(key) if key.employer_id == employer_id => Standing::Member(Role::Recruiter),
+        Caller::Key(key) if key.employer_id == employer_id => program(key),
         Caller::Anonymous | Caller::Key(_) => Standing::Stranger,
         Caller::User(user, _) if user.is_operator => Standing::Operator,
         Caller::User(user, _) => {
@@ -30,15 +39,35 @@ pub(crate) fn standing(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> R
     })
 }
 
+fn program(key: &ApiKey) -> Standing {
+    Standing::Program {
+        reads: key.may(Scope::Read),
+        writes: key.may(Scope::Postings),
+        imports: key.may(Scope::Imports),
+    }
+}
+
 impl Standing {
-    /// Sees drafts and everything else that is not public.
+    /// Sees drafts and everything else that is not public. Who writes postings sees them, too.
     pub(crate) fn is_insider(self) -> bool {
-        self != Self::Stranger
+        match self {
+            Self::Stranger => false,
+            Self::Member(_) | Self::Operator => true,
+            Self::Program { reads, writes, .. } => reads || writes,
+        }
+    }
+
+    fn can_import(self) -> bool {
+        match self {
+            Self::Program { imports, .. } => imports,
+            other => other.can_edit(),
+        }
     }
 
     fn can_edit(self) -> bool {
         match self {
             Self::Stranger => false,
+            Self::Program { writes, .. } => writes,
             Self::Member(role) => role.can_edit_postings(),
             Self::Operator => true,
         }
@@ -46,7 +75,7 @@ impl Standing {
 
     fn can_manage(self) -> bool {
         match self {
-            Self::Stranger => false,
+            Self::Stranger | Self::Program { .. } => false,
             Self::Member(role) => role.can_manage_members(),
             Self::Operator => true,
         }
@@ -57,13 +86,50 @@ impl Standing {
 fn refuse(caller: &Caller) -> Problem {
     match caller {
         Caller::Anonymous => Problem::new(Code::CredentialsMissing),
-        _ => Problem::new(Code::NotAllowed),
+        Caller::User(..) => Problem::new(Code::NotAllowed),
+        Caller::Key(key) => {
+            let scopes: Vec<&str> = key.scopes.0.iter().map(|scope| scope.as_str()).collect();
+            let words = format!("the key's scopes are {}", scopes.join(", "));
+            Problem::new(Code::NotAllowed).detail(words)
+        }
     }
 }
 
 /// The caller may write and change this employer's postings.
 pub(crate) fn require_editor(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<(), Problem> {
     if standing(conn, caller, employer_id)?.can_edit() {
+        Ok(())
+    } else {
+        Err(refuse(caller))
+    }
+}
+
+/// The caller may import for this employer, and name boards that are imported from.
+pub(crate) fn require_importer(conn: &mut DbConn, caller: &Caller, employer_id: Id) -> Result<(), Problem> {
+    if standing(conn, caller, employer_id)?.can_import() {
+        Ok(())
+    } else {
+        Err(refuse(caller))
+    }
+}
+
+/// The caller may see what is imported for this employer.
+pub(crate) fn require_import_reader(
+    conn: &mut DbConn,
+    caller: &Caller,
+    employer_id: Id,
+) -> Result<(), Problem> {
+    let standing = standing(conn, caller, employer_id)?;
+    if standing.is_insider() || standing.can_import() {
+        Ok(())
+    } else {
+        Err(refuse(caller))
+    }
+}
+
+/// The caller runs this installation.
+pub(crate) fn require_operator(caller: &Caller) -> Result<(), Problem> {
+    if caller.is_operator() {
         Ok(())
     } else {
         Err(refuse(caller))

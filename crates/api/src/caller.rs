@@ -1,13 +1,14 @@
 //! Who is asking.
 
-use accounts::{ApiKey, User, find_api_key, require_active_session, touch_api_key};
+use accounts::{Actor, ActorKind, ApiKey, User, find_api_key, require_active_session, touch_api_key};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use store::Id;
 
 use crate::error::{Code, Problem};
 use crate::extract::Extracting;
+use crate::rate_limit::cost_of;
 use crate::state::State;
 
 /// Who is asking.
@@ -40,10 +41,44 @@ impl Caller {
         }
     }
 
+    /// The caller in the words of the audit trail.
+    pub(crate) fn actor(&self, request: &HttpRequest) -> Actor {
+        let (kind, id) = match self {
+            Self::Anonymous => (ActorKind::System, None),
+            Self::User(user, _) if user.is_operator => (ActorKind::Operator, Some(user.id)),
+            Self::User(user, _) => (ActorKind::User, Some(user.id)),
+            Self::Key(key) => (ActorKind::ApiKey, Some(key.id)),
+        };
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+        Actor { kind, id, request_id }
+    }
+
+    /// Counts the request for the account or key, which may ask from many addresses. The observer shows what is left.
+    fn count(&self, state: &State, request: &HttpRequest) -> Result<(), Problem> {
+        let holder = match self {
+            Self::Anonymous => return Ok(()),
+            Self::User(user, _) => user.id,
+            Self::Key(key) => key.id,
+        };
+        let cost = cost_of(request.method(), request.path());
+        let Some(verdict) = cost.and_then(|cost| state.rates.count_holder(holder, cost)) else {
+            return Ok(());
+        };
+        request.extensions_mut().insert(verdict);
+        match verdict.retry_after_s {
+            None => Ok(()),
+            Some(wait) => Err(Problem::new(Code::RateLimited).retry_after(wait)),
+        }
+    }
+
     pub(crate) fn is_operator(&self) -> bool {
         matches!(self, Self::User(user, _) if user.is_operator)
     }
 }
+
+/// The name of a request, as in `X-Request-Id`; the observer leaves it with the request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
 
 /// What stands in `Authorization: Bearer …`.
 pub(crate) fn bearer_token(request: &HttpRequest) -> Option<String> {
@@ -62,17 +97,20 @@ impl FromRequest for Caller {
         let is_given = request.headers().contains_key(AUTHORIZATION);
         let token = bearer_token(request);
         let state = request.app_data::<State>().cloned();
+        let counted = request.clone();
         Box::pin(async move {
             if !is_given {
                 return Ok(Self::Anonymous);
             }
             let state = state.ok_or_else(|| Problem::new(Code::Internal))?;
             let token = token.ok_or_else(|| Problem::new(Code::TokenRejected))?;
-            if token.starts_with("bp_") {
-                key_caller(&state, token).await
+            let caller = if token.starts_with("bp_") {
+                key_caller(&state, token).await?
             } else {
-                user_caller(&state, &token).await
-            }
+                user_caller(&state, &token).await?
+            };
+            caller.count(&state, &counted)?;
+            Ok(caller)
         })
     }
 }
@@ -88,7 +126,9 @@ async fn user_caller(state: &State, token: &str) -> Result<Caller, Problem> {
 
 async fn key_caller(state: &State, secret: String) -> Result<Caller, Problem> {
     let now = state.now();
-    let key = state.read(move |conn, _| find_api_key(conn, &secret)).await?;
+    let key = state
+        .read(move |conn, _| find_api_key(conn, &secret, now))
+        .await?;
     let key = key.ok_or_else(|| Problem::new(Code::TokenRejected))?;
     if key.is_use_unnoted(now) {
         let id = key.id;

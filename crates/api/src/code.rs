@@ -56,6 +56,10 @@ codes! {
     RefreshTokenInvalid = "refresh_token_invalid", 401, "The refresh token is not valid";
     /// The address was never verified.
     EmailUnverified = "email_unverified", 403, "The e-mail address is not verified";
+    /// The password was right; the second factor is asked for. `mfa_token` is good for five minutes.
+    MfaRequired = "mfa_required", 403, "The second factor is asked for";
+    /// The code of the second factor is wrong or used, or the sign-in took too long.
+    MfaInvalid = "mfa_invalid", 401, "The code is not valid";
     /// The caller may not do this.
     NotAllowed = "not_allowed", 403, "You may not do this";
     /// There is no such path.
@@ -70,6 +74,10 @@ codes! {
     InvitationNotFound = "invitation_not_found", 404, "Invitation not found";
     /// There is no such API key.
     ApiKeyNotFound = "api_key_not_found", 404, "API key not found";
+    /// There is no such domain.
+    DomainNotFound = "domain_not_found", 404, "Domain not found";
+    /// Nobody was offered the employer, or not the caller.
+    OfferNotFound = "offer_not_found", 404, "There is no such offer";
     /// There is no such session.
     SessionNotFound = "session_not_found", 404, "Session not found";
     /// There is no such import run.
@@ -90,6 +98,8 @@ codes! {
     TokenInvalid = "token_invalid", 404, "The token is not valid";
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", 405, "This method is not possible here";
+    /// The body did not come in time.
+    BodyTooSlow = "body_too_slow", 408, "The body took too long";
     /// The step is not possible from this state.
     StateConflict = "state_conflict", 409, "This is not possible in the present state";
     /// The `external_id` is taken.
@@ -98,6 +108,12 @@ codes! {
     BoardExists = "board_exists", 409, "The board is there already";
     /// The person is a member already.
     MemberExists = "member_exists", 409, "The person is a member already";
+    /// The employer has named the domain already.
+    DomainExists = "domain_exists", 409, "The employer has named this domain already";
+    /// The domain's TXT record is not there.
+    DomainUnproven = "domain_unproven", 409, "The domain is not shown to be yours";
+    /// The employer has as many as it may have.
+    QuotaExceeded = "quota_exceeded", 409, "The employer may not have more of these";
     /// An employer needs an owner.
     LastOwner = "last_owner", 409, "An employer needs an owner";
     /// There are as many as there can be.

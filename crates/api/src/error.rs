@@ -3,12 +3,11 @@
 //! Answers are `application/problem+json` (RFC 9457). The crates to the left know no HTTP; their errors are mapped here
 //! and nowhere else.
 
+mod accounts;
+
 use std::fmt;
 
-use accounts::{
-    AccountError, EmployerError, ErasureError, InvitationError, MemberError, PasswordProblem,
-    PasswordUnavailable, SessionError, SignInError, TokenError, UserError,
-};
+use ::accounts::ChallengeToken;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use alerts::subscription::AlertError;
@@ -35,7 +34,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     did_you_mean: Option<String>,
     conflicts_with: Option<String>,
-    retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
+    mfa_token: Option<Box<ChallengeToken>>,
 }
 
 /// The body of every answer that is not a success (RFC 9457).
@@ -67,6 +67,9 @@ pub(crate) struct ProblemBody {
     /// What is in the way, when it can be named.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts_with: Option<String>,
+    /// For `mfa_required`: goes to `/v1/auth/mfa`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_token: Option<String>,
 }
 
 impl Problem {
@@ -79,6 +82,7 @@ impl Problem {
             did_you_mean: None,
             conflicts_with: None,
             retry_after_s: None,
+            mfa_token: None,
         }
     }
 
@@ -108,7 +112,13 @@ impl Problem {
 
     /// The problem with the seconds after which trying again makes sense.
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.retry_after_s = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// The problem with the secret for the second step of a sign-in.
+    pub(crate) fn mfa_token(mut self, token: ChallengeToken) -> Self {
+        self.mfa_token = Some(Box::new(token));
         self
     }
 
@@ -145,6 +155,7 @@ impl Problem {
             errors: self.errors.clone(),
             did_you_mean: self.did_you_mean.clone(),
             conflicts_with: self.conflicts_with.clone(),
+            mfa_token: self.mfa_token.clone().map(|token| token.0),
         }
     }
 
@@ -325,127 +336,6 @@ impl From<AlertError> for Problem {
             AlertError::TokenExpired => Self::new(Code::TokenExpired),
             AlertError::VersionConflict(_) => Self::new(Code::VersionConflict).detail(error.to_string()),
             AlertError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<AccountError> for Problem {
-    fn from(error: AccountError) -> Self {
-        match error {
-            AccountError::Name => Self::field("/name", "name_invalid", error.to_string()),
-            AccountError::Token => Self::new(Code::TokenInvalid),
-            AccountError::PasswordConflict => Self::new(Code::StateConflict).detail(error.to_string()),
-            AccountError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<UserError> for Problem {
-    fn from(error: UserError) -> Self {
-        match error {
-            UserError::NotFound => Self::new(Code::TokenRejected),
-            UserError::VersionConflict => Self::new(Code::VersionConflict),
-            UserError::Name => Self::field("/name", "name_invalid", error.to_string()),
-            UserError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ErasureError> for Problem {
-    fn from(error: ErasureError) -> Self {
-        match error {
-            ErasureError::NotFound => Self::new(Code::TokenRejected),
-            ErasureError::LastOwner { .. } => Self::new(Code::LastOwner).detail(error.to_string()),
-            ErasureError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<PasswordProblem> for Problem {
-    fn from(error: PasswordProblem) -> Self {
-        Self::field("/password", "password_unfit", error.to_string())
-    }
-}
-
-impl From<PasswordUnavailable> for Problem {
-    fn from(error: PasswordUnavailable) -> Self {
-        match error {
-            PasswordUnavailable::Busy => Self::new(Code::Unavailable)
-                .detail(error.to_string())
-                .retry_after(2),
-            PasswordUnavailable::Failed => internal(&error),
-        }
-    }
-}
-
-impl From<SignInError> for Problem {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::Credentials => Self::new(Code::CredentialsInvalid),
-            SignInError::Unverified => Self::new(Code::EmailUnverified),
-            SignInError::Password(error) => error.into(),
-            SignInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<SessionError> for Problem {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Ended => Self::new(Code::TokenRejected).detail("the session has ended"),
-            SessionError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<TokenError> for Problem {
-    fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Invalid | TokenError::Expired => {
-                Self::new(Code::TokenRejected).detail(error.to_string())
-            }
-            TokenError::Signing => internal(&error),
-        }
-    }
-}
-
-impl From<EmployerError> for Problem {
-    fn from(error: EmployerError) -> Self {
-        let words = error.to_string();
-        match error {
-            EmployerError::NotFound => Self::new(Code::EmployerNotFound),
-            EmployerError::VersionConflict => Self::new(Code::VersionConflict),
-            EmployerError::Name => Self::field("/name", "name_invalid", words),
-            EmployerError::Website => Self::field("/website", "url_invalid", words),
-            EmployerError::Description => Self::field("/description", "value_too_long", words),
-            EmployerError::Headquarters => Self::field("/headquarters", "value_too_long", words),
-            EmployerError::Employees => Self::field("/employees", "number_out_of_range", words),
-            EmployerError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<MemberError> for Problem {
-    fn from(error: MemberError) -> Self {
-        match error {
-            MemberError::NotFound => Self::new(Code::MemberNotFound),
-            MemberError::AlreadyMember => Self::new(Code::MemberExists),
-            MemberError::LastOwner => Self::new(Code::LastOwner),
-            MemberError::TooMany => Self::new(Code::LimitReached),
-            MemberError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<InvitationError> for Problem {
-    fn from(error: InvitationError) -> Self {
-        match error {
-            InvitationError::Token => Self::new(Code::TokenInvalid),
-            InvitationError::WrongAddress => Self::new(Code::NotAllowed).detail(error.to_string()),
-            InvitationError::AlreadyMember => Self::new(Code::MemberExists),
-            InvitationError::TooMany => Self::new(Code::LimitReached),
-            InvitationError::NotFound => Self::new(Code::EmployerNotFound),
-            InvitationError::Store(error) => error.into(),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
 use postings::FieldError;
 use serde::de::DeserializeOwned;
@@ -38,16 +39,28 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-/// The bytes of a body, at most as many as the route's `PayloadConfig` allows.
+/// How long a body may take when nothing is said about its length: a client that drips holds a connection no longer.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes in a second with which a large body must at least come.
+const SLOWEST: u64 = 32 * 1024;
+
+/// The bytes of a body, at most as many as the route's `PayloadConfig` allows, also after decompression.
 pub(crate) fn read_body(request: &HttpRequest, payload: &mut Payload) -> Extracting<web::Bytes> {
     let bytes = web::Bytes::from_request(request, payload);
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length: u64 = length
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or_default();
+    let patience = BODY_PATIENCE + Duration::from_secs((length / SLOWEST).min(3600));
     Box::pin(async move {
-        bytes
-            .await
-            .map_err(|error| match error.as_response_error().status_code().as_u16() {
-                413 => Problem::new(Code::BodyTooLarge),
-                _ => Problem::new(Code::JsonMalformed).detail("the body could not be read to its end"),
-            })
+        let Ok(bytes) = tokio::time::timeout(patience, bytes).await else {
+            return Err(Problem::new(Code::BodyTooSlow));
+        };
+        bytes.map_err(|error| match error.as_response_error().status_code().as_u16() {
+            413 => Problem::new(Code::BodyTooLarge),
+            _ => Problem::new(Code::JsonMalformed).detail("the body could not be read to its end"),
+        })
     })
 }
 

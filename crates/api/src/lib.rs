@@ -7,6 +7,7 @@ mod access;
 mod answers;
 mod caller;
 mod code;
+mod edge;
 mod error;
 mod extract;
 mod holder;
@@ -22,6 +23,7 @@ mod visitor;
 
 use actix_web::web;
 
+pub use edge::{Edge, ForwardedHeader, parse_networks};
 pub use error::{Code, Problem};
 pub use observe::observe;
 pub use openapi::openapi;
@@ -37,8 +39,11 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
             .app_data(web::PayloadConfig::new(limits.body_bytes));
         routes::auth::routes(config);
         routes::me::routes(config);
+        routes::safety::routes(config);
         routes::employers::routes(config);
         routes::members::routes(config);
+        routes::domains::routes(config);
+        routes::ownership::routes(config);
         routes::imports::routes(config, limits.import_bytes);
         routes::boards::routes(config);
         routes::campaigns::routes(config);

@@ -2,13 +2,19 @@
 
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
+    HeaderValue, ORIGIN, VARY,
+};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpResponse};
 
+use crate::caller::RequestId;
+use crate::edge::ClientAddress;
 use crate::error::{Code, Problem};
 use crate::rate_limit::{Verdict, cost_of};
 use crate::state::State;
@@ -40,8 +46,19 @@ pub async fn observe(
     };
     let started = Instant::now();
     let id = request_id(&request, &state);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
-    let client = request.peer_addr().map(|address| address.ip());
+    let client = state.edge.client_of(&request);
+    request.extensions_mut().insert(ClientAddress(client));
+    let origin = request
+        .headers()
+        .get(ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
+    let allowed = origin
+        .and_then(|origin| state.edge.allowed_origin(origin))
+        .map(str::to_owned);
+    let is_preflight =
+        method == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let cost = cost_of(&method, request.path());
     let verdict = cost.and_then(|cost| state.rates.count(client, cost));
     let refused = match verdict.and_then(|verdict| verdict.retry_after_s) {
@@ -62,6 +79,9 @@ pub async fn observe(
             response.extensions_mut().insert(problem);
             request.into_response(response)
         }
+        None if is_preflight && allowed.is_some() => {
+            request.into_response(HttpResponse::NoContent().finish())
+        }
         None => match next.call(request).await {
             Ok(response) => response.map_into_boxed_body(),
             Err(error) => return Err(error),
@@ -76,7 +96,16 @@ pub async fn observe(
     if let Some(problem) = &problem {
         response = response.into_response(problem.response(Some(id.clone())));
     }
+    // Of the client's budget and the account's, the one that is nearer to its end.
+    let held = response.request().extensions().get::<Verdict>().copied();
+    let verdict = match (verdict, held) {
+        (Some(client), Some(held)) if held.is_tighter_than(client) => Some(held),
+        (verdict, held) => verdict.or(held),
+    };
     add_headers(&mut response, &id, verdict);
+    if !state.edge.cors_origins.is_empty() {
+        add_cors(&mut response, allowed.as_deref(), is_preflight);
+    }
     record(&response, &method, &id, started, problem.as_ref());
     Ok(response)
 }
@@ -137,6 +166,29 @@ fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict
         set("ratelimit-policy", &format!("\"{name}\";q={quota};w={window}"));
         set("ratelimit", &format!("\"{name}\";r={remaining};t={reset}"));
     }
+}
+
+/// What browsers need to know before they show an answer to a page of another site (the Fetch standard, CORS protocol).
+fn add_cors(response: &mut ServiceResponse, allowed: Option<&str>, is_preflight: bool) {
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = allowed.and_then(|origin| HeaderValue::from_str(origin).ok()) else {
+        return;
+    };
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    let (name, value) = if is_preflight {
+        let asked = "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id";
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"),
+        );
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        (ACCESS_CONTROL_ALLOW_HEADERS, asked)
+    } else {
+        let shown = "etag, retry-after, ratelimit, ratelimit-policy, x-request-id, idempotency-replayed";
+        (ACCESS_CONTROL_EXPOSE_HEADERS, shown)
+    };
+    headers.insert(name, HeaderValue::from_static(value));
 }
 
 /// The path's pattern stands for the path: ids and tokens belong neither into logs nor into metrics.

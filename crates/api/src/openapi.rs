@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, campaigns, changes, deliveries, employers, events, feeds, imports,
-    mail_reports, me, members, moderation, numbers, operations, postings, publishing, reports, search,
+    alert_owner, alerts, auth, boards, campaigns, changes, deliveries, domains, employers, events, feeds, imports,
+    mail_reports, me, members, moderation, numbers, operations, ownership, postings, publishing, reports, safety, search,
     syndication, webhooks,
 };
 
@@ -23,10 +23,16 @@ use crate::routes::{
     paths(
         auth::register, auth::verify_email, auth::login, auth::refresh, auth::logout, auth::forgot_password,
         auth::reset_password, me::get_me, me::update_me, me::delete_me, me::export_me, me::list_sessions, me::end_session,
+        safety::take_second_step, safety::change_password, safety::request_email_change, safety::confirm_email_change,
+        safety::get_second_factor, safety::enrol_totp, safety::confirm_totp, safety::disable_totp,
+        safety::renew_recovery_codes,
         employers::create_employer, employers::list_employers, employers::get_employer, employers::update_employer,
         employers::pause_employer, employers::resume_employer, members::list_members, members::change_role,
         members::remove_member, members::list_invitations, members::invite, members::revoke_invitation,
         members::accept_invitation, members::list_api_keys, members::create_api_key, members::revoke_api_key,
+        domains::list_domains, domains::add_domain, domains::remove_domain, domains::check_domain, domains::mail_domain,
+        domains::confirm_domain, ownership::get_ownership_offer, ownership::offer_ownership, ownership::withdraw_ownership,
+        ownership::accept_ownership, ownership::get_quotas, ownership::set_quotas, ownership::list_audit,
         postings::create_posting, postings::list_postings, postings::get_posting, postings::update_posting,
         postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
         publishing::validate_posting, publishing::schedule_posting, publishing::unschedule_posting,

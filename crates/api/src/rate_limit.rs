@@ -1,5 +1,6 @@
 //! How often a client may ask, by what a call costs.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter as Governor};
+use store::Id;
 
 /// What a call costs us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +23,19 @@ pub(crate) enum Cost {
     Read,
 }
 
-type Limiter = Governor<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+type Limiter<K> = Governor<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
+/// An address at which nobody is: who holds an account or a key is counted by its id.
+type Holder = [u8; 16];
 
 /// Counts the requests of each client: an IPv4 address, or the /64 of an IPv6 address.
 pub(crate) struct RateLimiter {
     is_enabled: bool,
-    account: (Policy, Limiter),
-    write: (Policy, Limiter),
-    read: (Policy, Limiter),
+    account: (Policy, Limiter<IpAddr>),
+    write: (Policy, Limiter<IpAddr>),
+    read: (Policy, Limiter<IpAddr>),
+    held_write: (Policy, Limiter<Holder>),
+    held_read: (Policy, Limiter<Holder>),
 }
 
 /// So many at once, and as many again spread over the window.
@@ -55,6 +62,18 @@ const READ: Policy = Policy {
     window_s: 60,
 };
 
+/// Of one account or API key, from however many addresses it asks.
+const HELD_WRITE: Policy = Policy {
+    name: "holder-write",
+    quota: 600,
+    window_s: 60,
+};
+const HELD_READ: Policy = Policy {
+    name: "holder-read",
+    quota: 1200,
+    window_s: 60,
+};
+
 /// What the answer says about the client's budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verdict {
@@ -65,50 +84,44 @@ pub(crate) struct Verdict {
     pub(crate) retry_after_s: Option<u64>,
 }
 
+impl Verdict {
+    /// Whether less of this budget is left than of the other, by share; one that is used up comes first.
+    pub(crate) fn is_tighter_than(&self, other: Self) -> bool {
+        let share = |verdict: &Self| f64::from(verdict.remaining) / f64::from(verdict.policy.quota);
+        self.retry_after_s.is_some() || share(self) < share(&other)
+    }
+}
+
 impl RateLimiter {
     pub(crate) fn new(is_enabled: bool) -> Self {
-        let limiter = |policy: Policy| {
-            let quota = NonZeroU32::new(policy.quota).unwrap_or(NonZeroU32::MIN);
-            let replenish = Duration::from_secs(policy.window_s) / quota.get();
-            let quota = Quota::with_period(replenish)
-                .unwrap_or(Quota::per_minute(quota))
-                .allow_burst(quota);
-            (
-                policy,
-                Governor::keyed(quota).with_middleware::<StateInformationMiddleware>(),
-            )
-        };
         Self {
             is_enabled,
             account: limiter(ACCOUNT),
             write: limiter(WRITE),
             read: limiter(READ),
+            held_write: limiter(HELD_WRITE),
+            held_read: limiter(HELD_READ),
         }
     }
 
-    /// Counts one request; `None` when nothing is counted.
+    /// Counts one request of a client; `None` when nothing is counted.
     pub(crate) fn count(&self, client: Option<IpAddr>, cost: Cost) -> Option<Verdict> {
         let client = client.filter(|_| self.is_enabled)?;
-        let (policy, limiter) = match cost {
+        let counted = match cost {
             Cost::Account => &self.account,
             Cost::Write => &self.write,
             Cost::Read => &self.read,
         };
-        Some(match limiter.check_key(&network(client)) {
-            Ok(left) => Verdict {
-                policy: *policy,
-                remaining: left.remaining_burst_capacity(),
-                retry_after_s: None,
-            },
-            Err(not_until) => {
-                let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Verdict {
-                    policy: *policy,
-                    remaining: 0,
-                    retry_after_s: Some(wait.as_secs() + 1),
-                }
-            }
-        })
+        Some(check(counted, &network(client)))
+    }
+
+    /// Counts one request of an account or an API key; `None` when nothing is counted.
+    pub(crate) fn count_holder(&self, holder: Id, cost: Cost) -> Option<Verdict> {
+        let counted = match cost {
+            Cost::Account | Cost::Write => &self.held_write,
+            Cost::Read => &self.held_read,
+        };
+        self.is_enabled.then(|| check(counted, holder.as_bytes()))
     }
 
     /// Forgets clients whose budget is full again.
@@ -117,11 +130,43 @@ impl RateLimiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
+        for (_, limiter) in [&self.held_write, &self.held_read] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+}
+
+fn limiter<K: Clone + Eq + Hash>(policy: Policy) -> (Policy, Limiter<K>) {
+    let quota = NonZeroU32::new(policy.quota).unwrap_or(NonZeroU32::MIN);
+    let replenish = Duration::from_secs(policy.window_s) / quota.get();
+    let quota = Quota::with_period(replenish)
+        .unwrap_or(Quota::per_minute(quota))
+        .allow_burst(quota);
+    let limiter = Governor::keyed(quota).with_middleware::<StateInformationMiddleware>();
+    (policy, limiter)
+}
+
+fn check<K: Clone + Eq + Hash>((policy, limiter): &(Policy, Limiter<K>), key: &K) -> Verdict {
+    match limiter.check_key(key) {
+        Ok(left) => Verdict {
+            policy: *policy,
+            remaining: left.remaining_burst_capacity(),
+            retry_after_s: None,
+        },
+        Err(not_until) => {
+            let wait = not_until.wait_time_from(DefaultClock::default().now());
+            Verdict {
+                policy: *policy,
+                remaining: 0,
+                retry_after_s: Some(wait.as_secs() + 1),
+            }
+        }
     }
 }
 
 /// A household or server has a whole /64, so single IPv6 addresses mean nothing.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             let mut segments = address.segments();
@@ -145,7 +190,25 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
     let is_auth = path.starts_with("/v1/auth/") && path != "/v1/auth/logout" && path != "/v1/auth/refresh";
     let is_by_address = path.starts_with("/v1/events/") && path.ends_with("/registrations")
         || path.starts_with("/v1/postings/") && path.ends_with("/reports");
-    let is_form = matches!(path, "/verify-email" | "/forgot-password" | "/reset-password");
+    let is_safety = [
+        "/v1/me/password",
+        "/v1/me/email",
+        "/v1/me/second-factor",
+        "/v1/domains/",
+    ]
+    .iter()
+    .any(|start| path.starts_with(start));
+    // They ask name servers and write to strangers.
+    let is_proof = path.contains("/domains/") && (path.ends_with("/check") || path.ends_with("/mail"));
+    let is_auth = is_auth || is_safety || is_proof;
+    let is_form = matches!(
+        path,
+        "/verify-email"
+            | "/forgot-password"
+            | "/reset-password"
+            | "/confirm-domain"
+            | "/confirm-email-change"
+    );
     Some(
         match (
             is_read,

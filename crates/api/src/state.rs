@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use accounts::{JwtKeys, Letters, PasswordHasher};
+use accounts::{DomainReport, JwtKeys, Letters, PasswordHasher, Quotas, SignInDesk, TxtLookup};
+
 use alerts::Letterhead;
 use mail::MailConfig;
 use mail::report::ReportDesk;
@@ -17,6 +18,7 @@ use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::answers::Answers;
+use crate::edge::Edge;
 use crate::rate_limit::RateLimiter;
 use crate::routes::postings::PostingBody;
 
@@ -51,6 +53,10 @@ pub struct Parts {
     pub reports: ReportDesk,
     /// How far webhooks may go.
     pub reach: Reach,
+    /// Looks up TXT records; `None` when the machine has no name servers.
+    pub dns: Option<Arc<dyn TxtLookup>>,
+    /// What stands between the world and us.
+    pub edge: Edge,
 }
 
 /// How much a client may ask.
@@ -62,6 +68,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Largest body of an import, in bytes.
     pub import_bytes: usize,
+    /// What an employer may have, when the operator says nothing else.
+    pub quotas: Quotas,
 }
 
 impl Default for Limits {
@@ -71,6 +79,7 @@ impl Default for Limits {
             enabled: true,
             body_bytes: 1 << 20,
             import_bytes: 64 << 20,
+            quotas: Quotas::default(),
         }
     }
 }
@@ -119,6 +128,9 @@ pub struct Shared {
     counters: Counters,
     /// Room for readers of large feeds, each of whom has a thread and a connection.
     pub(crate) feeds: Arc<Semaphore>,
+    pub(crate) dns: Option<Arc<dyn TxtLookup>>,
+    pub(crate) edge: Edge,
+    pub(crate) desk: SignInDesk,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     pub(crate) answers: Answers,
@@ -141,7 +153,16 @@ impl std::ops::Deref for State {
 impl State {
     /// A state of these parts. It says "not ready" until [`State::set_ready`].
     pub fn new(parts: Parts) -> Self {
+        let desk = SignInDesk {
+            db: parts.db.clone(),
+            hasher: parts.hasher.clone(),
+            links: Arc::clone(&parts.letterhead.links),
+            mail: Arc::clone(&parts.mail_config),
+            random: Arc::clone(&parts.random),
+        };
         Self(Arc::new(Shared {
+            desk,
+            edge: parts.edge,
             rates: RateLimiter::new(parts.limits.enabled),
             db: parts.db,
             index: parts.index,
@@ -158,6 +179,7 @@ impl State {
             reach: parts.reach,
             counters: Counters::default(),
             feeds: Arc::new(Semaphore::new(LARGE_FEEDS)),
+            dns: parts.dns,
             wake: Wake::default(),
             answers: Answers::default(),
             is_ready: AtomicBool::new(false),
@@ -172,6 +194,32 @@ impl State {
     /// Whether the index has caught up and requests are welcome; false again while shutting down.
     pub fn set_ready(&self, is_ready: bool) {
         self.is_ready.store(is_ready, Ordering::Release);
+    }
+
+    /// Looks again at domains whose time has come; see [`accounts::domain_pass`]. Without name servers nothing is looked at.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn domain_pass(&self) -> Result<DomainReport, StoreError> {
+        let Some(dns) = &self.dns else {
+            return Ok(DomainReport::default());
+        };
+        accounts::domain_pass(
+            &self.db,
+            dns.as_ref(),
+            &self.mail_config,
+            &self.random,
+            self.now(),
+        )
+        .await
+    }
+
+    /// Forgets clients that have been quiet, and takes over changed keys. Call it every minute or so.
+    pub fn tidy(&self) {
+        self.rates.forget_idle();
+        if let Err(error) = self.jwt.reload(self.now()) {
+            tracing::warn!(%error, "the keys of access tokens could not be read again");
+        }
     }
 
     pub(crate) fn is_ready(&self) -> bool {

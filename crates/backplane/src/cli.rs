@@ -155,11 +155,28 @@ pub(crate) enum AdminCommand {
     },
     /// Count mails, alerts and changes
     Status,
+    /// Keys that sign access tokens
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Addresses that get no bulk mail
     Suppressions {
         /// What to do with them
         #[command(subcommand)]
         command: SuppressionCommand,
+    },
+}
+
+/// What can be done about keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a new key; tokens of the old one are good until they expire, also beside a running server
+    Rotate {
+        /// Take the old key away at once, because somebody else may have it
+        #[arg(long)]
+        withdraw: bool,
     },
 }
 

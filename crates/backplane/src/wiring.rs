@@ -143,3 +143,14 @@ fn lock_file(path: &Path, guarded: &Path) -> Result<File> {
     write!(file, "{}", std::process::id()).with_context(unusable)?;
     Ok(file)
 }
+
+/// Whoever looks up TXT records; `None` when this machine has no name servers, which leaves domains to be shown by mail.
+pub(crate) fn name_servers() -> Option<Arc<dyn accounts::TxtLookup>> {
+    match accounts::Dns::of_this_machine() {
+        Ok(dns) => Some(Arc::new(dns)),
+        Err(error) => {
+            tracing::warn!(%error, "this machine has no name servers, so domains can be shown by mail only");
+            None
+        }
+    }
+}

@@ -5,6 +5,12 @@
 mod hiring;
 
 pub use hiring::*;
+mod people;
+
+pub use people::{
+    audit_entries, email_changes, employer_domains, employer_quotas, known_clients, mfa_challenges,
+    ownership_offers, recovery_codes, sign_in_attempts, totp_factors,
+};
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
@@ -176,6 +182,7 @@ diesel::table! {
         created_at -> Moment,
         updated_at -> Moment,
         employees -> Nullable<Integer>,
+        verified_domain -> Nullable<Text>,
     }
 }
 
@@ -208,7 +215,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
-    use crate::column::sql::{Identifier, Moment};
+    use crate::column::sql::{Document, Identifier, Moment};
 
     api_keys (id) {
         id -> Identifier,
@@ -219,6 +226,8 @@ diesel::table! {
         created_at -> Moment,
         last_used_at -> Nullable<Moment>,
         revoked_at -> Nullable<Moment>,
+        scopes -> Document,
+        expires_at -> Nullable<Moment>,
     }
 }
 
@@ -475,6 +484,8 @@ diesel::joinable!(members -> employers (employer_id));
 diesel::joinable!(members -> users (user_id));
 diesel::joinable!(api_keys -> employers (employer_id));
 diesel::joinable!(invitations -> employers (employer_id));
+diesel::joinable!(employer_domains -> employers (employer_id));
+diesel::joinable!(ownership_offers -> employers (employer_id));
 diesel::joinable!(postings -> employers (employer_id));
 diesel::joinable!(posting_versions -> postings (posting_id));
 diesel::joinable!(boards -> employers (employer_id));
@@ -504,6 +515,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     members,
     invitations,
     api_keys,
+    employer_domains,
+    ownership_offers,
+    employer_quotas,
+    audit_entries,
+    totp_factors,
+    recovery_codes,
+    mfa_challenges,
+    sign_in_attempts,
+    known_clients,
+    email_changes,
     postings,
     posting_versions,
     boards,

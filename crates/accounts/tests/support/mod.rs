@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use accounts::{
-    AccountError, Employer, Letters, NewEmployer, PasswordHasher, Registration, Rotation, SignInError,
-    SignInRequest, StartedSession, User,
+    AccountError, Client, Employer, Letters, NewEmployer, PasswordHasher, Registration, Rotation, SignIn,
+    SignInDesk, SignInError, SignInRequest, StartedSession, User,
 };
 use jiff::SignedDuration;
 use mail::{EmailAddress, LinkKey, Mail, MailConfig};
@@ -24,7 +24,7 @@ pub(crate) struct Board<'d> {
     pub(crate) clock: FixedClock,
     pub(crate) random: Arc<Random>,
     pub(crate) config: MailConfig,
-    pub(crate) key: LinkKey,
+    pub(crate) key: Arc<LinkKey>,
     pub(crate) hasher: PasswordHasher,
     runtime: tokio::runtime::Runtime,
 }
@@ -41,7 +41,7 @@ impl<'d> Board<'d> {
                 public_url: "https://board.example".to_owned(),
                 dkim: Vec::new(),
             },
-            key: LinkKey::random(&random),
+            key: Arc::new(LinkKey::random(&random)),
             hasher: PasswordHasher::with_cost(64, 1, Arc::clone(&random)).unwrap(),
             random,
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -107,20 +107,37 @@ impl<'d> Board<'d> {
         self.verify(&self.newest_token(name)).unwrap()
     }
 
+    /// What signing in works with.
+    pub(crate) fn desk(&self) -> SignInDesk {
+        SignInDesk {
+            db: (**self.db).clone(),
+            hasher: self.hasher.clone(),
+            links: Arc::clone(&self.key),
+            mail: Arc::new(self.config.clone()),
+            random: Arc::clone(&self.random),
+        }
+    }
+
+    /// Signs in without a second factor, from where [`client`] is.
     pub(crate) fn sign_in(&self, name: &str, password: &str) -> Result<(User, StartedSession), SignInError> {
+        match self.sign_in_from(&client("192.0.2.1"), name, password)? {
+            SignIn::Started(user, started) => Ok((*user, started)),
+            SignIn::SecondStep(_) => panic!("a second factor is asked for"),
+        }
+    }
+
+    pub(crate) fn sign_in_from(
+        &self,
+        from: &Client,
+        name: &str,
+        password: &str,
+    ) -> Result<SignIn, SignInError> {
         let request = SignInRequest {
             email: address(name),
             password: password.to_owned(),
-            user_agent: Some("Firefox\r\n".to_owned()),
+            client: from.clone(),
         };
-        let random = Arc::clone(&self.random);
-        self.block_on(accounts::sign_in(
-            self.db,
-            &self.hasher,
-            request,
-            random,
-            self.now(),
-        ))
+        self.block_on(self.desk().sign_in(request, self.now()))
     }
 
     pub(crate) fn session(&self, user: &User) -> StartedSession {
@@ -178,4 +195,13 @@ pub(crate) fn address(name: &str) -> EmailAddress {
 pub(crate) fn token_in(mail: &Mail) -> Option<String> {
     let (_, rest) = mail.text_body.split_once("?token=")?;
     Some(rest.chars().take(43).collect())
+}
+
+/// A browser at this address.
+pub(crate) fn client(network: &str) -> Client {
+    Client {
+        network: Some(network.to_owned()),
+        user_agent: Some("Firefox\r\n".to_owned()),
+        is_counted: true,
+    }
 }

@@ -1,14 +1,16 @@
 //! Accounts: registration, sign-in, tokens, passwords.
 
-use accounts::{Registration, Rotation, SignInRequest, StartedSession, check_password, sign_in};
+use accounts::{Client, Registration, Rotation, SignIn, SignInRequest, StartedSession, check_password};
 use actix_web::{HttpRequest, HttpResponse, web};
 use mail::EmailAddress;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::caller::{Caller, Known};
+use crate::edge::client_address;
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, Params};
+use crate::rate_limit::network;
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -46,7 +48,7 @@ pub(crate) struct EmailBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenBody {
-    token: String,
+    pub(crate) token: String,
 }
 
 /// Address and password.
@@ -99,7 +101,7 @@ pub(crate) const ACCEPTED: AcceptedBody = AcceptedBody {
     message: "if the address can be used, a mail is on its way",
 };
 
-fn tokens(state: &State, started: &StartedSession) -> Result<HttpResponse, Problem> {
+pub(crate) fn tokens(state: &State, started: &StartedSession) -> Result<HttpResponse, Problem> {
     let (user, session) = (started.session.user_id, started.session.id);
     let access_token = state.jwt.issue(user, session, &state.random, state.now())?;
     Ok(Reply::ok(&TokensBody {
@@ -111,8 +113,14 @@ fn tokens(state: &State, started: &StartedSession) -> Result<HttpResponse, Probl
     .into_response())
 }
 
-fn user_agent(request: &HttpRequest) -> Option<String> {
-    Some(request.headers().get("user-agent")?.to_str().ok()?.to_owned())
+/// From where somebody signs in.
+pub(crate) fn client_of(state: &State, request: &HttpRequest) -> Client {
+    let agent = request.headers().get("user-agent");
+    Client {
+        network: client_address(request).map(|address| network(address).to_string()),
+        user_agent: agent.and_then(|agent| agent.to_str().ok()).map(str::to_owned),
+        is_counted: state.limits.enabled,
+    }
 }
 
 /// Register. The answer is the same whether the address is known or not; a mail leaves.
@@ -123,7 +131,7 @@ pub(crate) async fn register(
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<RegisterBody>,
 ) -> Result<HttpResponse, Problem> {
-    check_password(&body.password)?;
+    check_password(&body.password, &[body.email.as_str(), &body.name])?;
     let password_hash = state.hasher.hash(body.password).await?;
     let registration = Registration {
         email: body.email,
@@ -149,14 +157,15 @@ pub(crate) async fn verify_email(
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (now, agent) = (state.now(), user_agent(&request));
+    let (now, client) = (state.now(), client_of(&state, &request));
     let started = state
         .write(move |tx, state| {
             let user = accounts::verify_email(tx, &body.token, now)?;
+            state.desk.meet(tx, &user, &client, now)?;
             Ok::<_, Problem>(accounts::start_session(
                 tx,
                 user.id,
-                agent.as_deref(),
+                client.user_agent.as_deref(),
                 &state.random,
                 now,
             )?)
@@ -165,7 +174,8 @@ pub(crate) async fn verify_email(
     tokens(&state, &started)
 }
 
-/// Sign in.
+/// Sign in. With a second factor the answer is the problem `mfa_required`, whose `mfa_token` goes to `/v1/auth/mfa` within
+/// five minutes.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "accounts", request_body = LoginBody,
     responses((status = 200, body = TokensBody)))]
 pub(crate) async fn login(
@@ -184,17 +194,16 @@ pub(crate) async fn login(
     let asked = SignInRequest {
         email,
         password: body.password,
-        user_agent: user_agent(&request),
+        client: client_of(&state, &request),
     };
-    let (_, started) = sign_in(
-        &state.db,
-        &state.hasher,
-        asked,
-        std::sync::Arc::clone(&state.random),
-        state.now(),
-    )
-    .await?;
-    tokens(&state, &started)
+    let outcome = state.desk.sign_in(asked, state.now()).await?;
+    match outcome {
+        SignIn::Started(_, started) => {
+            state.wake.mail.notify_one();
+            tokens(&state, &started)
+        }
+        SignIn::SecondStep(token) => Err(Problem::new(Code::MfaRequired).mfa_token(token)),
+    }
 }
 
 /// Get the next pair of tokens. A refresh token that was used before ends its session.
@@ -270,16 +279,23 @@ pub(crate) async fn forgot_password(
 #[utoipa::path(post, path = "/v1/auth/password/reset", tag = "accounts", request_body = ResetBody, responses((status = 204)))]
 pub(crate) async fn reset_password(
     state: State,
+    request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<ResetBody>,
 ) -> Result<HttpResponse, Problem> {
-    reset(&state, body.token, body.password).await?;
+    let client = client_of(&state, &request);
+    reset(&state, body.token, body.password, client).await?;
     Ok(Reply::no_content().into_response())
 }
 
 /// Shared with the page that does the same.
-pub(crate) async fn reset(state: &State, token: String, password: String) -> Result<(), Problem> {
-    check_password(&password)?;
+pub(crate) async fn reset(
+    state: &State,
+    token: String,
+    password: String,
+    client: Client,
+) -> Result<(), Problem> {
+    check_password(&password, &[])?;
     let now = state.now();
     let looked_up = token.clone();
     // A password is hashed only for a token that is good: hashing is what costs.
@@ -289,7 +305,9 @@ pub(crate) async fn reset(state: &State, token: String, password: String) -> Res
     let hash = state.hasher.hash(password).await?;
     state
         .write(move |tx, state| {
-            accounts::reset_password(tx, &token, &hash, state.letters(), now)?;
+            let user = accounts::reset_password(tx, &token, &hash, state.letters(), now)?;
+            // Whoever reads the owner's mail is not kept waiting by somebody who guesses.
+            state.desk.forgive(tx, &user, &client)?;
             Ok::<_, Problem>(())
         })
         .await?;

@@ -7,7 +7,7 @@ use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::employers::require_employer;
-use crate::access::{require_editor, require_member};
+use crate::access::{require_import_reader, require_importer};
 use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, Params, path_id};
@@ -115,7 +115,7 @@ pub(crate) async fn list_boards(
     let boards = state
         .read(move |conn, _| {
             let employer = require_employer(conn, &path)?;
-            require_member(conn, &caller, employer.id)?;
+            require_import_reader(conn, &caller, employer.id)?;
             Ok::<_, Problem>(import::list_boards(conn, employer.id, MAX_BOARDS)?)
         })
         .await?;
@@ -142,7 +142,7 @@ pub(crate) async fn create_board(
     state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
-            require_editor(tx, &caller, employer.id)?;
+            require_importer(tx, &caller, employer.id)?;
             let vouched = if caller.is_operator() {
                 Vouched::ByOperator
             } else {
@@ -173,7 +173,7 @@ pub(crate) async fn get_board(
         .read(move |conn, _| {
             let missing = || Problem::new(Code::BoardNotFound);
             let board = import::find_board(conn, id)?.ok_or_else(missing)?;
-            require_member(conn, &caller, board.employer_id).map_err(|_| missing())?;
+            require_import_reader(conn, &caller, board.employer_id).map_err(|_| missing())?;
             Ok::<_, Problem>(board)
         })
         .await?;
@@ -198,8 +198,8 @@ pub(crate) async fn update_board(
         .write_once(asked, move |tx, _| {
             let missing = || Problem::new(Code::BoardNotFound);
             let board = import::find_board(tx, id)?.ok_or_else(missing)?;
-            require_member(tx, &caller, board.employer_id).map_err(|_| missing())?;
-            require_editor(tx, &caller, board.employer_id)?;
+            require_import_reader(tx, &caller, board.employer_id).map_err(|_| missing())?;
+            require_importer(tx, &caller, board.employer_id)?;
             Ok(Reply::ok(&BoardBody::from(import::set_rhythm(
                 tx,
                 id,

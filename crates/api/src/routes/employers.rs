@@ -1,10 +1,11 @@
 //! Employers' pages, and freezing them.
 
-use accounts::{Employer, EmployerChange, EmployerStatus, NewEmployer};
+use accounts::{Deed, Employer, EmployerChange, EmployerStatus, NewEmployer};
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::DescriptionFormat;
 use postings::holds::{self, Scope, Why};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use store::page::encode_cursor;
 use store::{DbConn, Id};
 use utoipa::ToSchema;
@@ -101,6 +102,7 @@ pub(crate) async fn create_employer(
 ) -> Result<HttpResponse, Problem> {
     let (owner, now) = (caller.user()?.id, state.now());
     let asked = Asked::new(&request, &caller, &body)?;
+    let actor = caller.actor(&request);
     let (description_html, _) =
         postings::render(&body.description.unwrap_or_default(), body.description_format);
     let new = NewEmployer {
@@ -112,10 +114,10 @@ pub(crate) async fn create_employer(
     };
     state
         .write_once(asked, move |tx, state| {
-            Ok(Reply::with(
-                201,
-                &accounts::create_employer(tx, Some(owner), &new, &state.random, now)?,
-            ))
+            let made = accounts::create_employer(tx, Some(owner), &new, &state.random, now)?;
+            let deed = Deed::to_employer(made.id, "employer.made", Value::Null);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
+            Ok(Reply::with(201, &made))
         })
         .await
 }
@@ -165,6 +167,7 @@ pub(crate) async fn update_employer(
 ) -> Result<HttpResponse, Problem> {
     let (version, now) = (if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &patch)?;
+    let (actor, fields) = (caller.actor(&request), changed_fields(&patch));
     let description_html = patch
         .description
         .map(|text| postings::render(&text, patch.description_format).0);
@@ -176,7 +179,7 @@ pub(crate) async fn update_employer(
         employees: patch.employees,
     };
     let response = state
-        .write_once(asked, move |tx, _| {
+        .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
             let changed = accounts::update_employer(tx, employer.id, &change, version, now)?;
@@ -184,11 +187,25 @@ pub(crate) async fn update_employer(
                 // Search shows the employer's name, so its postings have changed as well.
                 postings::employers::touch_postings(tx, employer.id, now)?;
             }
+            let deed = Deed::to_employer(employer.id, "employer.changed", json!({"fields": fields}));
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             Ok(Reply::ok(&changed))
         })
         .await?;
     state.wake.postings_changed();
     Ok(response)
+}
+
+/// The names of the fields that a patch touches.
+fn changed_fields(patch: &EmployerPatch) -> Vec<&'static str> {
+    let touched = [
+        ("name", patch.name.is_some()),
+        ("website", patch.website.is_some()),
+        ("description", patch.description.is_some()),
+        ("headquarters", patch.headquarters.is_some()),
+    ];
+    let touched = touched.into_iter().filter(|(_, is_touched)| *is_touched);
+    touched.map(|(name, _)| name).collect()
 }
 
 /// Freeze an employer: all its postings leave search at once.
@@ -226,6 +243,7 @@ async fn set_status(
 ) -> Result<HttpResponse, Problem> {
     let (version, now) = (if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &())?;
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &employer)?;
@@ -248,6 +266,17 @@ async fn set_status(
             }
             // Also what an import brought meanwhile.
             postings::employers::touch_postings(tx, employer.id, now)?;
+            let action = match status {
+                EmployerStatus::Paused => "employer.paused",
+                EmployerStatus::Active => "employer.resumed",
+            };
+            accounts::record(
+                tx,
+                &actor,
+                Deed::to_employer(employer.id, action, Value::Null),
+                &state.random,
+                now,
+            )?;
             Ok(Reply::ok(&changed))
         })
         .await?;

@@ -11,11 +11,12 @@ use postings::import::{
     RunState, Summary, TableError,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::employers::{cursor_of, require_employer};
-use crate::access::{require_editor, require_member};
+use crate::access::{require_import_reader, require_importer};
 use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{NoParams, PageParams, Params, content_type, from_json, path_id, read_body};
@@ -244,11 +245,20 @@ pub(crate) async fn start_import(
     let started = Arc::new(OnceLock::new());
     let starting = Arc::clone(&started);
     let (format, dry_run) = (options.format.as_str(), options.dry_run);
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
-            require_editor(tx, &caller, employer.id)?;
+            require_importer(tx, &caller, employer.id)?;
             let run = import::start_run(tx, Some(employer.id), format, dry_run, &state.random, now)?;
+            if !dry_run {
+                let deed = accounts::Deed {
+                    subject_kind: "import",
+                    subject_id: Some(run.id),
+                    ..accounts::Deed::to_employer(employer.id, "import.started", Value::Null)
+                };
+                accounts::record(tx, &actor, deed, &state.random, now)?;
+            }
             let _ = starting.set((employer.slug, run.id));
             Ok(Reply::with(202, &ImportBody::from(run)))
         })
@@ -320,7 +330,7 @@ pub(crate) async fn propose_mapping(
     state
         .read(move |conn, _| {
             let employer = require_employer(conn, &path)?;
-            require_editor(conn, &caller, employer.id)
+            require_importer(conn, &caller, employer.id)
         })
         .await?;
     let proposal = web::block(move || import::propose(&rows.bytes))
@@ -345,7 +355,7 @@ pub(crate) async fn list_imports(
     let page = state
         .read(move |conn, _| {
             let employer = require_employer(conn, &path)?;
-            require_member(conn, &caller, employer.id)?;
+            require_import_reader(conn, &caller, employer.id)?;
             Ok::<_, Problem>(import::list_runs(conn, employer.id, None, before, limit)?)
         })
         .await?;
@@ -372,7 +382,9 @@ pub(crate) async fn get_import(
             let run = import::find_run(conn, id)?.ok_or_else(missing)?;
             let changes = import::find_changes(conn, id)?;
             match run.employer_id {
-                Some(employer_id) => require_member(conn, &caller, employer_id).map_err(|_| missing())?,
+                Some(employer_id) => {
+                    require_import_reader(conn, &caller, employer_id).map_err(|_| missing())?
+                }
                 None if caller.is_operator() => {}
                 None => return Err(missing()),
             }

@@ -1,13 +1,16 @@
 //! Members of an employer, invitations and API keys.
 
-use accounts::{ApiKey, Employer, Invitation, Member, NewInvitation, Role};
+use accounts::{ApiKey, Counted, Deed, Employer, Invitation, KeyRequest, Member, NewInvitation, Role, Scope};
 use actix_web::{HttpRequest, HttpResponse, web};
 use mail::EmailAddress;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::employers::require_employer;
+use super::ownership::require_room;
 use crate::access::{require_manager, require_member};
 use crate::caller::Known;
 use crate::error::{Code, Problem};
@@ -78,6 +81,31 @@ pub(crate) struct MembershipBody {
 pub(crate) struct ApiKeyBody {
     #[schema(example = "ATS sync")]
     name: String,
+    /// What it may do; everything when left out.
+    #[serde(default = "every_scope")]
+    scopes: Vec<Scope>,
+    /// Until when; for ever when left out.
+    expires_at: Option<Timestamp>,
+}
+
+fn every_scope() -> Vec<Scope> {
+    Scope::ALL.to_vec()
+}
+
+fn deed(
+    employer: Id,
+    action: &'static str,
+    kind: &'static str,
+    subject: impl Into<Option<Id>>,
+    detail: Value,
+) -> Deed {
+    Deed {
+        employer,
+        action,
+        subject_kind: kind,
+        subject_id: subject.into(),
+        detail,
+    }
 }
 
 /// A new key with its secret, which is shown only now.
@@ -119,16 +147,26 @@ pub(crate) async fn list_members(
 pub(crate) async fn change_role(
     state: State,
     Known(caller): Known,
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<RoleBody>,
 ) -> Result<HttpResponse, Problem> {
     let user = path_id(&path.1, Code::MemberNotFound)?;
+    let (actor, now) = (caller.actor(&request), state.now());
     state
-        .write(move |tx, _| {
+        .write(move |tx, state| {
             let employer = require_employer(tx, &path.0)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok::<_, Problem>(accounts::change_role(tx, employer.id, user, body.role)?)
+            accounts::change_role(tx, employer.id, user, body.role)?;
+            let deed = deed(
+                employer.id,
+                "member.role_changed",
+                "member",
+                user,
+                json!({"role": body.role}),
+            );
+            Ok::<_, Problem>(accounts::record(tx, &actor, deed, &state.random, now)?)
         })
         .await?;
     Ok(Reply::no_content().into_response())
@@ -140,17 +178,23 @@ pub(crate) async fn change_role(
 pub(crate) async fn remove_member(
     state: State,
     Known(caller): Known,
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let user = path_id(&path.1, Code::MemberNotFound)?;
+    let (actor, now) = (caller.actor(&request), state.now());
     state
-        .write(move |tx, _| {
+        .write(move |tx, state| {
             let employer = require_employer(tx, &path.0)?;
-            if caller.user()?.id != user {
+            let is_self = caller.user()?.id == user;
+            if !is_self {
                 require_manager(tx, &caller, employer.id)?;
             }
-            Ok::<_, Problem>(accounts::remove_member(tx, employer.id, user)?)
+            accounts::remove_member(tx, employer.id, user)?;
+            let action = if is_self { "member.left" } else { "member.removed" };
+            let deed = deed(employer.id, action, "member", user, Value::Null);
+            Ok::<_, Problem>(accounts::record(tx, &actor, deed, &state.random, now)?)
         })
         .await?;
     Ok(Reply::no_content().into_response())
@@ -194,6 +238,7 @@ pub(crate) async fn invite(
 ) -> Result<HttpResponse, Problem> {
     let (inviter, now) = (caller.user()?.clone(), state.now());
     let asked = Asked::new(&request, &caller, &body)?;
+    let actor = caller.actor(&request);
     let new = NewInvitation {
         email: body.email,
         role: body.role,
@@ -202,10 +247,12 @@ pub(crate) async fn invite(
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok(Reply::with(
-                201,
-                &accounts::invite(tx, &employer, &new, &inviter, state.letters(), now)?,
-            ))
+            require_room(tx, state, &caller, employer.id, Counted::Members)?;
+            let invitation = accounts::invite(tx, &employer, &new, &inviter, state.letters(), now)?;
+            let detail = json!({"role": invitation.role});
+            let deed = deed(employer.id, "member.invited", "invitation", invitation.id, detail);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
+            Ok(Reply::with(201, &invitation))
         })
         .await?;
     state.wake.mail.notify_one();
@@ -218,15 +265,22 @@ pub(crate) async fn invite(
 pub(crate) async fn revoke_invitation(
     state: State,
     Known(caller): Known,
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path.1, Code::InvitationNotFound)?;
+    let (actor, now) = (caller.actor(&request), state.now());
     let revoked = state
-        .write(move |tx, _| {
+        .write(move |tx, state| {
             let employer = require_employer(tx, &path.0)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok::<_, Problem>(accounts::revoke_invitation(tx, employer.id, id)?)
+            let is_revoked = accounts::revoke_invitation(tx, employer.id, id)?;
+            if is_revoked {
+                let deed = deed(employer.id, "invitation.withdrawn", "invitation", id, Value::Null);
+                accounts::record(tx, &actor, deed, &state.random, now)?;
+            }
+            Ok::<_, Problem>(is_revoked)
         })
         .await?;
     if revoked {
@@ -242,12 +296,27 @@ pub(crate) async fn revoke_invitation(
 pub(crate) async fn accept_invitation(
     state: State,
     Known(caller): Known,
+    request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<AcceptBody>,
 ) -> Result<HttpResponse, Problem> {
     let (user, now) = (caller.user()?.clone(), state.now());
+    let actor = caller.actor(&request);
     let (employer, role) = state
-        .write(move |tx, _| Ok::<_, Problem>(accounts::accept_invitation(tx, &body.token, &user, now)?))
+        .write(move |tx, state| {
+            let (employer, role) = accounts::accept_invitation(tx, &body.token, &user, now)?;
+            let deed = deed(
+                employer.id,
+                "member.joined",
+                "member",
+                user.id,
+                json!({"role": role}),
+            );
+            accounts::record(tx, &actor, deed, &state.random, now)?;
+            // An invitation waits for a week; by then the last place may be taken.
+            accounts::require_room(tx, employer.id, Counted::Members, 0, state.limits.quotas, now)?;
+            Ok::<_, Problem>((employer, role))
+        })
         .await?;
     Ok(Reply::ok(&MembershipBody { employer, role }).into_response())
 }
@@ -281,23 +350,28 @@ pub(crate) async fn list_api_keys(
 pub(crate) async fn create_api_key(
     state: State,
     Known(caller): Known,
+    request: HttpRequest,
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
     Body(body): Body<ApiKeyBody>,
 ) -> Result<HttpResponse, Problem> {
     // The answer holds a secret, so it is not remembered for repetitions.
-    let now = state.now();
+    let (actor, now) = (caller.actor(&request), state.now());
+    let asked = KeyRequest {
+        name: body.name,
+        scopes: body.scopes,
+        expires_at: body.expires_at,
+    };
     let made = state
         .write(move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok::<_, Problem>(accounts::create_api_key(
-                tx,
-                employer.id,
-                &body.name,
-                &state.random,
-                now,
-            )?)
+            let quotas = state.limits.quotas;
+            let made = accounts::create_api_key(tx, employer.id, &asked, quotas, &state.random, now)?;
+            let detail = json!({"scopes": made.key.scopes, "expires_at": made.key.expires_at});
+            let deed = deed(employer.id, "api_key.made", "api_key", made.key.id, detail);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
+            Ok::<_, Problem>(made)
         })
         .await?;
     Ok(Reply::with(
@@ -316,15 +390,22 @@ pub(crate) async fn create_api_key(
 pub(crate) async fn revoke_api_key(
     state: State,
     Known(caller): Known,
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let (id, now) = (path_id(&path.1, Code::ApiKeyNotFound)?, state.now());
+    let actor = caller.actor(&request);
     let revoked = state
-        .write(move |tx, _| {
+        .write(move |tx, state| {
             let employer = require_employer(tx, &path.0)?;
             require_manager(tx, &caller, employer.id)?;
-            Ok::<_, Problem>(accounts::revoke_api_key(tx, employer.id, id, now)?)
+            let is_revoked = accounts::revoke_api_key(tx, employer.id, id, now)?;
+            if is_revoked {
+                let deed = deed(employer.id, "api_key.revoked", "api_key", id, Value::Null);
+                accounts::record(tx, &actor, deed, &state.random, now)?;
+            }
+            Ok::<_, Problem>(is_revoked)
         })
         .await?;
     if revoked {

@@ -1,5 +1,6 @@
 //! Postings and their life.
 
+use accounts::{Counted, Deed};
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::lifecycle::{self, PostingError};
 use postings::numbers::Sight;
@@ -7,12 +8,13 @@ use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus
 use postings::{advice, attributes};
 use postings::{review, trust};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::employers::{cursor_of, require_employer};
+use super::ownership::{require_room, require_room_for};
 use crate::access::{require_editor, require_posting_editor, require_visible, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
@@ -156,11 +158,20 @@ pub(crate) async fn create_posting(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     let asked = Asked::new(&request, &caller, &input)?;
+    let actor = caller.actor(&request);
     state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
+            require_room(tx, state, &caller, employer.id, Counted::Drafts)?;
             let posting = lifecycle::create(tx, employer.id, input, &state.random, now)?;
+            accounts::record(
+                tx,
+                &actor,
+                posting_deed(&posting, "posting.made"),
+                &state.random,
+                now,
+            )?;
             Ok(Reply::with(201, &PostingBody::of(posting, state)))
         })
         .await
@@ -336,10 +347,18 @@ pub(crate) async fn delete_posting(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &())?;
+    let actor = caller.actor(&request);
     let response = state
-        .write_once(asked, move |tx, _| {
-            require_posting_editor(tx, &caller, id)?;
+        .write_once(asked, move |tx, state| {
+            let posting = require_posting_editor(tx, &caller, id)?;
             lifecycle::delete(tx, id, version, now)?;
+            accounts::record(
+                tx,
+                &actor,
+                posting_deed(&posting, "posting.erased"),
+                &state.random,
+                now,
+            )?;
             Ok(Reply::no_content())
         })
         .await?;
@@ -364,11 +383,20 @@ pub(crate) async fn publish_posting(
         if_match(&request)?,
         state.now(),
     );
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
-            require_posting_editor(tx, &caller, id)?;
+            let draft = require_posting_editor(tx, &caller, id)?;
+            require_room(tx, state, &caller, draft.row.employer_id, Counted::LivePostings)?;
             let rules = &state.posting_rules;
             let posting = review::publish(tx, id, version, rules, now)?;
+            accounts::record(
+                tx,
+                &actor,
+                posting_deed(&posting, "posting.published"),
+                &state.random,
+                now,
+            )?;
             let warnings = advice::warnings_of(tx, &posting, rules.pay_transparency, now)?;
             let body = PostingBody {
                 warnings,
@@ -443,6 +471,17 @@ pub(crate) async fn close_posting(
     .await
 }
 
+/// `action` was done to `posting`.
+pub(crate) fn posting_deed(posting: &Posting, action: &'static str) -> Deed {
+    Deed {
+        employer: posting.row.employer_id,
+        action,
+        subject_kind: "posting",
+        subject_id: Some(posting.row.id),
+        detail: json!({"version": posting.row.version}),
+    }
+}
+
 type Step = fn(&mut DbConn, Id, Option<i32>, Timestamp) -> Result<Posting, PostingError>;
 
 async fn step(
@@ -469,10 +508,29 @@ pub(crate) async fn change(
         if_match(request)?,
         state.now(),
     );
+    let actor = caller.actor(request);
     let response = state
         .write_once(asked, move |tx, state| {
-            require_posting_editor(tx, &caller, id)?;
+            let before = require_posting_editor(tx, &caller, id)?.row.status;
             let posting = make(tx, id, version, now)?;
+            let action = match posting.row.status {
+                PostingStatus::Published if before != PostingStatus::Published => "posting.published",
+                PostingStatus::Paused if before != PostingStatus::Paused => "posting.paused",
+                PostingStatus::Closed if before != PostingStatus::Closed => "posting.closed",
+                PostingStatus::Scheduled if before != PostingStatus::Scheduled => "posting.scheduled",
+                _ => "posting.changed",
+            };
+            if matches!(action, "posting.published" | "posting.scheduled") {
+                require_room_for(
+                    tx,
+                    state,
+                    &caller,
+                    posting.row.employer_id,
+                    Counted::LivePostings,
+                    0,
+                )?;
+            }
+            accounts::record(tx, &actor, posting_deed(&posting, action), &state.random, now)?;
             Ok(Reply::ok(&PostingBody::of(posting, state)))
         })
         .await?;

@@ -1,5 +1,6 @@
 //! What surrounds publishing: looking before, at a set time, copies, many at once, and what was said when.
 
+use accounts::{Counted, Deed};
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::advice::{self, Assessment};
 use postings::bulk::{self, MAX_OPERATIONS, Operation};
@@ -8,13 +9,15 @@ use postings::lifecycle::PostingError;
 use postings::transparency::{self, PayAssessment};
 use postings::{PostingContent, PostingInput, PostingStatus, filling, review, schedule};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::page::{decode_cursor, encode_cursor};
-use store::{Id, Timestamp};
+use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::employers::require_employer;
-use super::postings::{PostingBody, change};
+use super::ownership::{require_room, require_room_for};
+use super::postings::{PostingBody, change, posting_deed};
 use crate::access::{require_editor, require_member, require_posting_editor, require_visible};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, ProblemBody};
@@ -192,10 +195,19 @@ pub(crate) async fn duplicate_posting(
 ) -> Result<HttpResponse, Problem> {
     let (id, now) = (path_id(&path, Code::PostingNotFound)?, state.now());
     let asked = Asked::new(&request, &caller, &())?;
+    let actor = caller.actor(&request);
     state
         .write_once(asked, move |tx, state| {
-            require_posting_editor(tx, &caller, id)?;
+            let original = require_posting_editor(tx, &caller, id)?;
+            require_room(tx, state, &caller, original.row.employer_id, Counted::Drafts)?;
             let copy = schedule::duplicate(tx, id, &state.random, now)?;
+            accounts::record(
+                tx,
+                &actor,
+                posting_deed(&copy, "posting.made"),
+                &state.random,
+                now,
+            )?;
             Ok(Reply::with(201, &PostingBody::of(copy, state)))
         })
         .await
@@ -259,10 +271,12 @@ pub(crate) async fn change_postings(
     }
     let now = state.now();
     let asked = Asked::new(&request, &caller, &body)?;
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
+            let before = present(tx, employer.id, now)?;
             let mut outcomes = Vec::with_capacity(body.operations.len());
             for (index, operation) in body.operations.into_iter().enumerate() {
                 let is_new = matches!(operation, Operation::Create { .. });
@@ -284,6 +298,14 @@ pub(crate) async fn change_postings(
                 .iter()
                 .filter(|outcome| outcome.problem.is_some())
                 .count();
+            for ((counted, before), (_, after)) in before.into_iter().zip(present(tx, employer.id, now)?) {
+                if after > before {
+                    require_room_for(tx, state, &caller, employer.id, counted, 0)?;
+                }
+            }
+            let detail = json!({"succeeded": outcomes.len() - failed, "failed": failed});
+            let deed = Deed::to_employer(employer.id, "postings.changed", detail);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             Ok(Reply::ok(&BulkOutcomeBody {
                 succeeded: outcomes.len() - failed,
                 failed,
@@ -293,6 +315,13 @@ pub(crate) async fn change_postings(
         .await?;
     state.wake.postings_changed();
     Ok(response)
+}
+
+/// What the employer has of what there can be too many of.
+fn present(conn: &mut DbConn, employer: Id, now: Timestamp) -> Result<[(Counted, i64); 2], Problem> {
+    let mut count =
+        |counted| Ok::<_, Problem>((counted, accounts::count_present(conn, employer, counted, now)?));
+    Ok([count(Counted::LivePostings)?, count(Counted::Drafts)?])
 }
 
 fn outcome_of(

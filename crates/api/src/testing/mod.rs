@@ -2,13 +2,14 @@
 //! mailbox in memory. Tests speak to it in the product's verbs.
 
 mod call;
+mod txt;
 
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use accounts::{JwtKeys, PasswordHasher};
+use accounts::{JwtKeys, PasswordHasher, TxtLookup};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
@@ -26,7 +27,9 @@ use store::{Backend, Clock, FixedClock, Random};
 use tempfile::TempDir;
 
 pub use call::{Answer, Call};
+pub use txt::FixedTxt;
 
+use crate::edge::Edge;
 use crate::state::{Limits, Parts, State};
 
 /// The secret with which mail servers hand reports in.
@@ -43,6 +46,8 @@ pub struct TestApp {
     pub clock: Arc<FixedClock>,
     /// What was mailed.
     pub mailbox: MemoryMailbox,
+    /// What the name servers say.
+    pub txt: Arc<FixedTxt>,
     /// The state behind the routes.
     pub state: State,
     courier: Courier,
@@ -116,6 +121,7 @@ impl TestApp {
             random.id(monday_morning()),
         )
         .with_return_path(return_path.clone());
+        let txt = Arc::new(FixedTxt::default());
         let state = State::new(Parts {
             db: db.clone(),
             index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
@@ -130,12 +136,19 @@ impl TestApp {
             metrics: None,
             reports: ReportDesk::new(&mail_config, return_path.clone(), Some(REPORT_TOKEN)),
             reach: Reach::Public,
+            dns: Some(Arc::clone(&txt) as Arc<dyn TxtLookup>),
+            edge: Edge {
+                trusted_proxies: crate::edge::parse_networks("10.0.0.0/8").expect("a network"),
+                cors_origins: vec!["https://careers.acme.example".to_owned()],
+                ..Edge::default()
+            },
         });
         state.set_ready(true);
         Self {
             db,
             clock,
             mailbox,
+            txt,
             state,
             courier,
             letterhead,

@@ -24,7 +24,7 @@ fn filled(operation: &Operation, value: &dyn Fn(&str) -> String) -> String {
 }
 
 /// A value that the schema might accept.
-fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
+pub(crate) fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
     let schema = resolve(document, schema);
     if let Some(example) = schema.get("example").or(schema.pointer("/examples/0")) {
         return example.clone();

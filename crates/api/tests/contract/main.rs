@@ -8,7 +8,9 @@ mod employers;
 mod feeds;
 mod hiring;
 mod hostile;
+mod identity;
 mod imports;
+mod incidents;
 mod journey;
 mod keys;
 mod mail_reports;
@@ -22,6 +24,8 @@ mod search;
 mod search_feeds;
 mod syndication;
 mod webhooks;
+mod teams;
+mod walk;
 
 use serde_json::{Value, json};
 

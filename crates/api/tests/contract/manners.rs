@@ -105,6 +105,7 @@ async fn another_content_type_is_415_and_a_body_that_is_too_large_413() {
             enabled: false,
             body_bytes: 1000,
             import_bytes: 2000,
+            ..Limits::default()
         },
     );
     let token = app.sign_up("a@example.org").await;
@@ -165,18 +166,19 @@ async fn another_content_type_is_415_and_a_body_that_is_too_large_413() {
 #[actix_web::test]
 async fn who_asks_too_often_waits_and_is_told_how_long() {
     let app = TestApp::with_limits(Backend::Sqlite, Limits::default());
-    let login = || {
+    // Another account each time: guesses at one account are slowed down sooner.
+    let login = |n: u8| {
         app.post("/v1/auth/login")
-            .json(&json!({"email": "a@example.org", "password": "x"}))
+            .json(&json!({"email": format!("a{n}@example.org"), "password": "x"}))
             .send()
     };
-    let first = login().await.expect(401);
+    let first = login(0).await.expect(401);
     assert_eq!(first.header("ratelimit-policy"), Some("\"account\";q=20;w=900"));
     assert_eq!(first.header("ratelimit"), Some("\"account\";r=19;t=45"));
-    for _ in 0..19 {
-        login().await.expect(401);
+    for n in 1..20 {
+        login(n).await.expect(401);
     }
-    let refused = login().await.expect(429);
+    let refused = login(20).await.expect(429);
     assert_eq!(refused.code(), "rate_limited");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=46).contains(&wait), "{wait}");

@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use accounts::OldKey;
+use anyhow::{Context as _, Result, bail};
 use store::Timestamp;
 use store::revision::{self, Counter};
 
 use super::mail::suppressions;
-use crate::cli::AdminCommand;
+use crate::cli::{AdminCommand, KeysCommand};
 use crate::config::Config;
 use crate::wiring::{self, Installation};
 
@@ -21,6 +22,9 @@ pub(super) fn run(config: Config, command: AdminCommand) -> Result<ExitCode> {
     match command {
         AdminCommand::MakeOperator { email } => make_operator(&place, &email)?,
         AdminCommand::Status => status(&place)?,
+        AdminCommand::Keys {
+            command: KeysCommand::Rotate { withdraw },
+        } => rotate_keys(&place, withdraw)?,
         AdminCommand::Suppressions { command } => suppressions::run(&place, command)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -36,6 +40,31 @@ fn make_operator(place: &Installation, email: &str) -> Result<()> {
         bail!("nobody has registered with {address}; register first, then make that user an operator");
     }
     println!("{address} is an operator now.");
+    Ok(())
+}
+
+fn rotate_keys(place: &Installation, withdraw: bool) -> Result<()> {
+    let (old, fate) = if withdraw {
+        (
+            OldKey::Withdrawn,
+            "The old one is gone; clients refresh their tokens.",
+        )
+    } else {
+        (
+            OldKey::Overlaps,
+            "Tokens of the old one are good until they expire.",
+        )
+    };
+    let (dir, now) = (&place.config.data_dir, place.clock.now());
+    let rotation = accounts::rotate_keys(dir, old, &place.random, now)
+        .with_context(|| format!("the keys in {} cannot be changed", dir.join("keys").display()))?;
+    println!(
+        "Access tokens are signed with the key {} now. {fate}",
+        rotation.key_id
+    );
+    println!(
+        "A running server takes it over within a minute. Copy the keys to nodes that do not share the directory."
+    );
     Ok(())
 }
 

@@ -33,6 +33,10 @@ const THREADS_PATIENCE: Duration = Duration::from_secs(1);
 const LOOP_THREADS: usize = 2;
 /// How long a client may take to send the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection that is being closed may take.
+const REQUEST_END_PATIENCE: Duration = Duration::from_secs(5);
+/// Connections of one worker at most; more wait to be accepted. Each that sends nothing is gone after `HEAD_PATIENCE`.
+const CONNECTIONS: usize = 5000;
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
@@ -109,7 +113,7 @@ impl Board {
             )
         };
         let jwt =
-            JwtKeys::load_or_create(&config.data_dir, &config.public_url, &random).with_context(keys)?;
+            JwtKeys::load_or_create(&config.data_dir, &config.public_url, &random, now).with_context(keys)?;
         let links = LinkKey::load_or_create(&config.data_dir, &random).with_context(keys)?;
         let links = Arc::new(links);
         let return_path = config.return_path(&links);
@@ -134,11 +138,14 @@ impl Board {
                 enabled: config.limits.enabled,
                 body_bytes: config.limits.body_bytes,
                 import_bytes: config.limits.import_bytes,
+                quotas: config.quotas,
             },
             posting_rules: config.posting_rules,
             metrics: Some(metrics.clone()),
             reports,
             reach: config.webhook_reach,
+            dns: wiring::name_servers(),
+            edge: config.edge.clone(),
         });
         let messenger = Messenger::new(
             db.clone(),
@@ -173,6 +180,7 @@ impl Board {
             metrics: Some(metrics),
             fetcher: config.boards.clone().map(import::Fetcher::new),
             messenger: Arc::new(messenger),
+            retention: config.retention,
             inner: crate::loops::Inner::default(),
         };
         let held = Held { state, config, lock };
@@ -223,6 +231,8 @@ fn listen(state: &api::State, config: &Config) -> Result<Server> {
             .disable_signals()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_PATIENCE)
+            .client_disconnect_timeout(REQUEST_END_PATIENCE)
+            .max_connections(CONNECTIONS)
             .shutdown_timeout(REQUESTS_PATIENCE_S);
     if config.workers > 0 {
         server = server.workers(config.workers);

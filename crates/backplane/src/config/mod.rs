@@ -1,7 +1,10 @@
 //! Settings: the compiled-in defaults, then a file, then the environment. Nothing else in the program reads the
 //! environment.
 
+mod boards;
+mod edge;
 mod layers;
+mod retention;
 mod show;
 mod webhooks;
 
@@ -21,6 +24,7 @@ use serde::Deserialize;
 use webhooks::Webhooks;
 
 pub(crate) use layers::Layers;
+pub(crate) use retention::Retained;
 
 /// Why the settings cannot be used; each text says which key and where it came from.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,8 @@ pub(super) struct Written {
     mail: Mail,
     log: Log,
     limits: Limits,
+    quotas: accounts::Quotas,
+    retention: retention::Retention,
     alerts: Alerts,
     boards: Boards,
     postings: PostingRules,
@@ -80,6 +86,9 @@ struct Server {
     bind: String,
     public_url: String,
     workers: usize,
+    trusted_proxies: String,
+    forwarded_header: String,
+    cors_origins: String,
 }
 
 #[derive(Deserialize)]
@@ -193,6 +202,12 @@ pub(crate) struct Config {
     pub(crate) log_filter_is_set: bool,
     /// What callers are allowed.
     pub(crate) limits: Limits,
+    /// What an employer may have.
+    pub(crate) quotas: accounts::Quotas,
+    /// How long what is over is kept.
+    pub(crate) retention: Retained,
+    /// What stands between the world and us.
+    pub(crate) edge: api::Edge,
     /// How many mails leave at once, and when they are tried again.
     pub(crate) delivery: DeliveryRules,
     /// Secret of `POST /v1/mail/reports`.
@@ -297,11 +312,14 @@ impl Config {
             log_filter: written.log.filter,
             log_filter_is_set: !layers.is_default("log.filter"),
             limits: written.limits,
+            quotas: written.quotas,
+            retention: written.retention.checked(layers)?,
+            edge: edge::edge(layers, &written.server)?,
             delivery,
             report_token: Some(report_token).filter(|token| !token.is_empty()),
             return_path,
             alert_rules: written.alerts.rules(written.limits.enabled),
-            boards: endpoints(layers, written.boards)?,
+            boards: boards::endpoints(layers, written.boards)?,
             posting_rules: written.postings,
             webhook_reach: written.webhooks.reach(),
             from,
@@ -487,34 +505,6 @@ fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String
             "must be an http:// or https:// URL such as https://board.example",
         ))
     }
-}
-
-/// Where boards are fetched, with every address checked.
-fn endpoints(layers: &Layers, written: Boards) -> Result<Option<Endpoints>, ConfigError> {
-    let Boards {
-        fetch,
-        greenhouse,
-        lever,
-        ashby,
-        allow_local,
-    } = written;
-    let lever: Vec<String> = lever.split(',').map(|base| base.trim().to_owned()).collect();
-    let named = [("boards.greenhouse", &greenhouse), ("boards.ashby", &ashby)];
-    let all = named
-        .into_iter()
-        .chain(lever.iter().map(|base| ("boards.lever", base)));
-    for (key, base) in all {
-        let is_secure = base.starts_with("https://") || (allow_local && base.starts_with("http://"));
-        if !is_secure || base.ends_with('/') {
-            return Err(layers.refuse(key, "must be an https:// address without a slash at the end"));
-        }
-    }
-    Ok(fetch.then_some(Endpoints {
-        greenhouse,
-        lever,
-        ashby,
-        allow_local,
-    }))
 }
 
 #[cfg(test)]

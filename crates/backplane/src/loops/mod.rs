@@ -55,6 +55,8 @@ pub(crate) struct Workshop {
     pub(crate) fetcher: Option<Fetcher>,
     /// Tells webhooks.
     pub(crate) messenger: Arc<Messenger>,
+    /// How long what is over is kept.
+    pub(crate) retention: crate::config::Retained,
     /// What only the loops know.
     pub(crate) inner: Inner,
 }
@@ -120,6 +122,10 @@ impl Loops {
         start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),
             passes::upkeep
+        );
+        start!(
+            rhythm("domains", 60_000, |shop| &shop.inner.nobody),
+            passes::domains
         );
         start!(
             rhythm("figures", 15_000, |shop| &shop.inner.nobody),

@@ -17,8 +17,6 @@ use super::rhythm::{Done, Next};
 const UPKEEP_ROWS: i64 = 500;
 /// Transactions of one kind in one upkeep at most; the rest waits for the next.
 const UPKEEP_ROUNDS: usize = 200;
-/// How long finished mails are kept for looking things up.
-const MAILS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// An import that began so long ago and did not end lost its process.
 const LONGEST_IMPORT: SignedDuration = SignedDuration::from_hours(24);
 /// Shortest wait for a mail that is nearly due.
@@ -206,6 +204,23 @@ pub(super) async fn numbers(shop: Arc<Workshop>) -> Result<Done> {
     Ok(Done::after(written > 0, true))
 }
 
+/// From domains that were shown once to what their name servers say today.
+pub(super) async fn domains(shop: Arc<Workshop>) -> Result<Done> {
+    shop.state.tidy();
+    if !shop.may_run("domains").await? {
+        return Ok(Done::IDLE);
+    }
+    let report = shop.state.domain_pass().await?;
+    if report.lost > 0 {
+        tracing::info!(
+            lost = report.lost,
+            "domains are no longer shown to be their employers'"
+        );
+        shop.state.wake().mail.notify_one();
+    }
+    Ok(Done::after(report.checked > 0, report.is_caught_up))
+}
+
 /// Ends what is over and forgets what nobody needs any more.
 pub(super) async fn upkeep(shop: Arc<Workshop>) -> Result<Done> {
     if !shop.may_run("upkeep").await? {
@@ -243,12 +258,23 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
         Ok(subscription::forget_unconfirmed(tx, UPKEEP_ROWS, now)?)
     })?;
     let mails = in_rounds(shop, |tx| {
-        Ok(mail::purge_finished(tx, now.minus(MAILS_KEPT), UPKEEP_ROWS)?)
+        Ok(mail::purge_finished(
+            tx,
+            now.minus(shop.retention.finished_mails),
+            UPKEEP_ROWS,
+        )?)
     })?;
     let told = in_rounds(shop, |tx| super::webhooks::tidy(tx, UPKEEP_ROWS, now))?;
     let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
     let seats = in_rounds(shop, |tx| Ok(registrations::forget_past(tx, UPKEEP_ROWS, now)?))?;
-    let secrets = in_rounds(shop, |tx| Ok(accounts::purge_expired(tx, UPKEEP_ROWS, now)?))?;
+    let secrets = in_rounds(shop, |tx| {
+        Ok(accounts::purge_expired(
+            tx,
+            &shop.retention.accounts,
+            UPKEEP_ROWS,
+            now,
+        )?)
+    })?;
     let began_before = now.minus(LONGEST_IMPORT);
     let runs = shop
         .db

@@ -1,15 +1,17 @@
 //! Verifying an address, setting a password anew, accepting an invitation.
 
-use accounts::Letters;
+use accounts::{EmailChange, Letters};
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use mail::EmailAddress;
 use serde::Deserialize;
 
 use super::{Field, Form, TokenForm, hidden, message, problem_page};
 use crate::error::Problem;
 use crate::holder::LinkToken;
-use crate::routes::auth::reset;
+use crate::routes::auth::{client_of, reset};
+use crate::routes::domains::confirm;
+use crate::routes::safety::agree;
 use crate::state::State;
 
 pub(super) async fn verify_page(LinkToken(token): LinkToken) -> HttpResponse {
@@ -109,9 +111,14 @@ pub(super) async fn reset_page(LinkToken(token): LinkToken) -> HttpResponse {
     )
 }
 
-pub(super) async fn reset_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
+pub(super) async fn reset_form(
+    state: State,
+    request: HttpRequest,
+    form: web::Form<TokenForm>,
+) -> HttpResponse {
     let TokenForm { token, password, .. } = form.into_inner();
-    match reset(&state, token, password).await {
+    let client = client_of(&state, &request);
+    match reset(&state, token, password, client).await {
         Ok(()) => message(
             StatusCode::OK,
             "Your password is set",
@@ -120,6 +127,53 @@ pub(super) async fn reset_form(state: State, form: web::Form<TokenForm>) -> Http
         ),
         Err(problem) => problem_page(&problem),
     }
+}
+
+pub(super) async fn domain_page(LinkToken(token): LinkToken) -> HttpResponse {
+    let form = Form {
+        action: "/confirm-domain",
+        fields: vec![hidden("token", &token)],
+        button: "Yes, it is ours",
+    };
+    message(
+        StatusCode::OK,
+        "Confirm the domain",
+        "Confirm only if the employer in the mail may say that the domain is theirs.",
+        vec![form],
+    )
+}
+
+pub(super) async fn domain_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
+    match confirm(&state, form.into_inner().token).await {
+        Ok(domain) => {
+            let words = format!("{} is shown on the employer's page now.", domain.domain);
+            message(StatusCode::OK, "The domain is confirmed", &words, Vec::new())
+        }
+        Err(problem) => problem_page(&problem),
+    }
+}
+
+pub(super) async fn email_change_page(LinkToken(token): LinkToken) -> HttpResponse {
+    let form = Form {
+        action: "/confirm-email-change",
+        fields: vec![hidden("token", &token)],
+        button: "Agree",
+    };
+    message(
+        StatusCode::OK,
+        "Another address for your account",
+        "It changes when both mailboxes have agreed. If you did not ask for it, close this page.",
+        vec![form],
+    )
+}
+
+pub(super) async fn email_change_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
+    let words = match agree(&state, form.into_inner().token).await {
+        Ok(EmailChange::Changed) => "Your account has the new address now.",
+        Ok(EmailChange::Waiting) => "Now agree in the mail that went to the other address, too.",
+        Err(problem) => return problem_page(&problem),
+    };
+    message(StatusCode::OK, "Thank you", words, Vec::new())
 }
 
 pub(super) async fn invitation_page(LinkToken(token): LinkToken) -> HttpResponse {

@@ -69,6 +69,16 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(accounts::reset_page))
                 .route(web::post().to(accounts::reset_form)),
         )
+        .service(
+            web::resource("/confirm-domain")
+                .route(web::get().to(accounts::domain_page))
+                .route(web::post().to(accounts::domain_form)),
+        )
+        .service(
+            web::resource("/confirm-email-change")
+                .route(web::get().to(accounts::email_change_page))
+                .route(web::post().to(accounts::email_change_form)),
+        )
         .service(web::resource("/accept-invitation").route(web::get().to(accounts::invitation_page)))
         .service(web::resource("/assets/backplane.css").route(web::get().to(style)))
         .service(web::resource("/robots.txt").route(web::get().to(robots)))

@@ -1,0 +1,135 @@
+//! The mails of this crate about the safety of an account.
+
+use mail::{Block, Layout};
+use store::Timestamp;
+
+use crate::Letters;
+use crate::letters::{Letter, not_you};
+
+impl Letters<'_> {
+    pub(crate) fn new_sign_in(&self, user_agent: Option<&str>, now: Timestamp) -> Letter {
+        let site = self.site();
+        let program = user_agent.map_or_else(
+            || "a program that does not say what it is".to_owned(),
+            |agent| {
+                agent
+                    .chars()
+                    .filter(|c| c.is_ascii_graphic() || *c == ' ')
+                    .take(120)
+                    .collect()
+            },
+        );
+        let at = now.to_string();
+        let at = at.get(..16).unwrap_or(&at).replace('T', " ");
+        Letter {
+            kind: "new_sign_in",
+            subject: format!("A new sign-in to your account at {site}"),
+            layout: Layout {
+                title: "A new sign-in".to_owned(),
+                preheader: "If that was you, all is well.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "Somebody signed in to your account at {site} from where you had not been before: on {at} UTC, with"
+                    )),
+                    Block::Code(program),
+                    Block::Paragraph(
+                        "If it was not you, choose a new password: that signs everybody else out.".to_owned(),
+                    ),
+                    Block::Button {
+                        label: "Choose a new password".to_owned(),
+                        url: self.config.url("/forgot-password"),
+                    },
+                ],
+                footer: not_you("You get this mail because it is about the safety of your account."),
+            },
+        }
+    }
+
+    pub(crate) fn second_factor_on(&self) -> Letter {
+        self.news(
+            "second_factor_on",
+            "Signing in asks for a code now",
+            "A second factor was switched on for your account, and other devices were signed out. Keep the recovery codes \
+             where you find them without your phone.",
+        )
+    }
+
+    pub(crate) fn second_factor_off(&self) -> Letter {
+        self.news(
+            "second_factor_off",
+            "Signing in asks for no code any more",
+            "The second factor of your account was switched off. The password alone is enough now.",
+        )
+    }
+
+    fn news(&self, kind: &'static str, title: &str, words: &str) -> Letter {
+        let site = self.site();
+        Letter {
+            kind,
+            subject: format!("{title}: your account at {site}"),
+            layout: Layout {
+                title: title.to_owned(),
+                preheader: "If that was you, all is well.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(words.to_owned()),
+                    Block::Paragraph(
+                        "If it was not you, take the account back with a new password:".to_owned(),
+                    ),
+                    Block::Button {
+                        label: "Choose a new password".to_owned(),
+                        url: self.config.url("/forgot-password"),
+                    },
+                ],
+                footer: not_you("You get this mail because it is about the safety of your account."),
+            },
+        }
+    }
+
+    pub(crate) fn email_change_old(&self, token: &str) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: "email_change",
+            subject: format!("Give your account at {site} another address?"),
+            layout: Layout {
+                title: "Another address for your account?".to_owned(),
+                preheader: "Both mailboxes have to agree.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "Somebody who knows your password wants to give your account at {site} another address. If it was \
+                         you, agree here and in the mail that went to the new address:"
+                    )),
+                    self.button("Agree", "/confirm-email-change", token),
+                    Block::Paragraph("Or paste this code where you are asked for it:".to_owned()),
+                    Block::Code(token.to_owned()),
+                ],
+                footer: not_you(
+                    "If it was not you, do not agree, and choose a new password: somebody knows yours. Without you nothing \
+                     changes.",
+                ),
+            },
+        }
+    }
+
+    pub(crate) fn email_change_new(&self, token: &str) -> Letter {
+        let site = self.site();
+        Letter {
+            kind: "email_change",
+            subject: format!("Confirm your new address for {site}"),
+            layout: Layout {
+                title: "Confirm your new address".to_owned(),
+                preheader: "Both mailboxes have to agree.".to_owned(),
+                blocks: vec![
+                    Block::Paragraph(format!(
+                        "Somebody, most likely you, wants to use this address for an account at {site}. Agree here and in the \
+                         mail that went to the address of before:"
+                    )),
+                    self.button("Agree", "/confirm-email-change", token),
+                    Block::Paragraph("Or paste this code where you are asked for it:".to_owned()),
+                    Block::Code(token.to_owned()),
+                    Block::Paragraph("Link and code work once, within 24 hours.".to_owned()),
+                ],
+                footer: not_you("If it was not you, do nothing: nothing changes."),
+            },
+        }
+    }
+}

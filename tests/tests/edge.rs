@@ -1,0 +1,100 @@
+//! Slow and odd connections to the real program, and keys that change under it.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use board::{Board, Settings, binary, run_to_end};
+
+fn connect(board: &Board) -> TcpStream {
+    let address = board.settings().url().replace("http://", "");
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
+/// What comes until the other side closes.
+fn rest(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset is an end as well.
+    let _ = stream.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn connections_that_say_nothing_or_too_little_are_closed_and_hold_up_nobody() {
+    let board = Board::start(Settings::sqlite());
+    let mut slow: Vec<TcpStream> = (0..300).map(|_| connect(&board)).collect();
+    for stream in &mut slow {
+        stream
+            .write_all(b"GET /v1/search HTTP/1.1\r\nHost: board.example\r\nX-Slow: ")
+            .unwrap();
+    }
+    let began = Instant::now();
+    for _ in 0..50 {
+        board.get("/v1/search?q=rtl").expect(200);
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "others are answered beside them: {:?}",
+        began.elapsed()
+    );
+    for stream in slow {
+        let answer = rest(stream);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+            "{answer}"
+        );
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "all of them are gone: {:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn incident_18_http2_and_broken_heads_are_refused() {
+    let board = Board::start(Settings::sqlite());
+    let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(400_000));
+    for head in [
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n",
+        &long,
+    ] {
+        let mut stream = connect(&board);
+        // The other side may close before everything was said.
+        let _ = stream.write_all(head.as_bytes());
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let answer = rest(stream);
+        let shown: String = head.chars().take(60).collect();
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{shown:?}: {answer}"
+        );
+    }
+    let mut stream = connect(&board);
+    let upgrade = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).unwrap();
+    let answer = rest(stream);
+    assert!(!answer.starts_with("HTTP/1.1 101"), "no upgrade: {answer}");
+    board.get("/healthz").expect(200);
+}
+
+#[test]
+fn keys_are_rotated_by_command_beside_a_running_server() {
+    let board = Board::start(Settings::sqlite());
+    let access = board.sign_up("ada@example.org");
+    let rotated = run_to_end(&["admin", "keys", "rotate"], board.settings());
+    let words = String::from_utf8_lossy(&rotated.stdout).into_owned();
+    assert!(
+        rotated.status.success() && words.contains("signed with the key"),
+        "{words}"
+    );
+    let me = board.try_send("GET", "/v1/me", Some(&access), None).unwrap();
+    me.expect(200);
+    assert!(binary().exists());
+}
