@@ -47,7 +47,7 @@ impl Courier {
     ) -> Self {
         let rules = DeliveryRules::default();
         let hello = config.from.address.domain();
-        let carrier = Arc::new(Carrier::new(transport, hello, rules.connections));
+        let carrier = Arc::new(Carrier::new(transport, hello, &rules));
         let traffic = Arc::new(Traffic::new(rules));
         Self {
             db,
@@ -64,7 +64,7 @@ impl Courier {
     /// The same courier with other rules, a way out of its own and nothing to remember.
     pub fn with_rules(self, transport: &Transport, rules: DeliveryRules) -> Self {
         let hello = self.config.from.address.domain();
-        let carrier = Arc::new(Carrier::new(transport, hello, rules.connections));
+        let carrier = Arc::new(Carrier::new(transport, hello, &rules));
         let traffic = Arc::new(Traffic::new(rules));
         Self {
             carrier,
@@ -81,9 +81,8 @@ impl Courier {
     /// The same courier with another way out; what it remembers about pace and failures stays.
     pub fn with_transport(&self, transport: &Transport) -> Self {
         let hello = self.config.from.address.domain();
-        let most = self.traffic.rules.connections;
         Self {
-            carrier: Arc::new(Carrier::new(transport, hello, most)),
+            carrier: Arc::new(Carrier::new(transport, hello, &self.traffic.rules)),
             ..self.clone()
         }
     }

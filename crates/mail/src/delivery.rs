@@ -10,7 +10,7 @@ use crate::breaker::Way;
 use crate::claim::{self, Outcome};
 use crate::courier::Courier;
 use crate::domains::{Domains, Gate, class_of};
-use crate::transport::Delivery;
+use crate::transport::{Delivery, Place};
 use crate::{Mail, backoff, render};
 
 /// Mails that one pass claims at most.
@@ -292,16 +292,19 @@ async fn send(courier: &Courier, mail: Mail) -> Room {
     let domain = mail.recipient.domain().to_owned();
     let class = class_of(&mail.recipient);
     let sender = courier.return_path.as_deref().map(|path| path.of(mail.id));
-    let delivery = match render(&mail, &courier.config, courier.clock.now()) {
+    let (delivery, place) = match render(&mail, &courier.config, courier.clock.now()) {
         Ok(mut message) => {
             message.sender = sender.unwrap_or(message.sender);
             let lane = traffic.rules.lane(&domain);
             courier.carrier.deliver(message, lane).await
         }
-        Err(error) => Delivery::Refused {
-            detail: error.to_string(),
-            no_such_mailbox: false,
-        },
+        Err(error) => {
+            let refused = Delivery::Refused {
+                detail: error.to_string(),
+                no_such_mailbox: false,
+            };
+            (refused, Place::none())
+        }
     };
     if delivery != Delivery::Accepted {
         tracing::warn!(mail = %mail.id, kind = mail.kind, attempt = mail.attempts, outcome = delivery.as_str(),
@@ -326,6 +329,7 @@ async fn send(courier: &Courier, mail: Mail) -> Room {
     } else {
         traffic.tally().lost += 1;
     }
+    drop(place);
     room
 }
 
