@@ -7,7 +7,7 @@ use store::{Clock, Db, Id, Random};
 
 use crate::traffic::Traffic;
 use crate::transport::Carrier;
-use crate::{DeliveryRules, MailConfig, ReturnPath, Transport};
+use crate::{DeliveryRules, MailConfig, ReturnPath, Review, Transport};
 
 /// What delivery passes work with, and what they remember. Cheap to clone; clones share connections and pace.
 #[derive(Clone)]
@@ -25,6 +25,7 @@ pub struct Courier {
     pub(crate) carrier: Arc<Carrier>,
     pub(crate) return_path: Option<Arc<ReturnPath>>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) review: Option<Arc<dyn Review>>,
 }
 
 impl std::fmt::Debug for Courier {
@@ -58,6 +59,7 @@ impl Courier {
             carrier,
             return_path: None,
             traffic,
+            review: None,
         }
     }
 
@@ -76,6 +78,14 @@ impl Courier {
     /// The same courier, whose mails name `return_path` as the envelope's sender, so that reports find back.
     pub fn with_return_path(self, return_path: Option<Arc<ReturnPath>>) -> Self {
         Self { return_path, ..self }
+    }
+
+    /// The same courier, who has bulk mails looked at by `review` before they leave.
+    pub fn with_review(self, review: Arc<dyn Review>) -> Self {
+        Self {
+            review: Some(review),
+            ..self
+        }
     }
 
     /// The same courier with another way out; what it remembers about pace and failures stays.

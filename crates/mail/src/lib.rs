@@ -28,6 +28,7 @@ mod outbox;
 mod recorder;
 pub mod report;
 mod return_path;
+mod review;
 mod rules;
 mod status;
 mod suppression;
@@ -46,10 +47,12 @@ pub use layout::{Block, Entry, Footer, Layout, Rendered};
 pub use links::LinkKey;
 pub use message::{Message, RenderError, render};
 pub use outbox::{
-    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, erase_kinds, erase_recipient, find,
-    list_for_recipient, list_recent, list_recent_errors, purge_finished, queue_counts, retry_now, withdraw,
+    LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, enqueue_as, erase_kinds, erase_recipient,
+    find, list_for_recipient, list_recent, list_recent_errors, purge_finished, queue_counts, retry_now,
+    withdraw,
 };
 pub use return_path::ReturnPath;
+pub use review::{Review, Revision};
 pub use rules::{DeliveryRules, DomainRule, RulesError};
 pub use suppression::{
     Suppression, SuppressionReason, count_suppressions, find_suppression, is_suppressed, lift_by_owner,

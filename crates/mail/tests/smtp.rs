@@ -4,8 +4,8 @@ mod support;
 
 use jiff::SignedDuration;
 use mail::{DeliveryRules, Draft, MailState, PassReport, Transport, delivery_pass};
-use store::{Backend, Clock as _};
 use store::testing::TestDb;
+use store::{Backend, Clock as _};
 use support::{House, SmtpServer, Treat, bulk_draft, draft};
 
 /// One mail per entry of `plan`, one pass; the server and the report.
