@@ -2,8 +2,9 @@
 //!
 //! - [`enqueue`] writes a [`Draft`] as a row in the transaction of its cause; `dedup_key` makes it unique.
 //! - [`delivery_pass`] leases due rows, sends them through a [`Transport`] with no transaction open, and records each
-//!   outcome by compare-and-set. A crash repeats at most the mails in flight, with the same Message-ID.
+//!   outcome by compare-and-set. A crash repeats at most one mail ([`DeliveryRules::unconfirmed`]), with the same Message-ID.
 //! - [`suppress`] keeps an address out of bulk mail; it is looked at when a mail is sent, not when it is written.
+//! - [`Review`] is asked whether a bulk mail is still true before it leaves.
 //! - [`Layout`] turns blocks of content into the text and the HTML of one mail.
 //! - [`LinkKey`] signs links that act without a login, such as unsubscribing.
 //!

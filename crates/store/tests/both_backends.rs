@@ -248,7 +248,7 @@ store::on_both! {
         store::revert_all(&mut conn).unwrap();
         assert!(counters::table.count().get_result::<i64>(&mut conn).is_err(), "nothing is left");
         assert_eq!(store::pending_migrations(&mut conn).unwrap().0.len(), 10);
-        assert_eq!(store::run_pending(&mut conn).unwrap().len(), 9);
+        assert_eq!(store::run_pending(&mut conn).unwrap().len(), 10);
         assert!(store::pending_migrations(&mut conn).unwrap().0.is_empty());
         let count: i64 = employers::table.count().get_result(&mut conn).unwrap();
         assert_eq!(count, 0);
