@@ -186,7 +186,7 @@ fn accepted_at_a_death(unconfirmed: usize) -> (usize, Vec<String>) {
     let server = house.block_on(SmtpServer::start(&[Treat::TakeAndHang; 8]));
     let mut transport = server.transport();
     if let Transport::Smtp(smtp) = &mut transport {
-        let long = std::time::Duration::from_secs(60);
+        let long = std::time::Duration::from_mins(1);
         (smtp.timeouts.content, smtp.timeouts.others_wait) = (long, long);
     }
     let rules = DeliveryRules::default().with_unconfirmed(unconfirmed).unwrap();

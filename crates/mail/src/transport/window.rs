@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a mail whose content is over waits for its turn. The relay waits ten minutes (RFC 5321, section 4.5.3.2.6).
-const TURN: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_mins(1);
 
 /// Lets so many mails through at a time.
 #[derive(Debug)]
