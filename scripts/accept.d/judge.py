@@ -339,6 +339,71 @@ def second_signature_verifies(mail, key):
     return dkim.DKIM(mail.read_bytes()).verify(idx=1, dnsfunc=lambda name, timeout=5: record)
 
 
+FUZZ = ["naïve café", "日本語の求人", "работа в Берлине", "مهندس شبكات", "עבודה", "งานชิป", "👩🏽‍🔧 chiplet 🚀", "e\u0301\u0301\u0301", ".", "..", "=?utf-8?q?x?=",
+        "<b>rtl</b>", "a" * 90, "\u202etxet", "From me", "c++ c#", "R&D; 100%", "{{ env }}", "\u00a0", "ﬁnfet", "x" * 30 + "é" * 30, "Ω≈ç√", "--", "ß", "µs"]
+
+
+def check_a_thousand_signatures(directory):
+    """A thousand mails with texts in every script, through Postfix: OpenDKIM there, dkimpy and Mail::DKIM behind it agree."""
+    import random
+    import shutil
+    import dkim
+    missing = [tool for tool in ("postfix", "opendkim", "dnsmasq", "perl") if not shutil.which(tool)]
+    if missing:
+        print(f"accept:   passed over, for want of {', '.join(missing)}", flush=True)
+        return
+    # Postfix gives up its rights, and must still get at what is its own.
+    directory.chmod(0o755)
+    key, public = directory / "dkim.pem", directory / "dkim.pub.pem"
+    run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key, check=True)
+    run("openssl", "pkey", "-in", key, "-pubout", "-out", public, check=True)
+    behind, port, postfix = Relay(directory), free_port(), directory / "postfix"
+    board = Board(
+        directory, BACKPLANE_MAIL__URL=f"smtp://127.0.0.1:{port}", BACKPLANE_MAIL__FROM="Backplane <board@board.test>",
+        BACKPLANE_MAIL__POSTAL_ADDRESS="1 Rack Row, Austin", BACKPLANE_SERVER__PUBLIC_URL="https://board.test",
+        BACKPLANE_LIMITS__ENABLED="false", BACKPLANE_MAIL__CONNECTIONS="1", BACKPLANE_MAIL__DKIM__SELECTOR="s1",
+        BACKPLANE_MAIL__DKIM__DOMAIN="board.test", BACKPLANE_MAIL__DKIM__KEY_FILE=str(key))
+    chance, count = random.Random(7), 1000
+    try:
+        log = behind.turn_page()
+        done = run(TOOLS / "relay_up.sh", "start", postfix, public, "board.test", "s1", port, f"127.0.0.1:{behind.port}")
+        require(done.returncode == 0, done.stdout + done.stderr)
+        board.start()
+        for n in range(count):
+            words = " ".join(chance.choice(FUZZ) for _ in range(chance.randint(1, 9)))
+            board.must(202, "POST", "/v1/alerts", {"email": f"reader{n}@inbox.test", "frequency": "daily",
+                                                   "query": {"q": words, "discipline": "silicon", "interpret": "off"}})
+        wait_for("not every mail came through Postfix", lambda: len(events(log, "accepted")) >= count, 240)
+        mails = sorted(behind.kept.glob("*.eml"))
+        require(len(mails) == count, f"{len(mails)} mails")
+        record = b"v=DKIM1; k=rsa; p=" + "".join(public.read_text().split("\n")[1:-2]).encode()
+        for mail in mails:
+            content = mail.read_bytes()
+            require(re.search(rb"(?is)^authentication-results:[^\n]*\n?[^\n]*dkim=pass", content, re.M), f"OpenDKIM refuses {mail}")
+            require(dkim.verify(content, dnsfunc=lambda name, timeout=5: record), f"dkimpy refuses {mail}")
+        script = directory / "verify.pl"
+        script.write_text(MAIL_DKIM)
+        done = run("perl", script, record.decode(), *mails)
+        require(done.stdout.split() == ["pass"] * count, f"Mail::DKIM: {done.stdout[:300]}{done.stderr[:300]}")
+    finally:
+        board.stop()
+        run(TOOLS / "relay_up.sh", "stop", postfix)
+        behind.stop()
+
+
+MAIL_DKIM = r"""
+use Mail::DKIM::Verifier;
+my $record = shift;
+{ no warnings 'redefine'; *Mail::DKIM::DNS::query = sub { bless {}, 'RR' }; }
+{ package RR; sub type { 'TXT' } sub char_str_list { $record } sub txtdata { $record } }
+for my $path (@ARGV) {
+    open my $file, '<:raw', $path or die; local $/; my $content = <$file>;
+    my $verifier = Mail::DKIM::Verifier->new; $verifier->PRINT($content); $verifier->CLOSE;
+    print $verifier->result, "\n";
+}
+"""
+
+
 class Relay:
     """tools/faulty_smtp.py, with a log for each chapter."""
 
@@ -449,7 +514,7 @@ def check_smtp_faults_and_kills(directory):
             board.kill()
             board.start()
         wait_for("not every mail arrived after the kills", lambda: arrived(log) >= set(reached), 90)
-        judged(log, reached, kills * 8, kills * 8)
+        judged(log, reached, kills, kills)
     finally:
         board.stop()
         relay.stop()

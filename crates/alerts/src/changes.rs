@@ -18,6 +18,8 @@ use crate::schedule;
 
 /// Rows read or written at once.
 const ROWS: i64 = 1000;
+/// Changes of one mail that are looked at again; a mail has fewer.
+const TOLD: i64 = 100;
 /// How many versions of a posting are looked through for the one that somebody was told.
 const VERSIONS: i64 = 200;
 /// A posting ends soon when it ends within this time.
@@ -322,19 +324,81 @@ pub(crate) fn due_changes(
         .load(conn)?)
 }
 
-/// Sets the outcome of one pending change.
+/// Settles one pending change: told by a mail, with the version that the subscriber had heard of before, or dropped.
 pub(crate) fn settle(
     tx: &mut DbConn,
     alert_id: Id,
     change: &DueChange,
-    outcome: &str,
+    teller: Option<(Id, Option<i32>)>,
 ) -> Result<usize, StoreError> {
     Ok(
         diesel::update(alert_changes::table.find((alert_id, change.posting_id, change.kind, change.mark)))
             .filter(alert_changes::outcome.eq("pending"))
-            .set(alert_changes::outcome.eq(outcome))
+            .set((
+                alert_changes::outcome.eq(if teller.is_some() { "mailed" } else { "dropped" }),
+                alert_changes::told_in.eq(teller.map(|(mail, _)| mail)),
+                alert_changes::told_from.eq(teller.and_then(|(_, version)| version)),
+            ))
             .execute(tx)?,
     )
+}
+
+/// A change that a mail tells.
+pub(crate) struct ToldChange {
+    pub(crate) due: DueChange,
+    /// The version that the subscriber had heard of before.
+    pub(crate) told_from: Option<i32>,
+}
+
+/// The changes that `mail` tells.
+pub(crate) fn told_in(conn: &mut DbConn, mail: Id) -> Result<Vec<ToldChange>, StoreError> {
+    let Some(alert_id) = alert_matches::table
+        .filter(alert_matches::told_in.eq(mail))
+        .order(alert_matches::posting_id)
+        .select(alert_matches::alert_id)
+        .first::<Id>(conn)
+        .optional()?
+    else {
+        return Ok(Vec::new());
+    };
+    let rows: Vec<(DueChange, Option<i32>)> = alert_changes::table
+        .filter(
+            alert_changes::alert_id
+                .eq(alert_id)
+                .and(alert_changes::told_in.eq(mail)),
+        )
+        .filter(alert_changes::outcome.eq("mailed"))
+        .order((
+            alert_changes::noted_at,
+            alert_changes::posting_id,
+            alert_changes::kind,
+            alert_changes::mark,
+        ))
+        .limit(TOLD)
+        .select((cols::<DueChange>(), alert_changes::told_from))
+        .load(conn)?;
+    let told = rows
+        .into_iter()
+        .map(|(due, told_from)| ToldChange { due, told_from });
+    Ok(told.collect())
+}
+
+/// The change was not told after all, and the subscriber knows the posting as before.
+pub(crate) fn untell(tx: &mut DbConn, alert_id: Id, change: &ToldChange) -> Result<(), StoreError> {
+    let due = &change.due;
+    diesel::update(alert_changes::table.find((alert_id, due.posting_id, due.kind, due.mark)))
+        .set((
+            alert_changes::outcome.eq("dropped"),
+            alert_changes::told_in.eq(None::<Id>),
+        ))
+        .execute(tx)?;
+    diesel::update(alert_matches::table.find((alert_id, due.posting_id)))
+        .set((
+            alert_matches::told_version.eq(change.told_from),
+            alert_matches::told_in.eq(None::<Id>),
+        ))
+        .execute(tx)?;
+    Ok(())
 }
 
 /// The version of the posting that the subscriber last heard of.

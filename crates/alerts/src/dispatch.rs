@@ -12,7 +12,7 @@ use crate::changes::{self, DueChange};
 use crate::digest::{self, Changed, Contents, What};
 use crate::letterhead::Letterhead;
 use crate::rank;
-use crate::reasons::{Readings, Reasons, Shelf};
+use crate::reasons::{Candidate, Readings, Reasons, Shelf};
 use crate::rows::reschedule;
 use crate::rules::AlertRules;
 use crate::schedule;
@@ -23,6 +23,13 @@ const ALERTS: i64 = 100;
 const MATCHES: i64 = 500;
 /// Due changes in one mail; what is beyond waits for the next.
 const CHANGES: i64 = 20;
+
+/// By which mail a subscriber hears of postings, and when it was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) by: Id,
+    pub(crate) at: Timestamp,
+}
 
 /// What a dispatch pass did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,9 +83,14 @@ pub fn dispatch_pass(
                 postpone(tx, &alert, until, why, now)?;
                 continue;
             }
-            drafts.extend(write_mail(tx, letterhead, &alert, &mut known, &mut report, now)?);
+            let told = Told {
+                by: random.id(now),
+                at: now,
+            };
+            let draft = write_mail(tx, letterhead, &alert, &mut known, &mut report, told)?;
+            drafts.extend(draft.map(|draft| (told.by, draft)));
         }
-        report.mails = mail::enqueue(tx, &drafts, random, now)?;
+        report.mails = mail::enqueue_as(tx, &drafts, now)?;
         Ok(report)
     })
 }
@@ -216,8 +228,9 @@ fn write_mail(
     alert: &Alert,
     (shelf, readings): &mut (Shelf, Readings),
     report: &mut DispatchReport,
-    now: Timestamp,
+    told: Told,
 ) -> Result<Option<mail::Draft>, StoreError> {
+    let now = told.at;
     let reasons = readings.of(&alert.query.0);
     let due = due_postings(tx, alert.id, now)?;
     let seen = shelf.take(tx, &due, now)?;
@@ -226,24 +239,15 @@ fn write_mail(
     let gone: Vec<Id> = due.iter().filter(|id| !is_current(id)).copied().collect();
     report.dropped += drop_postings(tx, alert.id, &gone)?;
     let choice = rank::choose(candidates, &letterhead.rules);
-    let changed = changed_postings(tx, alert, shelf, reasons, report, now)?;
+    let changed = changed_postings(tx, alert, shelf, reasons, report, told)?;
     if choice.shown.is_empty() && changed.is_empty() {
         return Ok(None);
     }
-    let told: Vec<(Id, i32)> = choice
-        .shown
-        .iter()
-        .map(|shown| (shown.seen.posting.row.id, shown.seen.posting.row.version))
-        .collect();
-    report.postings += tell(tx, alert.id, &told, now)?;
+    let versions: Vec<(Id, i32)> = choice.shown.iter().map(version_of).collect();
+    report.postings += tell(tx, alert.id, &versions, told)?;
     report.changes += changed.iter().map(|changed| changed.what.len()).sum::<usize>();
-    let follows_at_once = alert.frequency == Frequency::Instant && letterhead.rules.instant_burst == 0;
-    let next = if follows_at_once {
-        now
-    } else {
-        schedule::next_digest(alert, now)
-    };
-    let waiting = postpone(tx, alert, next, HeldBy::Overflow, now)?;
+    let next = next_mail(alert, &letterhead.rules, now);
+    let waiting = postpone(tx, alert, next.unwrap_or(now), HeldBy::Overflow, now)?;
     let paced_until =
         paced(alert, &letterhead.rules, now).map(|until| until.plus(letterhead.rules.instant_every));
     diesel::update(alerts::table.find(alert.id))
@@ -257,9 +261,48 @@ fn write_mail(
         more: choice.more,
         changed,
         waiting,
-        next: (!follows_at_once).then_some(next),
+        next,
     };
     Ok(Some(digest::write(letterhead, alert, &contents, now)))
+}
+
+/// When what does not fit into this mail comes; `None` when at once.
+pub(crate) fn next_mail(alert: &Alert, rules: &AlertRules, now: Timestamp) -> Option<Timestamp> {
+    let follows_at_once = alert.frequency == Frequency::Instant && rules.instant_burst == 0;
+    (!follows_at_once).then(|| schedule::next_digest(alert, now))
+}
+
+/// The posting with its version, as it is told.
+pub(crate) fn version_of(candidate: &Candidate) -> (Id, i32) {
+    let row = &candidate.seen.posting.row;
+    (row.id, row.version)
+}
+
+/// The new postings that wait for a later mail, the newest first.
+pub(crate) fn pending_postings(conn: &mut DbConn, alert_id: Id) -> Result<Vec<Id>, StoreError> {
+    Ok(alert_matches::table
+        .filter(
+            alert_matches::alert_id
+                .eq(alert_id)
+                .and(alert_matches::outcome.eq("pending")),
+        )
+        .order((alert_matches::revision.desc(), alert_matches::posting_id))
+        .limit(MATCHES)
+        .select(alert_matches::posting_id)
+        .load(conn)?)
+}
+
+/// How many new postings wait for a later mail.
+pub(crate) fn count_waiting(conn: &mut DbConn, alert_id: Id) -> Result<usize, StoreError> {
+    let count: i64 = alert_matches::table
+        .filter(
+            alert_matches::alert_id
+                .eq(alert_id)
+                .and(alert_matches::outcome.eq("pending")),
+        )
+        .count()
+        .get_result(conn)?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
 
 /// The postings with changes that are due and still true, each posting once. Their rows are settled.
@@ -269,8 +312,9 @@ fn changed_postings(
     shelf: &mut Shelf,
     reasons: &mut Reasons,
     report: &mut DispatchReport,
-    now: Timestamp,
+    told: Told,
 ) -> Result<Vec<Changed>, StoreError> {
+    let now = told.at;
     let due = changes::due_changes(tx, alert.id, CHANGES, now)?;
     let mut by_posting: Vec<(Id, Vec<DueChange>)> = Vec::new();
     for change in due {
@@ -286,8 +330,8 @@ fn changed_postings(
             .pop()
             .and_then(|seen| reasons.judge(&seen, now));
         let mut what: Vec<What> = Vec::new();
+        let heard = changes::told_version(tx, alert.id, id)?;
         if let Some(current) = &current {
-            let heard = changes::told_version(tx, alert.id, id)?;
             let mut versions = changes::versions(tx, id)?;
             let before = heard.and_then(|version| versions.remove(&version));
             for change in &due {
@@ -297,15 +341,15 @@ fn changed_postings(
                 what.extend(still.filter(|still| !what.contains(still)));
             }
         }
-        let outcome = if what.is_empty() { "dropped" } else { "mailed" };
+        let teller = (!what.is_empty()).then_some((told.by, heard));
         for change in &due {
-            let settled = changes::settle(tx, alert.id, change, outcome)?;
+            let settled = changes::settle(tx, alert.id, change, teller)?;
             if what.is_empty() {
                 report.dropped += settled;
             }
         }
         if let (Some(current), false) = (current, what.is_empty()) {
-            hear(tx, alert.id, id, current.seen.posting.row.version, now)?;
+            tell_again(tx, alert.id, &[version_of(&current)], told)?;
             changed.push(Changed { current, what });
         }
     }
@@ -313,14 +357,14 @@ fn changed_postings(
 }
 
 /// Marks postings as told in the version with this number.
-fn tell(tx: &mut DbConn, alert_id: Id, postings: &[(Id, i32)], now: Timestamp) -> Result<usize, StoreError> {
+fn tell(tx: &mut DbConn, alert_id: Id, postings: &[(Id, i32)], told: Told) -> Result<usize, StoreError> {
     let mut by_version: HashMap<i32, Vec<Id>> = HashMap::new();
     for (id, version) in postings {
         by_version.entry(*version).or_default().push(*id);
     }
-    let mut told = 0;
+    let mut count = 0;
     for (version, ids) in by_version {
-        told += diesel::update(alert_matches::table)
+        count += diesel::update(alert_matches::table)
             .filter(
                 alert_matches::alert_id
                     .eq(alert_id)
@@ -329,29 +373,32 @@ fn tell(tx: &mut DbConn, alert_id: Id, postings: &[(Id, i32)], now: Timestamp) -
             .filter(alert_matches::outcome.eq("pending"))
             .set((
                 alert_matches::outcome.eq("mailed"),
-                alert_matches::told_at.eq(now),
+                alert_matches::told_at.eq(told.at),
                 alert_matches::told_version.eq(version),
+                alert_matches::told_in.eq(told.by),
                 alert_matches::held_by.eq(None::<HeldBy>),
             ))
             .execute(tx)?;
     }
-    Ok(told)
+    Ok(count)
 }
 
-/// The subscriber hears of a posting again, in the version with this number.
-fn hear(
+/// The subscriber hears of postings that were told before, in the versions with these numbers.
+pub(crate) fn tell_again(
     tx: &mut DbConn,
     alert_id: Id,
-    posting_id: Id,
-    version: i32,
-    now: Timestamp,
+    postings: &[(Id, i32)],
+    told: Told,
 ) -> Result<(), StoreError> {
-    diesel::update(alert_matches::table.find((alert_id, posting_id)))
-        .set((
-            alert_matches::told_at.eq(now),
-            alert_matches::told_version.eq(version),
-        ))
-        .execute(tx)?;
+    for (posting_id, version) in postings {
+        diesel::update(alert_matches::table.find((alert_id, *posting_id)))
+            .set((
+                alert_matches::told_at.eq(told.at),
+                alert_matches::told_version.eq(*version),
+                alert_matches::told_in.eq(told.by),
+            ))
+            .execute(tx)?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //!   change of a posting that a subscriber was told of and wishes to hear about. [`closing_pass`] adds those that end soon.
 //! - [`dispatch_pass`] turns due rows into mails in the outbox, leaving out what is no longer in search, and keeping back
 //!   what does not fit.
+//! - [`LastLook`] takes out of a mail that is about to leave what was closed or changed meanwhile.
 //! - [`schedule`]: when a mail is due, in the subscriber's time zone.
 //! - [`keep_pass`] asks about alerts that nobody touches, and retires them.
 //! - [`health()`]: silence and success told apart.
@@ -25,6 +26,7 @@ mod matching;
 pub mod owner;
 mod rank;
 mod reasons;
+mod review;
 mod rows;
 mod rules;
 pub mod schedule;
@@ -37,4 +39,5 @@ pub use health::{AlertHealth, health, warnings};
 pub use keep::{KeepReport, keep, keep_pass};
 pub use letterhead::Letterhead;
 pub use matching::{MatchReport, MatchState, match_pass};
+pub use review::LastLook;
 pub use rules::AlertRules;

@@ -47,6 +47,27 @@ pub(crate) fn choose(mut candidates: Vec<Candidate>, rules: &AlertRules) -> Choi
     choice
 }
 
+/// Employers of whom `shown` has as many as a mail may, with how many of `others` are theirs: name, slug, how many.
+pub(crate) fn left_out(
+    shown: &[Candidate],
+    others: Vec<Candidate>,
+    rules: &AlertRules,
+) -> Vec<(String, String, usize)> {
+    let mut more: Vec<(String, String, usize)> = Vec::new();
+    for other in others {
+        let employer = &other.seen.posting.employer;
+        let of_employer = |candidate: &&Candidate| candidate.seen.posting.employer.id == employer.id;
+        if rules.per_employer == 0 || shown.iter().filter(of_employer).count() < rules.per_employer {
+            continue;
+        }
+        match more.iter_mut().find(|(_, slug, _)| *slug == employer.slug) {
+            Some((_, _, count)) => *count += 1,
+            None => more.push((employer.name.clone(), employer.slug.clone(), 1)),
+        }
+    }
+    more
+}
+
 fn weight(candidate: &Candidate) -> Timestamp {
     let row = &candidate.seen.posting.row;
     let mut at = row.published_at.unwrap_or(row.created_at);

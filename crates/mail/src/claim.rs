@@ -6,6 +6,7 @@ use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::SuppressionReason;
 use crate::outbox::{LEASE, Mail, MailState};
+use crate::review::{Review, revise_all};
 use crate::suppression::{suppress, suppressed_among};
 
 /// What a claim took and what it found not worth sending.
@@ -17,6 +18,8 @@ pub(crate) struct Claimed {
     pub(crate) expired: usize,
     /// Bulk mails whose address is suppressed.
     pub(crate) suppressed: usize,
+    /// Bulk mails of which nothing was left to tell.
+    pub(crate) withdrawn: usize,
 }
 
 /// What to write about a mail after an attempt.
@@ -41,7 +44,13 @@ pub(crate) enum Outcome {
 
 /// Leases up to `limit` due mails to `holder`. A claimed mail becomes due again when its lease runs out, so what a dead
 /// process held is taken over by itself.
-pub(crate) fn claim(tx: &mut DbConn, holder: Id, limit: i64, now: Timestamp) -> Result<Claimed, StoreError> {
+pub(crate) fn claim(
+    tx: &mut DbConn,
+    holder: Id,
+    limit: i64,
+    review: Option<&dyn Review>,
+    now: Timestamp,
+) -> Result<Claimed, StoreError> {
     let due = due_mails(tx, limit, now)?;
     if due.is_empty() {
         return Ok(Claimed::default());
@@ -59,10 +68,20 @@ pub(crate) fn claim(tx: &mut DbConn, holder: Id, limit: i64, now: Timestamp) -> 
         } else if mail.list().is_some() && suppressed_addresses.contains(&mail.recipient) {
             suppressed.push(mail.id);
         } else {
-            live.push(mail.id);
+            live.push(mail);
         }
     }
+    let withdrawn = match review {
+        Some(review) => revise_all(tx, review, &live, now)?,
+        None => Vec::new(),
+    };
+    let live: Vec<Id> = live
+        .iter()
+        .map(|mail| mail.id)
+        .filter(|id| !withdrawn.contains(id))
+        .collect();
     Ok(Claimed {
+        withdrawn: withdrawn.len(),
         expired: finish_unsent(tx, &expired, MailState::Expired, now)?,
         suppressed: finish_unsent(tx, &suppressed, MailState::Suppressed, now)?,
         mails: lease(tx, &live, holder, now)?,

@@ -7,7 +7,7 @@ use store::{Clock, Db, Id, Random};
 
 use crate::traffic::Traffic;
 use crate::transport::Carrier;
-use crate::{DeliveryRules, MailConfig, ReturnPath, Transport};
+use crate::{DeliveryRules, MailConfig, ReturnPath, Review, Transport};
 
 /// What delivery passes work with, and what they remember. Cheap to clone; clones share connections and pace.
 #[derive(Clone)]
@@ -25,6 +25,7 @@ pub struct Courier {
     pub(crate) carrier: Arc<Carrier>,
     pub(crate) return_path: Option<Arc<ReturnPath>>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) review: Option<Arc<dyn Review>>,
 }
 
 impl std::fmt::Debug for Courier {
@@ -47,7 +48,7 @@ impl Courier {
     ) -> Self {
         let rules = DeliveryRules::default();
         let hello = config.from.address.domain();
-        let carrier = Arc::new(Carrier::new(transport, hello, rules.connections));
+        let carrier = Arc::new(Carrier::new(transport, hello, &rules));
         let traffic = Arc::new(Traffic::new(rules));
         Self {
             db,
@@ -58,13 +59,14 @@ impl Courier {
             carrier,
             return_path: None,
             traffic,
+            review: None,
         }
     }
 
     /// The same courier with other rules, a way out of its own and nothing to remember.
     pub fn with_rules(self, transport: &Transport, rules: DeliveryRules) -> Self {
         let hello = self.config.from.address.domain();
-        let carrier = Arc::new(Carrier::new(transport, hello, rules.connections));
+        let carrier = Arc::new(Carrier::new(transport, hello, &rules));
         let traffic = Arc::new(Traffic::new(rules));
         Self {
             carrier,
@@ -78,12 +80,19 @@ impl Courier {
         Self { return_path, ..self }
     }
 
+    /// The same courier, who has bulk mails looked at by `review` before they leave.
+    pub fn with_review(self, review: Arc<dyn Review>) -> Self {
+        Self {
+            review: Some(review),
+            ..self
+        }
+    }
+
     /// The same courier with another way out; what it remembers about pace and failures stays.
     pub fn with_transport(&self, transport: &Transport) -> Self {
         let hello = self.config.from.address.domain();
-        let most = self.traffic.rules.connections;
         Self {
-            carrier: Arc::new(Carrier::new(transport, hello, most)),
+            carrier: Arc::new(Carrier::new(transport, hello, &self.traffic.rules)),
             ..self.clone()
         }
     }

@@ -4,13 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use store::{StoreError, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::breaker::Way;
 use crate::claim::{self, Outcome};
 use crate::courier::Courier;
 use crate::domains::{Domains, Gate, class_of};
-use crate::transport::Delivery;
+use crate::transport::{Delivery, Place};
 use crate::{Mail, backoff, render};
 
 /// Mails that one pass claims at most.
@@ -41,6 +42,8 @@ pub struct PassReport {
     pub expired: usize,
     /// Bulk mail to suppressed addresses.
     pub suppressed: usize,
+    /// Bulk mail of which nothing was left to tell.
+    pub withdrawn: usize,
     /// Given back untried: the relay failed, or their domain has had enough for the moment.
     pub released: usize,
     /// Tried, but the lease had run out: whoever holds it now decides.
@@ -56,7 +59,8 @@ pub struct PassReport {
 impl PassReport {
     /// How many mails were touched.
     pub fn done(&self) -> usize {
-        self.sent + self.retried + self.failed + self.expired + self.suppressed + self.released + self.lost
+        let ended = self.sent + self.failed + self.expired + self.suppressed + self.withdrawn;
+        ended + self.retried + self.released + self.lost
     }
 
     fn count(&mut self, outcome: &'static str, class: &'static str) {
@@ -123,6 +127,7 @@ pub async fn delivery_pass(courier: &Courier) -> Result<PassReport, StoreError> 
             failed = report.failed,
             expired = report.expired,
             suppressed = report.suppressed,
+            withdrawn = report.withdrawn,
             released = report.released,
             "mails were delivered"
         );
@@ -137,12 +142,14 @@ async fn deliver_batch(courier: &Courier, most: usize, report: &mut PassReport) 
         return Ok(());
     }
     let (holder, now) = (courier.holder, courier.clock.now());
+    let review = courier.review.clone();
     let claimed = courier
         .db
-        .write(move |tx| claim::claim(tx, holder, limit, now))
+        .write(move |tx| claim::claim(tx, holder, limit, review.as_deref(), now))
         .await?;
     report.expired += claimed.expired;
     report.suppressed += claimed.suppressed;
+    report.withdrawn += claimed.withdrawn;
     let (waiting, put_off) = plan(courier, claimed.mails);
     give_back(courier, put_off, report).await?;
     let rest = send_all(courier, waiting, report).await?;
@@ -249,22 +256,22 @@ async fn begin_some(
             .begin(&traffic.rules, mail.recipient.domain(), now);
         match gate {
             Gate::Go => {
-                let Some(mail) = with_enough_lease(courier, mail.clone()).await else {
-                    traffic
-                        .domains()
-                        .end(&traffic.rules, mail.recipient.domain(), None, now);
-                    report.lost += 1;
-                    continue;
-                };
-                let sender = courier.clone();
-                traffic.start(async move {
-                    if send(&sender, mail).await == Room::OneTooMany {
-                        sender.traffic.retire(slot);
-                    } else {
-                        drop(slot);
+                let held = with_enough_lease(courier, mail.clone()).await;
+                let unsent = match held {
+                    Some(held) if is_outdated(courier, &held).await => Some(held),
+                    Some(held) => {
+                        start(courier, held, slot);
+                        continue;
                     }
-                    sender.traffic.changed.notify_waiters();
-                });
+                    None => None,
+                };
+                let domain = mail.recipient.domain();
+                traffic.domains().end(&traffic.rules, domain, None, now);
+                match unsent {
+                    // Due at once: the next claim revises it.
+                    Some(held) => put_off.push((held, now)),
+                    None => report.lost += 1,
+                }
             }
             Gate::Wait(until) => {
                 waiting.push_back(mail);
@@ -277,6 +284,19 @@ async fn begin_some(
         }
     }
     earliest
+}
+
+/// Lets `mail` leave on its own, with the connection that `slot` stands for.
+fn start(courier: &Courier, mail: Mail, slot: OwnedSemaphorePermit) {
+    let sender = courier.clone();
+    courier.traffic.start(async move {
+        if send(&sender, mail).await == Room::OneTooMany {
+            sender.traffic.retire(slot);
+        } else {
+            drop(slot);
+        }
+        sender.traffic.changed.notify_waiters();
+    });
 }
 
 /// Whether the relay can bear as many connections as there are.
@@ -292,16 +312,19 @@ async fn send(courier: &Courier, mail: Mail) -> Room {
     let domain = mail.recipient.domain().to_owned();
     let class = class_of(&mail.recipient);
     let sender = courier.return_path.as_deref().map(|path| path.of(mail.id));
-    let delivery = match render(&mail, &courier.config, courier.clock.now()) {
+    let (delivery, place) = match render(&mail, &courier.config, courier.clock.now()) {
         Ok(mut message) => {
             message.sender = sender.unwrap_or(message.sender);
             let lane = traffic.rules.lane(&domain);
             courier.carrier.deliver(message, lane).await
         }
-        Err(error) => Delivery::Refused {
-            detail: error.to_string(),
-            no_such_mailbox: false,
-        },
+        Err(error) => {
+            let refused = Delivery::Refused {
+                detail: error.to_string(),
+                no_such_mailbox: false,
+            };
+            (refused, Place::none())
+        }
     };
     if delivery != Delivery::Accepted {
         tracing::warn!(mail = %mail.id, kind = mail.kind, attempt = mail.attempts, outcome = delivery.as_str(),
@@ -326,6 +349,7 @@ async fn send(courier: &Courier, mail: Mail) -> Room {
     } else {
         traffic.tally().lost += 1;
     }
+    drop(place);
     room
 }
 
@@ -385,6 +409,19 @@ async fn with_enough_lease(courier: &Courier, mut mail: Mail) -> Option<Mail> {
     }
     mail.lease_expires_at = Some(now.plus(crate::LEASE));
     Some(mail)
+}
+
+/// Whether `mail` tells something that changed since it was claimed. Without an answer it waits.
+async fn is_outdated(courier: &Courier, mail: &Mail) -> bool {
+    let Some(review) = courier.review.clone().filter(|_| mail.is_bulk) else {
+        return false;
+    };
+    let (ids, now) = ([mail.id], courier.clock.now());
+    let found = courier
+        .db
+        .read(move |conn| review.outdated(conn, &ids, now))
+        .await;
+    found.map_or(true, |ids| !ids.is_empty())
 }
 
 /// Writes what became of `mail`, trying a few times: a mail that is out but not recorded goes out twice.

@@ -107,20 +107,30 @@ pub fn enqueue(
     random: &Random,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    let rows = drafts.iter().map(|draft| new_mail(random.id(now), draft, now));
+    insert(tx, rows.collect())
+}
+
+/// The same, where each mail has an id already, because something else names it.
+pub fn enqueue_as(tx: &mut DbConn, drafts: &[(Id, Draft)], now: Timestamp) -> Result<usize, StoreError> {
+    let rows = drafts.iter().map(|(id, draft)| new_mail(*id, draft, now));
+    insert(tx, rows.collect())
+}
+
+fn insert(tx: &mut DbConn, rows: Vec<NewMail<'_>>) -> Result<usize, StoreError> {
     let mut new = 0;
-    for chunk in drafts.chunks(INSERT_CHUNK) {
-        let rows: Vec<NewMail<'_>> = chunk.iter().map(|draft| new_mail(draft, random, now)).collect();
+    for rows in rows.chunks(INSERT_CHUNK) {
         new += on_each!(tx, c => diesel::insert_into(outbox::table)
-            .values(&rows)
+            .values(rows)
             .on_conflict_do_nothing()
             .execute(c))?;
     }
     Ok(new)
 }
 
-fn new_mail<'a>(draft: &'a Draft, random: &Random, now: Timestamp) -> NewMail<'a> {
+fn new_mail(id: Id, draft: &Draft, now: Timestamp) -> NewMail<'_> {
     NewMail {
-        id: random.id(now),
+        id,
         dedup_key: &draft.dedup_key,
         kind: draft.kind,
         recipient: &draft.recipient,

@@ -7,8 +7,11 @@ use jiff::SignedDuration;
 /// How many mails leave at once and how fast, for one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRules {
-    /// Connections to the relay at once, also the most mails that a crash can repeat. At least 1.
+    /// Connections to the relay at once. At least 1.
     pub connections: usize,
+    /// Mails at once whose final dot is sent and whose outcome is not written down yet; also the most mails that a crash can
+    /// repeat, but for those that the relay thinks about for long ([`crate::SmtpTimeouts`]). At least 1.
+    pub unconfirmed: usize,
     /// Mails to one domain at once; 0 is as many as there are connections.
     pub domain_connections: usize,
     /// Mails to one domain in a second; 0 is no limit.
@@ -34,6 +37,9 @@ pub enum RulesError {
     /// Nothing could ever leave, or more than a relay can bear.
     #[error("mail.connections must be between 1 and 100")]
     Connections,
+    /// No mail could ever leave, or the number means nothing.
+    #[error("mail.unconfirmed must be between 1 and 100")]
+    Unconfirmed,
     /// Not `domain connections/per_second`.
     #[error(
         "mail.domains must read like `example.com 2/10, example.net 4/0`: connections at once / mails a second (0: no limit), not `{0}`"
@@ -49,6 +55,7 @@ impl Default for DeliveryRules {
     fn default() -> Self {
         Self {
             connections: 8,
+            unconfirmed: 1,
             domain_connections: 6,
             domain_per_second: 0,
             domains: HashMap::new(),
@@ -93,6 +100,7 @@ impl DeliveryRules {
         }
         Ok(Self {
             connections,
+            unconfirmed: Self::default().unconfirmed,
             domain_connections,
             domain_per_second,
             domains: by_domain,
@@ -101,6 +109,17 @@ impl DeliveryRules {
                 .map(|step| SignedDuration::from_secs(i64::from(step)))
                 .collect(),
         })
+    }
+
+    /// The same rules with room for so many mails between their final dot and the record of it.
+    ///
+    /// # Errors
+    /// [`RulesError::Unconfirmed`] when it makes no sense.
+    pub fn with_unconfirmed(self, unconfirmed: usize) -> Result<Self, RulesError> {
+        if !(1..=100).contains(&unconfirmed) {
+            return Err(RulesError::Unconfirmed);
+        }
+        Ok(Self { unconfirmed, ..self })
     }
 
     /// What holds for mails to `domain`.

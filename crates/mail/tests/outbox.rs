@@ -3,18 +3,64 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use mail::{
-    Draft, EmailAddress, GIVE_UP_AFTER, LEASE, MailState, SuppressionReason, Transport, delivery_pass,
+    Draft, EmailAddress, GIVE_UP_AFTER, LEASE, Mail, MailState, Review, Revision, SuppressionReason,
+    Transport, delivery_pass,
 };
 use store::testing::monday_morning;
-use store::{Clock as _, StoreError};
+use store::{Clock as _, DbConn, Id, StoreError, Timestamp};
 use support::{House, SmtpServer, Treat, bulk_draft, draft};
 
 fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)
+}
+
+/// When a mail turns out to be outdated.
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    AtOnce,
+    OnceClaimed,
+}
+
+/// A review that says what it was told to say: when, and the new subject or that nothing is left.
+#[derive(Default)]
+struct Script(Mutex<HashMap<Id, (When, Option<&'static str>)>>);
+
+impl Script {
+    fn say(&self, id: Id, when: When, subject: Option<&'static str>) {
+        self.0.lock().unwrap().insert(id, (when, subject));
+    }
+}
+
+impl Review for Script {
+    fn outdated(&self, _: &mut DbConn, ids: &[Id], _: Timestamp) -> Result<Vec<Id>, StoreError> {
+        let mut script = self.0.lock().unwrap();
+        let mut found = Vec::new();
+        for id in ids {
+            match script.get_mut(id) {
+                Some((When::AtOnce, _)) => found.push(*id),
+                Some((when, _)) => *when = When::AtOnce,
+                None => {}
+            }
+        }
+        Ok(found)
+    }
+
+    fn revise(&self, _: &mut DbConn, mail: &Mail, _: Timestamp) -> Result<Revision, StoreError> {
+        let (_, subject) = self.0.lock().unwrap().remove(&mail.id).unwrap();
+        Ok(match subject {
+            Some(subject) => Revision::Rewritten {
+                subject: subject.to_owned(),
+                text: mail.text_body.clone(),
+                html: mail.html_body.clone(),
+            },
+            None => Revision::Withdrawn("nothing left"),
+        })
+    }
 }
 
 store::on_both! {
@@ -41,6 +87,28 @@ store::on_both! {
         assert_eq!((report.sent, report.next_due), (200, Some(monday_morning())), "more is due at once");
         let counts = db.read_blocking(mail::queue_counts).unwrap();
         assert_eq!((counts.queued, counts.sent, counts.oldest_queued_at), (800, 200, Some(monday_morning())));
+    }
+
+    fn a_bulk_mail_is_looked_at_when_it_is_claimed_and_right_before_it_leaves(db) {
+        let mut house = House::new(db);
+        let review = Arc::new(Script::default());
+        house.courier = house.courier.clone().with_review(Arc::clone(&review) as _);
+        house.enqueue(&[draft(0), bulk_draft(1), bulk_draft(2), bulk_draft(3)]);
+        let id = |n: usize| house.mails()[n].id;
+        review.say(id(0), When::AtOnce, None);
+        review.say(id(1), When::AtOnce, None);
+        review.say(id(2), When::OnceClaimed, Some("Two as it is now"));
+        let report = house.pass();
+        assert_eq!((report.sent, report.withdrawn, report.released), (2, 1, 1), "somebody waits for the first: it is nobody's to review");
+        assert_eq!(house.mails()[2].attempts, 0, "it was not tried");
+        assert_eq!(house.pass().sent, 1);
+        let sent: Vec<String> = house.mailbox.mails().iter().map(mail::SentMail::as_text).collect();
+        assert_eq!(sent.len(), 3);
+        assert!(sent[2].contains("Subject: Two as it is now"), "{}", sent[2]);
+        let states: Vec<MailState> = house.mails().iter().map(|mail| mail.state).collect();
+        assert_eq!(states, [MailState::Sent, MailState::Expired, MailState::Sent, MailState::Sent]);
+        assert_eq!(house.mails()[1].last_error.as_deref(), Some("nothing left"));
+        assert_eq!(house.enqueue(&[bulk_draft(1), bulk_draft(3)]), 1, "what was withdrawn may be told again");
     }
 
     fn a_rolled_back_cause_sends_nothing(db) {

@@ -3,9 +3,9 @@
 mod support;
 
 use jiff::SignedDuration;
-use mail::{Draft, MailState, PassReport, Transport, delivery_pass};
-use store::Backend;
+use mail::{DeliveryRules, Draft, MailState, PassReport, Transport, delivery_pass};
 use store::testing::TestDb;
+use store::{Backend, Clock as _};
 use support::{House, SmtpServer, Treat, bulk_draft, draft};
 
 /// One mail per entry of `plan`, one pass; the server and the report.
@@ -176,6 +176,54 @@ fn a_reply_that_never_came_means_again_under_the_same_message_id() {
             assert_eq!((times, mail.state), (1, MailState::Sent), "{treat:?}");
         }
     }
+}
+
+/// What a relay has of mails whose sender died while it was thinking about them, and after the next start.
+fn accepted_at_a_death(unconfirmed: usize) -> (usize, Vec<String>) {
+    let db = sqlite();
+    let mut house = House::new(&db);
+    house.enqueue(&(0..8).map(draft).collect::<Vec<Draft>>());
+    let server = house.block_on(SmtpServer::start(&[Treat::TakeAndHang; 8]));
+    let mut transport = server.transport();
+    if let Transport::Smtp(smtp) = &mut transport {
+        let long = std::time::Duration::from_mins(1);
+        (smtp.timeouts.content, smtp.timeouts.others_wait) = (long, long);
+    }
+    let rules = DeliveryRules::default().with_unconfirmed(unconfirmed).unwrap();
+    house.courier = house.courier.clone().with_rules(&transport, rules.clone());
+    assert_eq!(house.pass().sent, 0);
+    assert_eq!(server.attempts(), 6, "six mails are being said at once");
+    let at_death = server.accepted().len();
+    house.block_on(house.courier.stop(std::time::Duration::ZERO));
+    server.recover();
+    house.courier = house.courier.clone().with_rules(&transport, rules);
+    let (holder, now) = (house.courier.holder, house.clock.now());
+    house
+        .db
+        .write_blocking(|tx| mail::release_claims(tx, holder, now))
+        .unwrap();
+    assert_eq!(house.pass().sent, 8);
+    (at_death, server.accepted())
+}
+
+#[test]
+fn a_process_that_dies_repeats_one_mail_at_most_under_the_same_message_id() {
+    let (at_death, accepted) = accepted_at_a_death(1);
+    assert_eq!((at_death, accepted.len()), (1, 9));
+    let id = |content: &String| {
+        let line = content.lines().find(|line| line.starts_with("Message-ID:"));
+        line.unwrap().to_owned()
+    };
+    let again = accepted[1..]
+        .iter()
+        .filter(|content| id(content) == id(&accepted[0]));
+    assert_eq!(again.count(), 1);
+}
+
+#[test]
+fn a_wider_window_is_the_bound_of_what_a_death_repeats() {
+    let (at_death, accepted) = accepted_at_a_death(3);
+    assert_eq!((at_death, accepted.len()), (3, 11));
 }
 
 #[test]

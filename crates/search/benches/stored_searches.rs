@@ -25,6 +25,14 @@ fn percentile(sorted: &[Duration], share: f64) -> f64 {
     sorted[at].as_secs_f64() * 1000.0
 }
 
+/// Own memory of this process.
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kb.unwrap_or_default() / 1024
+}
+
 fn main() {
     let files: Vec<String> = std::env::args()
         .skip(1)
@@ -43,17 +51,25 @@ fn main() {
         .iter()
         .take(500)
         .for_each(|document| matcher.observe(document));
+    let before = resident_mb();
     let began = Instant::now();
+    let mut storing = Duration::ZERO;
     for line in lines(searches) {
         let pairs: Vec<(String, String)> = url::form_urlencoded::parse(line.as_bytes())
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        matcher.insert(random.id(now), &parse_pairs(&pairs).unwrap().query);
+        let query = parse_pairs(&pairs).unwrap().query;
+        let id = random.id(now);
+        let parsed = Instant::now();
+        matcher.insert(id, &query);
+        storing += parsed.elapsed();
     }
     println!(
-        "{} searches stored in {:.1} s",
+        "{} searches read in {:.1} s, {:.1} s of it storing them; +{} MB; {matcher:?}",
         matcher.len(),
-        began.elapsed().as_secs_f64()
+        began.elapsed().as_secs_f64(),
+        storing.as_secs_f64(),
+        resident_mb().saturating_sub(before),
     );
     let mut took = Vec::with_capacity(documents.len());
     let mut found = 0_u64;

@@ -33,6 +33,7 @@ mod spelling;
 mod suggest;
 mod text;
 mod titles;
+mod tokens;
 mod values;
 mod why;
 mod worth;

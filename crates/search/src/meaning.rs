@@ -128,6 +128,7 @@ pub(crate) struct Meaning {
 
 impl Meaning {
     /// The same clauses in one order and none twice, as text: equal for queries that ask for the same.
+    #[cfg(test)]
     pub(crate) fn key(&self) -> String {
         let sorted = |clauses: &[Clause]| {
             let mut texts: Vec<String> = clauses

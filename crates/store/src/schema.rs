@@ -371,11 +371,12 @@ diesel::table! {
         closed_at -> Nullable<Moment>,
         end_told -> Nullable<Moment>,
         held_by -> Nullable<Text>,
+        told_in -> Nullable<Identifier>,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Text};
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
     use crate::column::sql::{Identifier, Moment};
 
     alert_changes (alert_id, posting_id, kind, mark) {
@@ -386,6 +387,8 @@ diesel::table! {
         outcome -> Text,
         due_at -> Moment,
         noted_at -> Moment,
+        told_in -> Nullable<Identifier>,
+        told_from -> Nullable<Integer>,
     }
 }
 

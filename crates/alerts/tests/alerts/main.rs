@@ -6,6 +6,7 @@ mod cadence;
 mod changes;
 mod consent;
 mod digests;
+mod lastlook;
 mod limits;
 mod mailbox;
 mod matching;

@@ -14,7 +14,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, test};
-use alerts::{AlertRules, Letterhead, MatchState, dispatch_pass, match_pass};
+use alerts::{AlertRules, LastLook, Letterhead, MatchState, dispatch_pass, match_pass};
 use jiff::SignedDuration;
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
@@ -120,7 +120,8 @@ impl TestApp {
             Arc::clone(&clock) as Arc<dyn Clock>,
             random.id(monday_morning()),
         )
-        .with_return_path(return_path.clone());
+        .with_return_path(return_path.clone())
+        .with_review(Arc::new(LastLook::new(letterhead.clone())));
         let txt = Arc::new(FixedTxt::default());
         let state = State::new(Parts {
             db: db.clone(),

@@ -8,7 +8,7 @@ use accounts::{JwtKeys, PasswordHasher};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
-use alerts::Letterhead;
+use alerts::{LastLook, Letterhead};
 use anyhow::{Context as _, Result};
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, Transport};
@@ -164,7 +164,8 @@ impl Board {
             holder,
         )
         .with_rules(&config.transport, config.delivery.clone())
-        .with_return_path(return_path);
+        .with_return_path(return_path)
+        .with_review(Arc::new(LastLook::new(letterhead.clone())));
         if let Some(warning) = config.mail_warning() {
             tracing::warn!("{warning}");
         }

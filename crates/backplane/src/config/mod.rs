@@ -105,6 +105,7 @@ struct Mail {
     return_path: String,
     report_token: String,
     connections: usize,
+    unconfirmed: usize,
     domain_connections: usize,
     domain_per_second: usize,
     domains: String,
@@ -458,6 +459,7 @@ fn delivery(
         &written.domains,
         &written.retry_after_s,
     )
+    .and_then(|rules| rules.with_unconfirmed(written.unconfirmed))
     .map_err(|error| ConfigError::Together(error.to_string()))?;
     let has_room = |address: &EmailAddress| {
         let local = address.as_str().split('@').next().unwrap_or_default();

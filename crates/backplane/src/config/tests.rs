@@ -141,6 +141,7 @@ fn secrets_are_never_shown() {
 fn settings_of_delivery_are_checked_before_anything_starts() {
     for (variable, value, complaint) in [
         ("BACKPLANE_MAIL__CONNECTIONS", "0", "mail.connections"),
+        ("BACKPLANE_MAIL__UNCONFIRMED", "0", "mail.unconfirmed"),
         (
             "BACKPLANE_MAIL__DOMAINS",
             "example.com",

@@ -123,6 +123,7 @@ pub(super) async fn mail(shop: Arc<Workshop>) -> Result<Done> {
     let counts = [
         ("expired", report.expired),
         ("suppressed", report.suppressed),
+        ("withdrawn", report.withdrawn),
         ("lost", report.lost),
     ];
     for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {

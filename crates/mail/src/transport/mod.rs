@@ -5,6 +5,7 @@ mod memory;
 mod smtp;
 mod smtp_url;
 mod tls;
+mod window;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +14,9 @@ use std::str::FromStr;
 pub use memory::{MemoryMailbox, SentMail};
 pub(crate) use smtp::Relay;
 pub use smtp_url::{SmtpConfig, SmtpTimeouts, Tls};
+pub(crate) use window::Place;
 
-use crate::Message;
+use crate::{DeliveryRules, Message};
 
 /// Where mails go.
 #[derive(Debug, Clone)]
@@ -128,23 +130,22 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// `hello` is the name by which we introduce ourselves; at most `connections` are open at once.
-    pub(crate) fn new(transport: &Transport, hello: &str, connections: usize) -> Self {
+    /// `hello` is the name by which we introduce ourselves.
+    pub(crate) fn new(transport: &Transport, hello: &str, rules: &DeliveryRules) -> Self {
         match transport {
             Transport::File(dir) => Self::File(dir.clone()),
-            Transport::Smtp(config) => {
-                Self::Smtp(Box::new(Relay::new((**config).clone(), hello, connections)))
-            }
+            Transport::Smtp(config) => Self::Smtp(Box::new(Relay::new((**config).clone(), hello, rules))),
             Transport::Memory(mailbox) => Self::Memory(mailbox.clone()),
         }
     }
 
-    /// Tries to hand `message` over. Dropping the future drops the connection with it.
-    pub(crate) async fn deliver(&self, message: Message, lane: Option<&str>) -> Delivery {
+    /// Tries to hand `message` over. Dropping the future drops the connection with it. The place is to be held until the
+    /// outcome is written down.
+    pub(crate) async fn deliver(&self, message: Message, lane: Option<&str>) -> (Delivery, Place) {
         match self {
-            Self::File(dir) => file::deliver(dir.clone(), message).await,
+            Self::File(dir) => (file::deliver(dir.clone(), message).await, Place::none()),
             Self::Smtp(relay) => relay.deliver(&message, lane).await,
-            Self::Memory(mailbox) => mailbox.deliver(message),
+            Self::Memory(mailbox) => (mailbox.deliver(message), Place::none()),
         }
     }
 

@@ -12,10 +12,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::window::{Place, Window};
 use super::wire::{Reply, Wire, WireError};
 use super::{Delivery, SmtpConfig, Tls, tls};
-use crate::Message;
 use crate::status::is_about_the_mailbox;
+use crate::{DeliveryRules, Message};
 
 /// An idle connection is kept so long.
 const IDLE: Duration = Duration::from_secs(15);
@@ -28,6 +29,7 @@ pub(crate) struct Relay {
     hello: String,
     most: usize,
     connector: OnceLock<Result<TlsConnector, String>>,
+    window: Window,
     pool: Mutex<Pool>,
 }
 
@@ -98,13 +100,14 @@ impl From<WireError> for Fault {
 }
 
 impl Relay {
-    /// A relay to which at most `most` connections are open at once.
-    pub(crate) fn new(config: SmtpConfig, hello: &str, most: usize) -> Self {
+    /// A relay to which no more connections are open at once than `rules` say.
+    pub(crate) fn new(config: SmtpConfig, hello: &str, rules: &DeliveryRules) -> Self {
         Self {
             config,
             hello: hello.to_owned(),
-            most,
+            most: rules.connections,
             connector: OnceLock::new(),
+            window: Window::new(rules.unconfirmed),
             pool: Mutex::default(),
         }
     }
@@ -115,14 +118,16 @@ impl Relay {
 
     /// Hands `message` over. Connections are shared by everything in one `lane`. A kept connection that turns out to be
     /// dead before the sender was accepted is replaced once.
-    pub(crate) async fn deliver(&self, message: &Message, lane: Option<&str>) -> Delivery {
+    ///
+    /// No more mails than the window is wide have had their final dot and still hold their place.
+    pub(crate) async fn deliver(&self, message: &Message, lane: Option<&str>) -> (Delivery, Place) {
         let (kept, surplus, in_use) = self.take(lane);
         for connection in surplus {
             self.quit(connection).await;
         }
         let was_kept = kept.is_some();
         let mut outcome = self.attempt(kept, message, lane).await;
-        if was_kept && matches!(outcome, Delivery::RelayFault { is_dead: true, .. }) {
+        if was_kept && matches!(outcome, (Delivery::RelayFault { is_dead: true, .. }, _)) {
             outcome = self.attempt(None, message, lane).await;
         }
         drop(in_use);
@@ -185,14 +190,19 @@ impl Relay {
         let _ = connection.wire.ask("QUIT\r\n", Duration::from_secs(1)).await;
     }
 
-    async fn attempt(&self, kept: Option<Connection>, message: &Message, lane: Option<&str>) -> Delivery {
+    async fn attempt(
+        &self,
+        kept: Option<Connection>,
+        message: &Message,
+        lane: Option<&str>,
+    ) -> (Delivery, Place) {
         let mut connection = match kept {
             Some(connection) => connection,
             None => match self.connect(lane).await {
                 Ok(connection) => connection,
                 Err(detail) => {
                     let is_surplus = detail.starts_with("greeting: 421") && self.open() > 0;
-                    return Delivery::NoRelay { detail, is_surplus };
+                    return (Delivery::NoRelay { detail, is_surplus }, Place::none());
                 }
             },
         };
@@ -201,9 +211,9 @@ impl Relay {
         let conversation = self.converse(&mut connection, message).await;
         drop(talking);
         match conversation {
-            Ok(()) => {
+            Ok(place) => {
                 self.keep(connection);
-                Delivery::Accepted
+                (Delivery::Accepted, place)
             }
             Err((step, fault)) => {
                 let limit = self.config.timeouts.command;
@@ -215,12 +225,12 @@ impl Relay {
                         is_dead = false;
                     }
                 }
-                judge(step, fault, is_dead)
+                (judge(step, fault, is_dead), Place::none())
             }
         }
     }
 
-    async fn converse(&self, connection: &mut Connection, message: &Message) -> Result<(), (Step, Fault)> {
+    async fn converse(&self, connection: &mut Connection, message: &Message) -> Result<Place, (Step, Fault)> {
         let limit = self.config.timeouts.command;
         if connection.wire.has_unread() {
             let said = "the relay said something unasked".to_owned();
@@ -248,8 +258,14 @@ impl Relay {
         let limit = self.config.timeouts.content;
         let content = stuffed(&message.bytes);
         wire.say(&content, limit).await.map_err(at(Step::Content))?;
-        let reply = wire.hear(limit).await.map_err(at(Step::Content))?;
-        exactly(reply, 250).map_err(|fault| (Step::Content, fault))
+        let Some(mut place) = self.window.enter().await else {
+            let detail = "the outcome of other mails could not be written down".to_owned();
+            return Err((Step::Content, Fault::Broken(detail)));
+        };
+        let patience = self.config.timeouts.others_wait;
+        let reply = place.until(wire.ask(".\r\n", limit), patience).await;
+        exactly(reply.map_err(at(Step::Content))?, 250).map_err(|fault| (Step::Content, fault))?;
+        Ok(place)
     }
 
     async fn connect(&self, lane: Option<&str>) -> Result<Connection, String> {
@@ -424,8 +440,7 @@ fn exactly(reply: Reply, code: u16) -> Result<(), Fault> {
     }
 }
 
-/// `content` as it goes over the wire: dots at the start of lines doubled, the final dot behind (RFC 5321, section
-/// 4.5.2). Its lines end in CRLF and nothing else ends a line; [`crate::render`] sees to that.
+/// `content` as it goes over the wire before its final dot: dots at the start of lines doubled (RFC 5321, section 4.5.2). Its lines end in CRLF and nothing else ends a line; [`crate::render`] sees to that.
 fn stuffed(content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() + 64);
     for line in content.split_inclusive(|&byte| byte == b'\n') {
@@ -434,7 +449,6 @@ fn stuffed(content: &[u8]) -> Vec<u8> {
         }
         out.extend_from_slice(line);
     }
-    out.extend_from_slice(b".\r\n");
     out
 }
 
@@ -485,6 +499,6 @@ mod tests {
 
     #[test]
     fn a_dot_that_begins_a_line_is_doubled() {
-        assert_eq!(stuffed(b".a\r\n..\r\nb.\r\n"), b"..a\r\n...\r\nb.\r\n.\r\n");
+        assert_eq!(stuffed(b".a\r\n..\r\nb.\r\n"), b"..a\r\n...\r\nb.\r\n");
     }
 }

@@ -31,6 +31,8 @@ pub struct SmtpTimeouts {
     pub command: Duration,
     /// Sending the content and the reply to the final dot.
     pub content: Duration,
+    /// The reply to the final dot, before the mails behind this one go past it.
+    pub others_wait: Duration,
 }
 
 impl Default for SmtpTimeouts {
@@ -40,6 +42,7 @@ impl Default for SmtpTimeouts {
             connect: Duration::from_secs(10),
             command: Duration::from_secs(20),
             content: Duration::from_secs(90),
+            others_wait: Duration::from_millis(250),
         }
     }
 }

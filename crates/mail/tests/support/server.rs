@@ -40,6 +40,8 @@ pub(crate) enum Treat {
     DropInContent,
     /// Takes the mail, and the connection ends before the reply: the maker of duplicates.
     TakeAndDrop,
+    /// Takes the mail, but the reply never comes: its sender dies before.
+    TakeAndHang,
     /// Takes the mail and answers a byte at a time.
     TakeSlowly,
     /// Answers to the final dot with what is no SMTP, without taking the mail.
@@ -176,6 +178,7 @@ impl SmtpServer {
                 connect: short,
                 command: short,
                 content: short,
+                others_wait: short,
             };
         }
         transport
@@ -372,6 +375,10 @@ impl SmtpServer {
                         Treat::TakeAndDrop => {
                             self.seen.lock().unwrap().accepted.push(content);
                             return Ok(());
+                        }
+                        Treat::TakeAndHang => {
+                            self.seen.lock().unwrap().accepted.push(content);
+                            std::future::pending().await
                         }
                         Treat::TakeSlowly => {
                             self.seen.lock().unwrap().accepted.push(content);

@@ -47,6 +47,16 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("London", "England", "GB"),
 ];
 const EMPLOYERS: &[&str] = &["acme", "nova", "zeta"];
+const ELIGIBILITY: &[&str] = &[
+    "export_control",
+    "us_person",
+    "clearance",
+    "citizenship",
+    "sponsorship",
+    "relocation",
+];
+/// Stands for the role of a posting, which has no name before there are postings.
+const ROLE: &str = "0123456789abcdef";
 
 fn words(count: std::ops::Range<usize>) -> impl Strategy<Value = String> {
     prop::collection::vec(select(WORDS), count).prop_map(|words| words.join(" "))
@@ -79,7 +89,7 @@ fn fields() -> impl Strategy<Value = Value> {
         few(&["H100", "TPU v5"]),
         0..72_i64,
     );
-    (text, facts, rest).prop_map(|(text, facts, rest)| {
+    (text, facts, rest, conditions()).prop_map(|(text, facts, rest, conditions)| {
         let (title, description, employer) = text;
         let (discipline, skills, specialties, seniority, employment_type, workplace) = facts;
         let (places, remote_from, pay, currency, environment, accelerators, hours_ago) = rest;
@@ -99,8 +109,52 @@ fn fields() -> impl Strategy<Value = Value> {
         if let Some(amount) = pay {
             row["pay"] = json!({"base": {"min": 50_000, "max": amount, "currency": currency.unwrap_or("USD"), "period": "year"}});
         }
+        let (hardware, work_pattern, eligibility, equity) = conditions;
+        if let (Some(to), Some(from)) = (row["hardware"].as_object_mut(), hardware.as_object()) {
+            to.extend(from.clone());
+        }
+        row["work_pattern"] = work_pattern;
+        row["eligibility"] = eligibility;
+        if let Some(kind) = equity {
+            row["pay"]["equity"] = json!({"kind": kind});
+        }
         row
     })
+}
+
+/// Hardware, work pattern, who may take it, and equity.
+fn conditions() -> impl Strategy<Value = (Value, Value, Value, Option<&'static str>)> {
+    let hardware = (
+        few(&["NVLink", "InfiniBand"]),
+        few(&["Slurm", "Kubernetes"]),
+        few(&["Innovus", "VCS"]),
+        some(&["3nm", "7nm"]),
+        few(&["liquid", "air"]),
+    );
+    let hardware = hardware.prop_map(|(interconnects, schedulers, eda_flow, process_node, cooling)| {
+        json!({"interconnects": interconnects, "schedulers": schedulers, "eda_flow": eda_flow, "process_node": process_node, "cooling": cooling})
+    });
+    let pattern = (
+        some(&[true, false]),
+        some(&["4 x 10 h nights", "rotating shift"]),
+        some(&[2, 5]),
+    );
+    let pattern = pattern.prop_map(|(on_call, shift, days)| {
+        let mut pattern = json!({"on_call": on_call});
+        shift
+            .into_iter()
+            .for_each(|shift| pattern["shift_pattern"] = shift.into());
+        days.into_iter()
+            .for_each(|days| pattern["site_days_per_week"] = days.into());
+        pattern
+    });
+    let answers = prop::collection::vec(some(&["required", "accepted", "not_needed"]), ELIGIBILITY.len());
+    let eligibility = answers.prop_map(|answers| {
+        let given = ELIGIBILITY.iter().zip(answers);
+        let given = given.filter_map(|(name, answer)| Some(((*name).to_owned(), Value::from(answer?))));
+        Value::Object(given.collect())
+    });
+    (hardware, pattern, eligibility, some(&["rsu", "options"]))
 }
 
 /// A text with every operator.
@@ -136,6 +190,24 @@ fn query() -> impl Strategy<Value = Query> {
         list("remote_from", &["US", "DE", "FR", "EU", "WORLDWIDE"]),
         list("environment", &["cloud", "edge", "air_gapped"]),
         list("accelerator", &["h100", "tpu v5"]),
+        prop_oneof![
+            list("interconnect", &["nvlink", "infiniband"]),
+            list("scheduler", &["slurm", "kubernetes"]),
+            list("eda_flow", &["innovus", "vcs"]),
+            list("process_node", &["3nm", "7nm"]),
+            list("cooling", &["liquid", "air"]),
+            list("shift", &["night", "rotating"]),
+            list("on_call", &["true", "false"]),
+            list("site_days", &["2", "5"]),
+            list("equity", &["rsu", "options"]),
+        ],
+        (
+            select(ELIGIBILITY),
+            select(&["required", "accepted", "not_needed"][..])
+        )
+            .prop_map(|(name, answer)| vec![(name.to_owned(), answer.to_owned())]),
+        Just(vec![("interpret".to_owned(), "off".to_owned())]),
+        Just(vec![("role".to_owned(), ROLE.to_owned())]),
         (
             select(&["Austin,TX", "Berlin,DE"][..]),
             select(&["1", "50", "400", "8000"][..])
@@ -146,13 +218,16 @@ fn query() -> impl Strategy<Value = Query> {
             ]),
         (
             select(&["0", "90000", "100000", "100001", "200000"][..]),
-            some(&["USD", "EUR"])
+            some(&["USD", "EUR"]),
+            some(&["include", "exclude"]),
         )
-            .prop_map(|(amount, currency)| {
+            .prop_map(|(amount, currency, unstated)| {
                 let currency = currency.map(|code| ("pay_currency".to_owned(), code.to_owned()));
+                let unstated = unstated.map(|word| ("pay_unstated".to_owned(), word.to_owned()));
                 [("pay_min".to_owned(), amount.to_owned())]
                     .into_iter()
                     .chain(currency)
+                    .chain(unstated)
                     .collect()
             }),
         list("posted_within", &["1d", "30h", "2d"]).prop_map(|mut pairs| {
@@ -258,6 +333,18 @@ fn assert_agreement(board: &Board<'_>, matcher: &mut Matcher, queries: &[(Id, Qu
     hits
 }
 
+/// The name of a role that has copies, when there is one.
+fn a_role(board: &Board<'_>) -> Option<String> {
+    board.settle();
+    let request = crate::support::request("limit=100");
+    let found = board.index.search(&request, board.now).unwrap();
+    found
+        .hits
+        .into_iter()
+        .find_map(|hit| hit.copies)
+        .map(|(role, _)| role)
+}
+
 fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
     let random = Random::seeded(u64::from(seed));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
@@ -275,7 +362,7 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
     );
     let case = std::cell::Cell::new(0_u64);
     let total = std::cell::RefCell::new((0, 0));
-    let outcome = runner.run(&world, |(rows, queries, steps)| {
+    let outcome = runner.run(&world, |(mut rows, mut queries, steps)| {
         let mut total = total.borrow_mut();
         let mut board = Board::new(db);
         case.set(case.get() + 1);
@@ -286,12 +373,20 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
         for slug in EMPLOYERS {
             board.set_employer_status(slug, "active");
         }
+        // A copy of the first one in another place.
+        let mut copy = rows[0].clone();
+        copy["locations"] = json!([{"city": "Berlin", "region": "BE", "country": "DE"}]);
+        rows.push(copy);
         let named = rows.into_iter().enumerate().map(|(n, mut row)| {
             row["source"] = source(case.get());
             row["source_id"] = json!(n.to_string());
             row
         });
         board.import(&named.collect::<Vec<_>>());
+        if let Some(role) = a_role(&board) {
+            let asked = queries.iter_mut().filter_map(|query| query.role.as_mut());
+            asked.for_each(|name| name.clone_from(&role));
+        }
         let mut matcher = Matcher::new();
         board
             .postings()
