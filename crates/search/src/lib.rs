@@ -10,6 +10,7 @@
 mod analyzer;
 mod collect;
 mod columns;
+mod comparison;
 mod compiled;
 mod counting;
 mod counts;
@@ -36,6 +37,7 @@ mod titles;
 mod values;
 mod why;
 
+pub use comparison::{Comparison, Found};
 pub use document::SearchDocument;
 pub use facet::{Counted, Facet};
 pub use index::{Index, IndexError, PassReport};

@@ -384,6 +384,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    installation (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
 diesel::joinable!(mail_reports -> outbox (mail_id));
 diesel::joinable!(one_time_tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -426,4 +435,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     alert_matches,
     alert_changes,
     alert_feedback,
+    installation,
 );
