@@ -1,7 +1,7 @@
 //! What every handler works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use accounts::{JwtKeys, Letters, PasswordHasher};
 use alerts::Letterhead;
@@ -49,15 +49,18 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Largest body of an import, in bytes.
     pub import_bytes: usize,
+    /// Requests that are worked on at once; more are turned away with 503.
+    pub in_flight: usize,
 }
 
 impl Default for Limits {
-    /// Counted; 1 MiB and 64 MiB.
+    /// Counted; 1 MiB, 64 MiB and 256 requests.
     fn default() -> Self {
         Self {
             enabled: true,
             body_bytes: 1 << 20,
             import_bytes: 64 << 20,
+            in_flight: 256,
         }
     }
 }
@@ -100,6 +103,7 @@ pub struct Shared {
     pub(crate) reports: ReportDesk,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
+    in_flight: AtomicUsize,
     is_ready: AtomicBool,
 }
 
@@ -113,6 +117,15 @@ impl std::ops::Deref for State {
     type Target = Shared;
     fn deref(&self) -> &Shared {
         &self.0
+    }
+}
+
+/// A request that is worked on, until it goes out of scope.
+pub(crate) struct Place(State);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -133,6 +146,7 @@ impl State {
             metrics: parts.metrics,
             reports: parts.reports,
             wake: Wake::default(),
+            in_flight: AtomicUsize::new(0),
             is_ready: AtomicBool::new(false),
         }))
     }
@@ -145,6 +159,19 @@ impl State {
     /// Whether the index has caught up and requests are welcome; false again while shutting down.
     pub fn set_ready(&self, is_ready: bool) {
         self.is_ready.store(is_ready, Ordering::Release);
+    }
+
+    /// A place among the requests that are worked on; `None` when there are too many.
+    pub(crate) fn enter(&self) -> Option<Place> {
+        let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
+        // Made before the question, so that it is given back in either case.
+        let place = Place(self.clone());
+        (before < self.limits.in_flight).then_some(place)
+    }
+
+    /// Requests that are worked on at this moment.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_ready(&self) -> bool {

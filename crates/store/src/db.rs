@@ -131,6 +131,12 @@ impl Db {
         self.0.backend
     }
 
+    /// How many connections are open, and how many of them nobody uses at the moment.
+    pub fn pool_state(&self) -> (u32, u32) {
+        let state = self.0.pool.state();
+        (state.connections, state.idle_connections)
+    }
+
     /// Takes every missing migration step and returns their names.
     pub fn migrate(&self) -> Result<Vec<String>, StoreError> {
         match &self.0.sqlite_writer {

@@ -32,9 +32,15 @@ pub fn find(conn: &mut DbConn, fact: Fact) -> Result<Option<String>, StoreError>
         .optional()?)
 }
 
+/// Forgets `fact`.
+pub fn forget(tx: &mut DbConn, fact: Fact) -> Result<(), StoreError> {
+    diesel::delete(installation::table.find(fact.name())).execute(tx)?;
+    Ok(())
+}
+
 /// Remembers `value` as `fact`, instead of what was.
 pub fn remember(tx: &mut DbConn, fact: Fact, value: &str) -> Result<(), StoreError> {
-    diesel::delete(installation::table.find(fact.name())).execute(tx)?;
+    forget(tx, fact)?;
     diesel::insert_into(installation::table)
         .values((installation::name.eq(fact.name()), installation::value.eq(value)))
         .execute(tx)?;

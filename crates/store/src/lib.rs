@@ -27,6 +27,7 @@ pub mod page;
 mod random;
 pub mod revision;
 pub mod schema;
+mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transfer;
@@ -42,3 +43,4 @@ pub use error::{StoreError, is_unique_violation};
 pub use migrations::{PendingMigrations, latest_known, pending_migrations, revert_all, run_pending};
 pub use notify::Listener;
 pub use random::Random;
+pub use server::{Setting, server_settings, server_time};

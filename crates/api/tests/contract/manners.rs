@@ -105,6 +105,7 @@ async fn another_content_type_is_415_and_a_body_that_is_too_large_413() {
             enabled: false,
             body_bytes: 1000,
             import_bytes: 2000,
+            ..Limits::default()
         },
     );
     let token = app.sign_up("a@example.org").await;

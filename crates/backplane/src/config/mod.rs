@@ -7,6 +7,7 @@ mod show;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use alerts::AlertRules;
 use jiff::SignedDuration;
@@ -15,6 +16,7 @@ use mail::{
 };
 use postings::import::Endpoints;
 use serde::Deserialize;
+use store::Connections;
 
 pub(crate) use layers::Layers;
 
@@ -74,12 +76,15 @@ struct Server {
     bind: String,
     public_url: String,
     workers: usize,
+    drain_s: u64,
 }
 
 #[derive(Deserialize)]
 struct Database {
     url: String,
     pool_size: u32,
+    pooler: bool,
+    notify_url: String,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +166,8 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
     /// Largest import over the API, bytes.
     pub(crate) import_bytes: usize,
+    /// Requests that are worked on at once.
+    pub(crate) in_flight: usize,
 }
 
 /// Settings that were checked. Not `Debug`: URLs hold passwords.
@@ -177,6 +184,12 @@ pub(crate) struct Config {
     pub(crate) database_url: String,
     /// Connections.
     pub(crate) pool_size: u32,
+    /// What a connection leads to.
+    pub(crate) connections: Connections,
+    /// Where commits of other nodes are heard of; none when they are only looked for.
+    pub(crate) notify_url: Option<String>,
+    /// How long to answer "not ready" after SIGTERM before no more connections are taken.
+    pub(crate) drain: Duration,
     /// The way out for mail.
     pub(crate) transport: Transport,
     /// How log lines look.
@@ -225,6 +238,7 @@ impl Config {
         at_least_one("database.pool_size", written.database.pool_size as usize)?;
         at_least_one("limits.body_bytes", written.limits.body_bytes)?;
         at_least_one("limits.import_bytes", written.limits.import_bytes)?;
+        at_least_one("limits.in_flight", written.limits.in_flight)?;
         let alerts = &written.alerts;
         at_least_one("alerts.per_mail", alerts.per_mail)?;
         at_least_one(
@@ -257,6 +271,7 @@ impl Config {
                 "must be sqlite:PATH, or postgres://user:password@host/name",
             ));
         }
+        let notify_url = notify_url(layers, &written.database, &database_url)?;
         let transport = match written.mail.url.trim() {
             "" => Transport::File(data_dir.join("mail")),
             url => url.parse().map_err(|error: mail::TransportError| {
@@ -282,6 +297,13 @@ impl Config {
             workers: written.server.workers,
             database_url,
             pool_size: written.database.pool_size,
+            connections: if written.database.pooler {
+                Connections::Pooled
+            } else {
+                Connections::Direct
+            },
+            notify_url,
+            drain: Duration::from_secs(written.server.drain_s),
             transport,
             log_format: written.log.format,
             log_filter: written.log.filter,
@@ -404,6 +426,22 @@ impl Config {
     /// Where the search index is.
     pub(crate) fn index_dir(&self) -> PathBuf {
         self.data_dir.join("index")
+    }
+}
+
+/// Where to listen for commits of other nodes: only PostgreSQL tells, and a pooler cannot pass it on.
+fn notify_url(
+    layers: &Layers,
+    written: &Database,
+    database_url: &str,
+) -> Result<Option<String>, ConfigError> {
+    let is_postgres = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    match written.notify_url.trim() {
+        "none" => Ok(None),
+        "" if written.pooler || !is_postgres(database_url) => Ok(None),
+        "" => Ok(Some(database_url.to_owned())),
+        url if is_postgres(url) => Ok(Some(url.to_owned())),
+        _ => Err(layers.refuse("database.notify_url", "must be postgres://user:password@host/name, none, or empty")),
     }
 }
 

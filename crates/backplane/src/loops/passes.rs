@@ -11,6 +11,7 @@ use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
 use super::Workshop;
+use crate::command::serve::Role;
 use super::rhythm::{Done, Next};
 
 /// Rows that one transaction of the upkeep changes at most.
@@ -302,7 +303,9 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
     if let Some(metrics) = &shop.metrics {
         metrics.run_upkeep();
     }
-    metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
+    super::process::figures();
+    metrics::gauge!("backplane_leases_held").set(shop.leases().len() as f64);
+    let has_index = shop.role != Role::Worker;
     let cursor = shop.index.cursor();
     let (counts, postings, alerts, latest) = shop
         .db
@@ -313,7 +316,11 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
             Ok::<_, StoreError>((mail::queue_counts(conn)?, postings, alerts, latest))
         })
         .await?;
-    metrics::gauge!("backplane_index_behind_revisions").set(latest.saturating_sub(cursor).max(0) as f64);
+    if has_index {
+        metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
+        metrics::gauge!("backplane_index_behind_revisions")
+            .set(latest.saturating_sub(cursor).max(0) as f64);
+    }
     for (status, count) in postings {
         metrics::gauge!("backplane_postings", "status" => status.as_str()).set(count as f64);
     }
