@@ -41,6 +41,12 @@ struct Found {
 }
 
 #[derive(QueryableByName)]
+struct Checked {
+    #[diesel(sql_type = Text)]
+    integrity_check: String,
+}
+
+#[derive(QueryableByName)]
 struct Orphan {
     #[diesel(sql_type = Text)]
     table: String,
@@ -55,11 +61,9 @@ struct Orphan {
 pub fn damage(conn: &mut DbConn, limit: i64) -> Result<Vec<String>, StoreError> {
     match conn {
         DbConn::Sqlite(c) => {
-            let checked: Vec<Found> =
-                diesel::sql_query("SELECT integrity_check AS finding FROM pragma_integrity_check(?)")
-                    .bind::<BigInt, _>(limit)
-                    .load(c)?;
-            let mut findings: Vec<String> = checked.into_iter().map(|row| row.finding).collect();
+            let checked: Vec<Checked> =
+                diesel::sql_query(format!("PRAGMA integrity_check({limit})")).load(c)?;
+            let mut findings: Vec<String> = checked.into_iter().map(|row| row.integrity_check).collect();
             findings.retain(|finding| finding != "ok");
             let orphans: Vec<Orphan> = diesel::sql_query(
                 "SELECT \"table\" AS \"table\", parent FROM pragma_foreign_key_check LIMIT ?",

@@ -27,7 +27,7 @@ use crate::command::serve::Role;
 use rhythm::{Rhythm, repeat};
 
 /// How long a node keeps a pass to itself without saying so again.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+const LEASE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long mails in flight may take when the loops have ended.
 const MAILS_PATIENCE: Duration = Duration::from_secs(1);
