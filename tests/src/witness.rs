@@ -23,6 +23,8 @@ pub struct Witness {
     postings: BTreeMap<String, Known>,
     acknowledged: usize,
     step: usize,
+    /// The one made last; not the one with the largest id, because clocks jump.
+    newest: Option<String>,
     pending: Option<Step>,
 }
 
@@ -45,6 +47,7 @@ impl Witness {
             postings: BTreeMap::new(),
             acknowledged: 0,
             step: 0,
+            newest: None,
             pending: None,
         }
     }
@@ -121,7 +124,10 @@ impl Witness {
 
     fn choose(&mut self) -> Step {
         self.step += 1;
-        let newest = self.postings.iter().next_back().map(|(id, known)| (id.clone(), known.clone()));
+        let newest = self.newest.clone().and_then(|id| {
+            let known = self.postings.get(&id)?.clone();
+            Some((id, known))
+        });
         match (self.step % 6, newest) {
             (2 | 5, Some((id, _))) => Step::Publish { id },
             (3, Some((id, known))) => Step::Change {
@@ -138,7 +144,11 @@ impl Witness {
     fn learn(&mut self, step: Step, answer: &Answer) {
         self.acknowledged += 1;
         let (id, title, is_public) = match step {
-            Step::Make { title } => (answer.text_at("/id"), Some(title), false),
+            Step::Make { title } => {
+                let id = answer.text_at("/id");
+                self.newest = Some(id.clone());
+                (id, Some(title), false)
+            }
             Step::Publish { id } => (id, None, true),
             Step::Change { id, title } => (id, Some(title), true),
             Step::Close { id } => (id, None, false),

@@ -311,7 +311,11 @@ impl r2d2::HandleError<StoreError> for LogErrors {
 
 /// What holds for every statement, for the session (`SET`) or for one transaction (`SET LOCAL`).
 fn session_settings(set: &str) -> String {
-    format!("{set} TIME ZONE 'UTC'; {set} statement_timeout = '60s'; {set} lock_timeout = '20s'")
+    // A node that is cut off in the middle of a transaction must not hold the others up.
+    format!(
+        "{set} TIME ZONE 'UTC'; {set} statement_timeout = '60s'; {set} lock_timeout = '20s';
+         {set} idle_in_transaction_session_timeout = '10s'"
+    )
 }
 
 fn connect(target: &Target, connections: Connections) -> Result<DbConn, StoreError> {

@@ -103,7 +103,7 @@ fn copy_all(
     let (DbConn::Sqlite(source), DbConn::Pg(target)) = (source, target) else {
         return Err(TransferError::Direction);
     };
-    run(target, "SET LOCAL statement_timeout = 0")?;
+    run(target, "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")?;
     let tables = shape::tables(source, target)?;
     for table in &tables {
         if !STARTS_WITH_ROWS.contains(&table.name.as_str()) && count!(target, table) > 0 {

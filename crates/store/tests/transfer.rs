@@ -128,6 +128,7 @@ fn damage_of_an_embedded_database_is_named() {
     let db = TestDb::new(Backend::Sqlite);
     let path = db.url().strip_prefix("sqlite:").unwrap();
     let mut raw = SqliteConnection::establish(path).unwrap();
+    diesel::sql_query("PRAGMA foreign_keys = OFF").execute(&mut raw).unwrap();
     diesel::sql_query("INSERT INTO members (employer_id, user_id, role, created_at) VALUES (x'01', x'02', 'owner', 0)")
         .execute(&mut raw)
         .unwrap();
