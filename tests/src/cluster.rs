@@ -20,7 +20,21 @@ impl Cluster {
     pub fn start() -> Self {
         let cluster = Self::place();
         let data = cluster.data();
-        run(&mut cluster.program("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]));
+        run(&mut cluster.program(
+            "initdb",
+            &[
+                "-D",
+                &data,
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+        ));
         std::fs::write(
             cluster.dir.path().join("data/pg_hba.conf"),
             "local all all trust\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n",
@@ -36,7 +50,21 @@ impl Cluster {
         let port = self.port.to_string();
         run(&mut standby.program(
             "pg_basebackup",
-            &["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-D", &standby.data(), "-R", "-X", "stream", "-c", "fast"],
+            &[
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-D",
+                &standby.data(),
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+            ],
         ));
         standby.up();
         standby
@@ -64,7 +92,10 @@ impl Cluster {
             self.port
         );
         let log = self.dir.path().join("server.log").display().to_string();
-        run(&mut self.program("pg_ctl", &["-D", &self.data(), "-w", "-l", &log, "-o", &options, "start"]));
+        run(&mut self.program(
+            "pg_ctl",
+            &["-D", &self.data(), "-w", "-l", &log, "-o", &options, "start"],
+        ));
     }
 
     /// Stops it at once, as a crash would.
@@ -85,7 +116,8 @@ impl Cluster {
     /// Waits until the standby has everything that this server has committed.
     pub fn wait_for_standby(&self) {
         eventually("the standby to follow", || {
-            let lag = self.ask("SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()");
+            let lag =
+                self.ask("SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()");
             (lag == "1").then_some(())
         });
     }
@@ -95,7 +127,8 @@ impl Cluster {
         self.ask("ALTER SYSTEM SET synchronous_standby_names = '*'");
         self.ask("SELECT pg_reload_conf()");
         eventually("a synchronous standby", || {
-            (self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1").then_some(())
+            (self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
+                .then_some(())
         });
     }
 
@@ -103,10 +136,25 @@ impl Cluster {
     pub fn ask(&self, statement: &str) -> String {
         let port = self.port.to_string();
         let output = Command::new(binaries().join("psql"))
-            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres", "-qtAXc", statement])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-d",
+                "postgres",
+                "-qtAXc",
+                statement,
+            ])
             .output()
             .expect("psql starts");
-        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{statement}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -117,7 +165,10 @@ impl Cluster {
 
     /// The `database.url` that leads to whichever of these servers takes writes.
     pub fn url(servers: &[&Self]) -> String {
-        let hosts: Vec<String> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        let hosts: Vec<String> = servers
+            .iter()
+            .map(|server| format!("127.0.0.1:{}", server.port))
+            .collect();
         format!(
             "postgres://postgres@{}/postgres?connect_timeout=3&target_session_attrs=read-write",
             hosts.join(",")
@@ -128,7 +179,9 @@ impl Cluster {
         let path = binaries().join(name);
         let mut command = if is_root() {
             let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(path);
+            command
+                .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+                .arg(path);
             command
         } else {
             Command::new(path)
@@ -163,7 +216,9 @@ fn binaries() -> PathBuf {
         .filter(|path| path.join("initdb").exists())
         .collect();
     found.sort();
-    found.pop().expect("an installed PostgreSQL: scripts/with-postgres installs one")
+    found
+        .pop()
+        .expect("an installed PostgreSQL: scripts/with-postgres installs one")
 }
 
 fn run(command: &mut Command) {

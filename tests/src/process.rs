@@ -247,7 +247,12 @@ impl Board {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> Option<Answer> {
-        self.send(method, path, &[("Authorization", token.map(|token| format!("Bearer {token}")))], body)
+        self.send(
+            method,
+            path,
+            &[("Authorization", token.map(|token| format!("Bearer {token}")))],
+            body,
+        )
     }
 
     /// Sends a write that can be repeated under its key; `None` when no answer came.
@@ -260,7 +265,10 @@ impl Board {
         body: &Value,
     ) -> Option<Answer> {
         let key = (method == "POST").then(|| key.to_owned());
-        let headers = [("Authorization", Some(format!("Bearer {token}"))), ("Idempotency-Key", key)];
+        let headers = [
+            ("Authorization", Some(format!("Bearer {token}"))),
+            ("Idempotency-Key", key),
+        ];
         self.send(method, path, &headers, Some(body))
     }
 

@@ -59,7 +59,10 @@ impl Witness {
 
     /// Titles of the postings that must be public.
     pub fn public_titles(&self) -> Vec<String> {
-        let public = self.postings.values().filter(|known| known.is_public == Some(true));
+        let public = self
+            .postings
+            .values()
+            .filter(|known| known.is_public == Some(true));
         public.map(|known| known.title.clone()).collect()
     }
 
@@ -79,7 +82,11 @@ impl Witness {
             Step::Change { id, title } => (format!("/v1/postings/{id}"), json!({"title": title})),
             Step::Close { id } => (format!("/v1/postings/{id}/close"), json!({"reason": "filled"})),
         };
-        let method = if matches!(step, Step::Change { .. }) { "PATCH" } else { "POST" };
+        let method = if matches!(step, Step::Change { .. }) {
+            "PATCH"
+        } else {
+            "POST"
+        };
         if let Step::Publish { id } | Step::Change { id, .. } | Step::Close { id } = &step
             && let Some(known) = self.postings.get_mut(id)
         {
@@ -115,7 +122,9 @@ impl Witness {
             Step::Publish { id } | Step::Change { id, .. } | Step::Close { id } => id,
         };
         let found = board.try_send("GET", &format!("/v1/postings/{id}"), Some(&self.access), None);
-        let status = found.map(|found| found.json["status"].clone()).unwrap_or_default();
+        let status = found
+            .map(|found| found.json["status"].clone())
+            .unwrap_or_default();
         matches!(
             (step, status.as_str()),
             (Step::Publish { .. }, Some("published")) | (Step::Close { .. }, Some("closed"))
@@ -153,7 +162,10 @@ impl Witness {
             Step::Change { id, title } => (id, Some(title), true),
             Step::Close { id } => (id, None, false),
         };
-        let known = self.postings.entry(id).or_insert(Known { title: String::new(), is_public: None });
+        let known = self.postings.entry(id).or_insert(Known {
+            title: String::new(),
+            is_public: None,
+        });
         if let Some(title) = title {
             known.title = title;
         }
@@ -166,12 +178,19 @@ impl Witness {
         let shown = shown(board);
         for (id, known) in &self.postings {
             let found = board.try_send("GET", &format!("/v1/postings/{id}"), Some(&self.access), None);
-            let title = found.map(|found| found.json["title"].clone()).unwrap_or(Value::Null);
+            let title = found
+                .map(|found| found.json["title"].clone())
+                .unwrap_or(Value::Null);
             let is_shown = shown.iter().any(|(shown_id, _)| shown_id == id);
             match known.is_public {
-                _ if title != known.title.as_str() => lost.push(format!("{id} is called {title}, not {}", known.title)),
+                _ if title != known.title.as_str() => {
+                    lost.push(format!("{id} is called {title}, not {}", known.title))
+                }
                 Some(is_public) if is_public != is_shown => {
-                    lost.push(format!("{id} ({}) in search: {is_shown}, acknowledged: {is_public}", known.title));
+                    lost.push(format!(
+                        "{id} ({}) in search: {is_shown}, acknowledged: {is_public}",
+                        known.title
+                    ));
                 }
                 _ => {}
             }
@@ -215,10 +234,16 @@ pub fn repetitions(mails: &[Accepted]) -> (usize, Vec<(String, String)>) {
         *copies.entry(&mail.message_id).or_default() += 1;
         let text = mail.content.replace("=\r\n", "");
         for (at, lead) in text.match_indices("Kernel Engineer ") {
-            let name: String = text[at + lead.len()..].chars().take_while(char::is_ascii_alphanumeric).collect();
+            let name: String = text[at + lead.len()..]
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
             // The words of the alert name no posting.
             if name.len() > 5 && name.ends_with(|c: char| c.is_ascii_digit()) {
-                about.entry((mail.recipient.clone(), name)).or_default().insert(&mail.message_id);
+                about
+                    .entry((mail.recipient.clone(), name))
+                    .or_default()
+                    .insert(&mail.message_id);
             }
         }
     }

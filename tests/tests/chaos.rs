@@ -54,7 +54,10 @@ struct Counts {
 
 /// The rounds of a run: each fault in turn, kills between them.
 fn plan(faults: &[Fault]) -> Vec<Fault> {
-    #[expect(clippy::disallowed_methods, reason = "how long to go on is asked for from outside")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long to go on is asked for from outside"
+    )]
     let rounds = std::env::var("BACKPLANE_TEST_CHAOS_ROUNDS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -124,18 +127,27 @@ fn prepare(board: &Board, smtp: &SmtpServer) -> Witness {
             to.and_then(|mail| link_token(&mail.content))
         })
     };
-    let body = json!({"email": "recruiter@acme.example", "password": "a long enough password", "name": "Acme"});
+    let body =
+        json!({"email": "recruiter@acme.example", "password": "a long enough password", "name": "Acme"});
     board.post("/v1/auth/register", None, &body).expect(202);
     let token = json!({"token": token_for("recruiter@acme.example")});
-    let access = board.post("/v1/auth/verify-email", None, &token).expect(200).text_at("/access_token");
+    let access = board
+        .post("/v1/auth/verify-email", None, &token)
+        .expect(200)
+        .text_at("/access_token");
     for reader in READERS {
         let alert = json!({"email": reader, "query": {"q": "kernel engineer"}, "frequency": "instant"});
         board.post("/v1/alerts", None, &alert).expect(202);
-        board.post("/v1/alerts/confirm", None, &json!({"token": token_for(reader)})).expect(200);
+        board
+            .post("/v1/alerts/confirm", None, &json!({"token": token_for(reader)}))
+            .expect(200);
     }
     let employer = board.found_employer(&access, "Acme Compute");
     let path = format!("/v1/employers/{employer}/api-keys");
-    let key = board.post(&path, Some(&access), &json!({"name": "chaos"})).expect(201).text_at("/secret");
+    let key = board
+        .post(&path, Some(&access), &json!({"name": "chaos"}))
+        .expect(201)
+        .text_at("/secret");
     Witness::new("c", &employer, &key)
 }
 
@@ -205,7 +217,10 @@ fn strike(
     counts.kills += 1;
     let pid = board.pid().to_string();
     under_load(board, witness, false, || {
-        std::process::Command::new("kill").args(["-9", &pid]).status().unwrap();
+        std::process::Command::new("kill")
+            .args(["-9", &pid])
+            .status()
+            .unwrap();
     });
     board.kill();
     let index = board.settings().data().join("index");
@@ -248,15 +263,22 @@ fn spoil(index: &Path, change: impl Fn(&mut Vec<u8>)) {
 
 fn conclude(database: &str, mut board: Board, mut witness: Witness, smtp: &SmtpServer, counts: &Counts) {
     witness.settle(&board);
-    eventually("search as it was acknowledged", || witness.lost(&board).is_empty().then_some(()));
+    eventually("search as it was acknowledged", || {
+        witness.lost(&board).is_empty().then_some(())
+    });
     eventually("a mail about every posting to every reader", || {
         let mails = smtp.accepted();
         let is_told = |reader: &str, title: &str| {
             let title = title.trim_end_matches(" revised");
-            mails.iter().any(|mail| mail.recipient == reader && mail.content.replace("=\r\n", "").contains(title))
+            mails
+                .iter()
+                .any(|mail| mail.recipient == reader && mail.content.replace("=\r\n", "").contains(title))
         };
         let titles = witness.public_titles();
-        READERS.iter().all(|reader| titles.iter().all(|title| is_told(reader, title))).then_some(())
+        READERS
+            .iter()
+            .all(|reader| titles.iter().all(|title| is_told(reader, title)))
+            .then_some(())
     });
     let (repeated, differing) = repetitions(&smtp.accepted());
     println!(
@@ -272,7 +294,11 @@ fn conclude(database: &str, mut board: Board, mut witness: Witness, smtp: &SmtpS
     let verify = |board: &Board, when: &str| {
         let verified = run_to_end(&["verify", "--json"], board.settings());
         let report = String::from_utf8_lossy(&verified.stdout).into_owned();
-        assert!(verified.status.success(), "{when}: {report}{}", String::from_utf8_lossy(&verified.stderr));
+        assert!(
+            verified.status.success(),
+            "{when}: {report}{}",
+            String::from_utf8_lossy(&verified.stderr)
+        );
         assert!(report.contains("\"agrees\":true"), "{when}: {report}");
     };
     verify(&board, "beside the server");

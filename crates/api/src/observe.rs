@@ -51,7 +51,11 @@ pub async fn observe(
     let refused = match verdict.and_then(|verdict| verdict.retry_after_s) {
         _ if is_too_much => {
             metrics::counter!("http_requests_turned_away_total").increment(1);
-            Some(Problem::new(Code::Unavailable).detail("too many requests at once").retry_after(1))
+            Some(
+                Problem::new(Code::Unavailable)
+                    .detail("too many requests at once")
+                    .retry_after(1),
+            )
         }
         Some(wait) => Some(Problem::new(Code::RateLimited).retry_after(wait)),
         // U+0000 names nothing, and PostgreSQL does not even compare it.

@@ -27,7 +27,11 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(what);
-        Self { what, bar, told: Instant::now() }
+        Self {
+            what,
+            bar,
+            told: Instant::now(),
+        }
     }
 
     /// `done` of all are done, the last of them in `place`.

@@ -49,6 +49,7 @@ pub(crate) fn start_metrics(role: Role) -> Result<PrometheusHandle> {
         .install_recorder()
         .context("figures could not be collected")?;
     described::all();
-    metrics::gauge!("backplane_build_info", "version" => env!("CARGO_PKG_VERSION"), "role" => role.as_str()).set(1.0);
+    metrics::gauge!("backplane_build_info", "version" => env!("CARGO_PKG_VERSION"), "role" => role.as_str())
+        .set(1.0);
     Ok(handle)
 }

@@ -65,7 +65,10 @@ fn fingerprint(data_dir: &Path) -> Result<Option<String>> {
         let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         all.update(digest(&SHA256, &bytes).as_ref());
     }
-    let name = all.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = all.finish().as_ref()[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok((!files.is_empty()).then_some(name))
 }
 

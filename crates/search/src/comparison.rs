@@ -81,7 +81,10 @@ impl Index {
     /// When the directory cannot be read.
     pub fn look(dir: &Path) -> Result<Found, IndexError> {
         Ok(match open(dir)? {
-            Ok((searcher, cursor)) => Found::Index { cursor, postings: searcher.num_docs() },
+            Ok((searcher, cursor)) => Found::Index {
+                cursor,
+                postings: searcher.num_docs(),
+            },
             Err(found) => found,
         })
     }
@@ -101,7 +104,10 @@ impl Index {
             Ok(opened) => opened,
             Err(found) => return Ok(Err(found)),
         };
-        let mut comparison = Comparison { cursor, ..Comparison::default() };
+        let mut comparison = Comparison {
+            cursor,
+            ..Comparison::default()
+        };
         let mut shown = match contents(&searcher, &mut comparison) {
             Ok(shown) => shown,
             Err(error) => return Ok(Err(Found::Damaged(error.to_string()))),
@@ -118,7 +124,10 @@ impl Index {
                 let (id, expected) = match change {
                     Change::Upsert(posting) => {
                         let document = SearchDocument::of(&posting);
-                        (document.id, Some(kept(&schema, &schema::to_tantivy(&fields, &document))))
+                        (
+                            document.id,
+                            Some(kept(&schema, &schema::to_tantivy(&fields, &document))),
+                        )
                     }
                     Change::Remove(id) => (id, None),
                 };

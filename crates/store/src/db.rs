@@ -234,7 +234,8 @@ fn transaction<T, E: From<StoreError>>(
     if connections == Connections::Pooled
         && let DbConn::Pg(c) = &mut *open.conn
     {
-        c.batch_execute(&session_settings("SET LOCAL")).map_err(StoreError::from)?;
+        c.batch_execute(&session_settings("SET LOCAL"))
+            .map_err(StoreError::from)?;
     }
     let value = change(open.conn)?;
     open.open = false;

@@ -72,7 +72,10 @@ pub fn damage(conn: &mut DbConn, limit: i64) -> Result<Vec<String>, StoreError> 
             .load(c)?;
             findings.extend(orphans.into_iter().map(|orphan| {
                 let parent = orphan.parent.unwrap_or_default();
-                format!("a row of {} refers to a row of {parent} that is not there", orphan.table)
+                format!(
+                    "a row of {} refers to a row of {parent} that is not there",
+                    orphan.table
+                )
             }));
             Ok(findings)
         }

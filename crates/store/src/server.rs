@@ -41,10 +41,14 @@ struct Postgres {
 pub fn server_settings(conn: &mut DbConn) -> Result<Vec<Setting>, StoreError> {
     match conn {
         DbConn::Sqlite(c) => {
-            let synchronous: i64 =
-                diesel::select(diesel::dsl::sql::<BigInt>("(SELECT synchronous FROM pragma_synchronous)")).get_result(c)?;
-            let journal: String =
-                diesel::select(diesel::dsl::sql::<Text>("(SELECT journal_mode FROM pragma_journal_mode)")).get_result(c)?;
+            let synchronous: i64 = diesel::select(diesel::dsl::sql::<BigInt>(
+                "(SELECT synchronous FROM pragma_synchronous)",
+            ))
+            .get_result(c)?;
+            let journal: String = diesel::select(diesel::dsl::sql::<Text>(
+                "(SELECT journal_mode FROM pragma_journal_mode)",
+            ))
+            .get_result(c)?;
             let is_wal = journal == "wal";
             Ok(vec![
                 (
@@ -55,7 +59,8 @@ pub fn server_settings(conn: &mut DbConn) -> Result<Vec<Setting>, StoreError> {
                 (
                     format!("the journal is {journal}"),
                     is_wal,
-                    "the file system does not support shared memory: use a local disk, not a network share".to_owned(),
+                    "the file system does not support shared memory: use a local disk, not a network share"
+                        .to_owned(),
                 ),
             ])
         }
@@ -84,17 +89,25 @@ fn of_postgres(found: &Postgres) -> Vec<Setting> {
             "version 14 or later is needed".to_owned(),
         ),
         (
-            format!("synchronous_commit is {}, fsync is {}", found.synchronous_commit, found.fsync),
+            format!(
+                "synchronous_commit is {}, fsync is {}",
+                found.synchronous_commit, found.fsync
+            ),
             found.fsync == "on" && found.synchronous_commit != "off",
             "what is acknowledged can be lost when the server fails: set both to on".to_owned(),
         ),
         (
             format!("{} of {} connections are used", found.used, found.connections),
             free >= 20,
-            "raise max_connections, lower database.pool_size, or put PgBouncer between (database.pooler)".to_owned(),
+            "raise max_connections, lower database.pool_size, or put PgBouncer between (database.pooler)"
+                .to_owned(),
         ),
         (
-            if found.is_standby { "it is a standby".to_owned() } else { "it takes writes".to_owned() },
+            if found.is_standby {
+                "it is a standby".to_owned()
+            } else {
+                "it takes writes".to_owned()
+            },
             !found.is_standby,
             "name all servers in database.url and add target_session_attrs=read-write".to_owned(),
         ),

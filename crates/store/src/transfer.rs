@@ -19,9 +19,12 @@ use shape::{Column, Kind, Table};
 /// How many rows `$table` has; a macro because the two connections share no trait that can be named briefly.
 macro_rules! count {
     ($conn:expr, $table:expr) => {
-        diesel::select(diesel::dsl::sql::<BigInt>(&format!("(SELECT count(*) FROM \"{}\")", $table.name)))
-            .get_result::<i64>($conn)
-            .map_err(StoreError::from)? as u64
+        diesel::select(diesel::dsl::sql::<BigInt>(&format!(
+            "(SELECT count(*) FROM \"{}\")",
+            $table.name
+        )))
+        .get_result::<i64>($conn)
+        .map_err(StoreError::from)? as u64
     };
 }
 
@@ -103,7 +106,10 @@ fn copy_all(
     let (DbConn::Sqlite(source), DbConn::Pg(target)) = (source, target) else {
         return Err(TransferError::Direction);
     };
-    run(target, "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")?;
+    run(
+        target,
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+    )?;
     let tables = shape::tables(source, target)?;
     for table in &tables {
         if !STARTS_WITH_ROWS.contains(&table.name.as_str()) && count!(target, table) > 0 {
@@ -119,7 +125,12 @@ fn copy_all(
     for table in &tables {
         let begun = done;
         let tally = copy(source, target, table, &mut |rows| {
-            tell(Progress { is_comparing: false, table: &table.name, done: begun + rows, total });
+            tell(Progress {
+                is_comparing: false,
+                table: &table.name,
+                done: begun + rows,
+                total,
+            });
         })?;
         done += tally.rows;
         written.insert(&table.name, tally);
@@ -129,7 +140,12 @@ fn copy_all(
     for table in &tables {
         let begun = done;
         let found = read_back(target, table, &mut |rows| {
-            tell(Progress { is_comparing: true, table: &table.name, done: begun + rows, total });
+            tell(Progress {
+                is_comparing: true,
+                table: &table.name,
+                done: begun + rows,
+                total,
+            });
         })?;
         done += found.rows;
         let expected = written.remove(table.name.as_str()).unwrap_or_default();

@@ -7,14 +7,19 @@ use store::revision::{self, Counter};
 use store::schema::{outbox, users};
 use store::testing::{TestDb, monday_morning};
 use store::transfer::{TransferError, to_postgres};
-use store::{Backend, Connections, Db, DbOptions, Id, Json, Listener, Random, StoreError, Timestamp, installation};
+use store::{
+    Backend, Connections, Db, DbOptions, Id, Json, Listener, Random, StoreError, Timestamp, installation,
+};
 
 /// Rows of every kind of column, with values that are easily spoiled on the way.
 fn fill(db: &Db) {
     let random = Random::seeded(5);
     db.write_blocking(|tx| {
         revision::take(tx, Counter::Postings, 7)?;
-        for (n, name) in ["Zoë \"Z\" O'Hara\\", "line\nbreak\ttab", "\u{1F600} \u{200F}"].iter().enumerate() {
+        for (n, name) in ["Zoë \"Z\" O'Hara\\", "line\nbreak\ttab", "\u{1F600} \u{200F}"]
+            .iter()
+            .enumerate()
+        {
             diesel::insert_into(users::table)
                 .values((
                     users::id.eq(random.id(monday_morning())),
@@ -29,14 +34,29 @@ fn fill(db: &Db) {
                 ))
                 .execute(tx)?;
         }
-        for (n, headers) in [serde_json::json!(null), serde_json::json!({"b": [1, 2.50, 1e20], "a": "é\u{0007}"})].iter().enumerate() {
+        for (n, headers) in [
+            serde_json::json!(null),
+            serde_json::json!({"b": [1, 2.50, 1e20], "a": "é\u{0007}"}),
+        ]
+        .iter()
+        .enumerate()
+        {
             diesel::insert_into(outbox::table)
                 .values((
-                    outbox::id.eq(random.id(monday_morning())), outbox::dedup_key.eq(format!("k{n}")), outbox::kind.eq("k"),
-                    outbox::recipient.eq("a@b.example"), outbox::subject.eq(""), outbox::text_body.eq("t\r\n.\r\n"),
-                    outbox::html_body.eq("<p>"), outbox::headers.eq(Json(headers.clone())), outbox::state.eq("queued"),
-                    outbox::attempts.eq(0), outbox::next_attempt_at.eq(monday_morning()),
-                    outbox::not_after.eq(monday_morning()), outbox::created_at.eq(monday_morning()), outbox::is_bulk.eq(n == 1),
+                    outbox::id.eq(random.id(monday_morning())),
+                    outbox::dedup_key.eq(format!("k{n}")),
+                    outbox::kind.eq("k"),
+                    outbox::recipient.eq("a@b.example"),
+                    outbox::subject.eq(""),
+                    outbox::text_body.eq("t\r\n.\r\n"),
+                    outbox::html_body.eq("<p>"),
+                    outbox::headers.eq(Json(headers.clone())),
+                    outbox::state.eq("queued"),
+                    outbox::attempts.eq(0),
+                    outbox::next_attempt_at.eq(monday_morning()),
+                    outbox::not_after.eq(monday_morning()),
+                    outbox::created_at.eq(monday_morning()),
+                    outbox::is_bulk.eq(n == 1),
                     outbox::lease_holder.eq((n == 1).then(|| Id::from_bytes([0xAB; 16]))),
                 ))
                 .execute(tx)?;
@@ -53,22 +73,47 @@ fn a_moved_database_holds_the_same_rows() {
     let mut told = 0;
     let moved = to_postgres(&from, &to, &mut |progress| told = told.max(progress.done)).unwrap();
     let rows = |table: &str| moved.iter().find(|moved| moved.table == table).unwrap().rows;
-    assert_eq!((rows("users"), rows("outbox"), rows("postings"), rows("counters")), (3, 2, 0, 2));
-    assert_eq!(told, moved.iter().map(|table| table.rows).sum::<u64>(), "progress ends at the end");
+    assert_eq!(
+        (rows("users"), rows("outbox"), rows("postings"), rows("counters")),
+        (3, 2, 0, 2)
+    );
+    assert_eq!(
+        told,
+        moved.iter().map(|table| table.rows).sum::<u64>(),
+        "progress ends at the end"
+    );
     let names: Vec<(String, Option<Timestamp>, bool, Timestamp)> = to
         .read_blocking(|c| {
             Ok::<_, StoreError>(
                 users::table
                     .order(users::email)
-                    .select((users::name, users::verified_at, users::is_operator, users::created_at))
+                    .select((
+                        users::name,
+                        users::verified_at,
+                        users::is_operator,
+                        users::created_at,
+                    ))
                     .load(c)?,
             )
         })
         .unwrap();
     let created_at = Timestamp::from_micros(1_795_424_400_123_457);
-    assert_eq!(names[0], ("Zoë \"Z\" O'Hara\\".to_owned(), None, true, created_at));
-    assert_eq!(names[1], ("line\nbreak\ttab".to_owned(), Some(Timestamp::from_micros(-1)), false, created_at));
-    let latest = to.read_blocking(|c| revision::latest(c, Counter::Postings)).unwrap();
+    assert_eq!(
+        names[0],
+        ("Zoë \"Z\" O'Hara\\".to_owned(), None, true, created_at)
+    );
+    assert_eq!(
+        names[1],
+        (
+            "line\nbreak\ttab".to_owned(),
+            Some(Timestamp::from_micros(-1)),
+            false,
+            created_at
+        )
+    );
+    let latest = to
+        .read_blocking(|c| revision::latest(c, Counter::Postings))
+        .unwrap();
     assert_eq!(latest, 7, "numbers go on where they were");
 }
 
@@ -78,16 +123,28 @@ fn a_database_that_somebody_uses_is_not_written_over_and_one_that_failed_can_be_
     fill(&from);
     // A row that PostgreSQL refuses in the middle: text with U+0000.
     let spoiled = |name: &'static str| {
-        from.write_blocking(|tx| Ok::<_, StoreError>(diesel::update(users::table.filter(users::email.eq("u1@a.example"))).set(users::name.eq(name)).execute(tx)?))
-            .unwrap();
+        from.write_blocking(|tx| {
+            Ok::<_, StoreError>(
+                diesel::update(users::table.filter(users::email.eq("u1@a.example")))
+                    .set(users::name.eq(name))
+                    .execute(tx)?,
+            )
+        })
+        .unwrap();
     };
     spoiled("nul \u{0} byte");
-    assert!(matches!(to_postgres(&from, &to, &mut |_| {}), Err(TransferError::Store(_))));
+    assert!(matches!(
+        to_postgres(&from, &to, &mut |_| {}),
+        Err(TransferError::Store(_))
+    ));
     spoiled("good");
     to_postgres(&from, &to, &mut |_| {}).unwrap();
     let again = to_postgres(&from, &to, &mut |_| {});
     assert!(matches!(again, Err(TransferError::NotEmpty(_))), "{again:?}");
-    assert!(matches!(to_postgres(&to, &from, &mut |_| {}), Err(TransferError::Direction)));
+    assert!(matches!(
+        to_postgres(&to, &from, &mut |_| {}),
+        Err(TransferError::Direction)
+    ));
 }
 
 store::on_both! {
@@ -128,10 +185,14 @@ fn damage_of_an_embedded_database_is_named() {
     let db = TestDb::new(Backend::Sqlite);
     let path = db.url().strip_prefix("sqlite:").unwrap();
     let mut raw = SqliteConnection::establish(path).unwrap();
-    diesel::sql_query("PRAGMA foreign_keys = OFF").execute(&mut raw).unwrap();
-    diesel::sql_query("INSERT INTO members (employer_id, user_id, role, created_at) VALUES (x'01', x'02', 'owner', 0)")
+    diesel::sql_query("PRAGMA foreign_keys = OFF")
         .execute(&mut raw)
         .unwrap();
+    diesel::sql_query(
+        "INSERT INTO members (employer_id, user_id, role, created_at) VALUES (x'01', x'02', 'owner', 0)",
+    )
+    .execute(&mut raw)
+    .unwrap();
     let found = db.read_blocking(|c| invariant::damage(c, 5)).unwrap();
     assert!(found.iter().any(|text| text.contains("members")), "{found:?}");
 }
@@ -140,7 +201,8 @@ fn damage_of_an_embedded_database_is_named() {
 fn a_commit_is_heard_by_whoever_listens() {
     let db = TestDb::new(Backend::Postgres);
     let mut listener = Listener::open(db.url()).unwrap();
-    db.write_blocking(|tx| revision::take(tx, Counter::Alerts, 1)).unwrap();
+    db.write_blocking(|tx| revision::take(tx, Counter::Alerts, 1))
+        .unwrap();
     fill(&db);
     // A question makes the server hand over what it has for us.
     listener.ask().unwrap();
@@ -148,9 +210,14 @@ fn a_commit_is_heard_by_whoever_listens() {
     for what in ["alerts", "postings", "mail"] {
         assert!(heard.iter().any(|told| told == what), "{what} in {heard:?}");
     }
-    db.write_blocking(|tx| revision::lock(tx, Counter::Alerts)).unwrap();
+    db.write_blocking(|tx| revision::lock(tx, Counter::Alerts))
+        .unwrap();
     listener.ask().unwrap();
-    assert_eq!(listener.heard().unwrap(), Vec::<String>::new(), "a lock is no change");
+    assert_eq!(
+        listener.heard().unwrap(),
+        Vec::<String>::new(),
+        "a lock is no change"
+    );
 }
 
 #[test]
@@ -168,12 +235,26 @@ fn through_a_pooler_nothing_stays_in_a_session() {
         let text = format!("({what})");
         pooled
             .read_blocking(|c| {
-                let store::DbConn::Pg(c) = c else { panic!("PostgreSQL") };
-                Ok::<_, StoreError>(diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>(&text)).get_result(c)?)
+                let store::DbConn::Pg(c) = c else {
+                    panic!("PostgreSQL")
+                };
+                Ok::<_, StoreError>(
+                    diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>(&text)).get_result(c)?,
+                )
             })
             .unwrap()
     };
-    assert_eq!(in_session("current_setting('statement_timeout')"), "1min", "set for each transaction");
-    assert_eq!(in_session("SELECT count(*)::text FROM pg_prepared_statements"), "0");
-    assert_eq!(in_session("SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory'"), "0");
+    assert_eq!(
+        in_session("current_setting('statement_timeout')"),
+        "1min",
+        "set for each transaction"
+    );
+    assert_eq!(
+        in_session("SELECT count(*)::text FROM pg_prepared_statements"),
+        "0"
+    );
+    assert_eq!(
+        in_session("SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory'"),
+        "0"
+    );
 }

@@ -95,7 +95,8 @@ pub(crate) async fn metrics(state: State) -> HttpResponse {
     ::metrics::gauge!("http_requests_in_flight").set(state.in_flight() as f64);
     ::metrics::gauge!("backplane_ready").set(if state.is_ready() { 1.0 } else { 0.0 });
     let (open, idle) = state.db.pool_state();
-    ::metrics::gauge!("backplane_database_connections", "state" => "used").set(f64::from(open.saturating_sub(idle)));
+    ::metrics::gauge!("backplane_database_connections", "state" => "used")
+        .set(f64::from(open.saturating_sub(idle)));
     ::metrics::gauge!("backplane_database_connections", "state" => "idle").set(f64::from(idle));
     let text = state
         .metrics

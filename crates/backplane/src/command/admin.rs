@@ -22,7 +22,9 @@ pub(super) fn run(config: Config, command: AdminCommand) -> Result<ExitCode> {
         AdminCommand::MakeOperator { email } => make_operator(&place, &email)?,
         AdminCommand::AcceptKeys => {
             wiring::accept_keys(&place.db, &place.config)?;
-            println!("The keys of this data directory are the right ones now; links and sign-ins made with others stop working.");
+            println!(
+                "The keys of this data directory are the right ones now; links and sign-ins made with others stop working."
+            );
         }
         AdminCommand::Status => status(&place)?,
         AdminCommand::Suppressions { command } => suppressions::run(&place, command)?,

@@ -114,7 +114,9 @@ impl Board {
     /// Opens everything that a board needs and takes the right to be the one server of its data directory.
     pub(crate) fn open(config: Config, role: Role) -> Result<Self> {
         if role != Role::Node && config.sqlite_path().is_some() {
-            bail!("SQLite belongs to one process: run `backplane serve` alone, or set database.url to PostgreSQL");
+            bail!(
+                "SQLite belongs to one process: run `backplane serve` alone, or set database.url to PostgreSQL"
+            );
         }
         raise_open_files();
         let lock = ServerLock::take(&config)?;
@@ -204,7 +206,12 @@ impl Board {
             fetcher: config.boards.clone().map(import::Fetcher::new),
             inner: crate::loops::Inner::default(),
         };
-        let held = Held { state, config, role, lock };
+        let held = Held {
+            state,
+            config,
+            role,
+            lock,
+        };
         Ok(Self { shop, held })
     }
 
@@ -249,7 +256,10 @@ impl Board {
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let wanted = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     if limit.current != limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, wanted)
     {
@@ -293,7 +303,10 @@ impl Running {
         let config = &self.held.config;
         let url = &config.public_url;
         if self.held.role == Role::Worker {
-            println!("A Backplane worker runs; http://{}/readyz says how it is.", config.bind);
+            println!(
+                "A Backplane worker runs; http://{}/readyz says how it is.",
+                config.bind
+            );
             tracing::info!(bind = %config.bind, "the worker runs");
             return;
         }

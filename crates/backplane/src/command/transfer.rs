@@ -21,8 +21,11 @@ pub(super) fn run(config: Config, args: &MoveArgs) -> Result<ExitCode> {
     }
     let lock = ServerLock::take(&config).context("the database cannot be moved while it is served")?;
     let place = wiring::open(config)?;
-    let target = Db::open(&DbOptions { pool_size: 1, ..DbOptions::new(args.to.clone()) })
-        .context("the target cannot be opened")?;
+    let target = Db::open(&DbOptions {
+        pool_size: 1,
+        ..DbOptions::new(args.to.clone())
+    })
+    .context("the target cannot be opened")?;
     if target.backend() != Backend::Postgres {
         bail!("--to must be postgres://user:password@host/name");
     }
@@ -31,7 +34,10 @@ pub(super) fn run(config: Config, args: &MoveArgs) -> Result<ExitCode> {
         .context("the target's schema could not be made")?;
     let mut progress: Option<(bool, Progress)> = None;
     let outcome = transfer::to_postgres(&place.db, &target, &mut |now| {
-        if progress.as_ref().is_none_or(|(comparing, _)| *comparing != now.is_comparing) {
+        if progress
+            .as_ref()
+            .is_none_or(|(comparing, _)| *comparing != now.is_comparing)
+        {
             if let Some((_, before)) = progress.take() {
                 before.finish();
             }
@@ -50,7 +56,9 @@ pub(super) fn run(config: Config, args: &MoveArgs) -> Result<ExitCode> {
         Err(TransferError::NotEmpty(table)) => bail!(
             "the target is in use: its table {table} has rows; name an empty database, nothing was changed"
         ),
-        outcome => outcome.context("nothing was moved; the target is as it was and the command can be repeated")?,
+        outcome => {
+            outcome.context("nothing was moved; the target is as it was and the command can be repeated")?
+        }
     };
     let rows: u64 = moved.iter().map(|table| table.rows).sum();
     for table in &moved {

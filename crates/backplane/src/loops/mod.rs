@@ -107,9 +107,9 @@ impl Loops {
             shop.state.set_ready(true);
         } else {
             start!(
-            rhythm("index", 500, |shop| &shop.state.wake().index),
-            passes::index
-        );
+                rhythm("index", 500, |shop| &shop.state.wake().index),
+                passes::index
+            );
         }
         if role == Role::Front {
             return Self { shop, tasks, stop };

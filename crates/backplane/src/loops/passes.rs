@@ -11,8 +11,8 @@ use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
 use super::Workshop;
-use crate::command::serve::Role;
 use super::rhythm::{Done, Next};
+use crate::command::serve::Role;
 
 /// Rows that one transaction of the upkeep changes at most.
 const UPKEEP_ROWS: i64 = 500;
@@ -318,8 +318,7 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
         .await?;
     if has_index {
         metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
-        metrics::gauge!("backplane_index_behind_revisions")
-            .set(latest.saturating_sub(cursor).max(0) as f64);
+        metrics::gauge!("backplane_index_behind_revisions").set(latest.saturating_sub(cursor).max(0) as f64);
     }
     for (status, count) in postings {
         metrics::gauge!("backplane_postings", "status" => status.as_str()).set(count as f64);

@@ -10,12 +10,19 @@ pub(super) fn figures() {
     if let Ok(files) = fs::read_dir("/proc/self/fd") {
         metrics::gauge!("process_open_fds").set(files.count() as f64);
     }
-    if let Some(pages) = fs::read_to_string("/proc/self/statm").ok().and_then(|text| number(&text, 1)) {
+    if let Some(pages) = fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| number(&text, 1))
+    {
         metrics::gauge!("process_resident_memory_bytes").set(pages * rustix::param::page_size() as f64);
     }
-    let Ok(stat) = fs::read_to_string("/proc/self/stat") else { return };
+    let Ok(stat) = fs::read_to_string("/proc/self/stat") else {
+        return;
+    };
     // The name of the program may hold spaces; what follows its bracket does not.
-    let Some((_, rest)) = stat.rsplit_once(") ") else { return };
+    let Some((_, rest)) = stat.rsplit_once(") ") else {
+        return;
+    };
     if let (Some(user), Some(system)) = (number(rest, 11), number(rest, 12)) {
         metrics::counter!("process_cpu_seconds_total").absolute(((user + system) / TICKS) as u64);
     }

@@ -107,7 +107,10 @@ impl Table {
             };
             format!("'{name}', {value}")
         });
-        format!("SELECT jsonb_build_object({members})::text AS body FROM \"{}\"", self.name)
+        format!(
+            "SELECT jsonb_build_object({members})::text AS body FROM \"{}\"",
+            self.name
+        )
     }
 }
 
@@ -151,7 +154,10 @@ pub(super) fn tables(
     .load(source)
     .map_err(StoreError::from)?;
     let named = |columns: &[TableColumn]| -> HashSet<String> {
-        columns.iter().map(|c| format!("{}.{}", c.in_table, c.name)).collect()
+        columns
+            .iter()
+            .map(|c| format!("{}.{}", c.in_table, c.name))
+            .collect()
     };
     if let Some(odd) = named(&here).symmetric_difference(&named(&there)).next() {
         return Err(TransferError::Schema(format!("{odd} is in one of them only")));
@@ -163,7 +169,10 @@ pub(super) fn tables(
         let column = Column { name, kind };
         match tables.last_mut() {
             Some(table) if table.name == in_table => table.columns.push(column),
-            _ => tables.push(Table { name: in_table, columns: vec![column] }),
+            _ => tables.push(Table {
+                name: in_table,
+                columns: vec![column],
+            }),
         }
     }
     let references: Vec<Reference> = diesel::sql_query(
@@ -178,7 +187,10 @@ pub(super) fn tables(
 fn parents_first(tables: Vec<Table>, references: &[Reference]) -> Result<Vec<Table>, TransferError> {
     let mut parents: HashMap<&str, Vec<&str>> = HashMap::new();
     for reference in references.iter().filter(|found| found.in_table != found.parent) {
-        parents.entry(&reference.in_table).or_default().push(&reference.parent);
+        parents
+            .entry(&reference.in_table)
+            .or_default()
+            .push(&reference.parent);
     }
     let mut waiting = tables;
     let mut ordered: Vec<Table> = Vec::new();
@@ -189,7 +201,9 @@ fn parents_first(tables: Vec<Table>, references: &[Reference]) -> Result<Vec<Tab
         };
         let (free, rest): (Vec<Table>, Vec<Table>) = waiting.into_iter().partition(is_free);
         if free.is_empty() {
-            return Err(TransferError::Schema("tables refer to each other in a circle".to_owned()));
+            return Err(TransferError::Schema(
+                "tables refer to each other in a circle".to_owned(),
+            ));
         }
         ordered.extend(free);
         waiting = rest;

@@ -32,7 +32,11 @@ pub(super) fn data_dir(config: &Config, chart: &mut Chart) {
     let dir = &config.data_dir;
     let shown = dir.display();
     if !dir.is_dir() {
-        chart.warn("data", format!("{shown} does not exist yet"), "the first start makes it");
+        chart.warn(
+            "data",
+            format!("{shown} does not exist yet"),
+            "the first start makes it",
+        );
         return;
     }
     #[cfg(unix)]
@@ -61,19 +65,29 @@ pub(super) fn data_dir(config: &Config, chart: &mut Chart) {
         Err(error) => chart.fail(
             "disk",
             format!("{shown} cannot be written: {error}"),
-            format!("make space, or check owner and mount: df -h {shown}; ls -ld {shown}; findmnt -T {shown}"),
+            format!(
+                "make space, or check owner and mount: df -h {shown}; ls -ld {shown}; findmnt -T {shown}"
+            ),
         ),
     }
     if let Ok(found) = rustix::fs::statvfs(dir) {
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let words = format!("{} MB are free", free >> 20);
         match free {
-            ..NO_SPACE => chart.fail("space", words, "make space: nothing can be stored soon; nothing that was acknowledged is lost"),
+            ..NO_SPACE => chart.fail(
+                "space",
+                words,
+                "make space: nothing can be stored soon; nothing that was acknowledged is lost",
+            ),
             NO_SPACE..LITTLE_SPACE => chart.warn("space", words, "make space soon"),
             _ => chart.ok("space", words),
         }
         if found.f_files > 0 && found.f_favail < 1000 {
-            chart.fail("space", format!("{} more files can be made", found.f_favail), "remove files: the file system is out of inodes");
+            chart.fail(
+                "space",
+                format!("{} more files can be made", found.f_favail),
+                "remove files: the file system is out of inodes",
+            );
         }
     }
 }
@@ -98,19 +112,34 @@ fn timed_sync(dir: &Path) -> std::io::Result<Duration> {
 pub(super) fn keys(config: &Config, chart: &mut Chart) {
     match wiring::key_files(&config.data_dir) {
         Ok(found) if found.is_empty() => {
-            chart.warn("keys", "there are none yet", "the first start makes them; a further node needs a copy of the first one's");
+            chart.warn(
+                "keys",
+                "there are none yet",
+                "the first start makes them; a further node needs a copy of the first one's",
+            );
         }
         Ok(found) => {
             #[cfg(unix)]
             for path in &found {
                 use std::os::unix::fs::PermissionsExt as _;
                 if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-                    chart.fail("keys", format!("{} can be read by others", path.display()), format!("chmod 600 {}", path.display()));
+                    chart.fail(
+                        "keys",
+                        format!("{} can be read by others", path.display()),
+                        format!("chmod 600 {}", path.display()),
+                    );
                 }
             }
-            chart.ok("keys", format!("{} in {}", found.len(), config.data_dir.join("keys").display()));
+            chart.ok(
+                "keys",
+                format!("{} in {}", found.len(), config.data_dir.join("keys").display()),
+            );
         }
-        Err(error) => chart.fail("keys", format!("{error:#}"), "the user that runs the server must own them"),
+        Err(error) => chart.fail(
+            "keys",
+            format!("{error:#}"),
+            "the user that runs the server must own them",
+        ),
     }
 }
 
@@ -130,7 +159,11 @@ pub(super) fn open_files(chart: &mut Chart) {
 pub(super) fn clock(db: Option<&Db>, chart: &mut Chart) {
     let now = SystemClock.now();
     if now < Timestamp::from_seconds(NOT_BEFORE) {
-        chart.fail("clock", format!("it shows {now}, which is before this program was written"), "set it: timedatectl set-ntp true");
+        chart.fail(
+            "clock",
+            format!("it shows {now}, which is before this program was written"),
+            "set it: timedatectl set-ntp true",
+        );
         return;
     }
     let told = db.and_then(|db| db.read_blocking(store::server_time).ok().flatten());
@@ -140,8 +173,15 @@ pub(super) fn clock(db: Option<&Db>, chart: &mut Chart) {
     };
     let drift = (there.micros() - SystemClock.now().micros()).abs();
     if drift > DRIFT {
-        let found = format!("it differs from the database server's by {:.1} s", drift as f64 / 1e6);
-        chart.warn("clock", found, "set both by NTP: timedatectl set-ntp true; leases and dates follow the clocks of the nodes");
+        let found = format!(
+            "it differs from the database server's by {:.1} s",
+            drift as f64 / 1e6
+        );
+        chart.warn(
+            "clock",
+            found,
+            "set both by NTP: timedatectl set-ntp true; leases and dates follow the clocks of the nodes",
+        );
     } else {
         chart.ok("clock", format!("{now}, as the database server's"));
     }

@@ -41,9 +41,20 @@ struct Finding {
 struct Chart(Vec<Finding>);
 
 impl Chart {
-    fn note(&mut self, level: Level, about: &'static str, found: impl Into<String>, advice: impl Into<String>) {
+    fn note(
+        &mut self,
+        level: Level,
+        about: &'static str,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         let (found, advice) = (found.into(), advice.into());
-        self.0.push(Finding { level, about, found, advice });
+        self.0.push(Finding {
+            level,
+            about,
+            found,
+            advice,
+        });
     }
 
     fn ok(&mut self, about: &'static str, found: impl Into<String>) {
@@ -62,13 +73,20 @@ impl Chart {
 /// Looks at everything and changes nothing, also beside a running server.
 pub(super) fn run(file: Option<&Path>, args: &DoctorArgs) -> Result<ExitCode> {
     let mut chart = Chart::default();
-    chart.ok("version", format!("{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH));
+    chart.ok(
+        "version",
+        format!("{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH),
+    );
     match Config::load(file) {
         Ok(config) => {
             telemetry::start_logging(&config, Audience::Person)?;
             examine(&config, &mut chart);
         }
-        Err(error) => chart.fail("settings", error.to_string(), "correct the setting; `backplane config show` lists all"),
+        Err(error) => chart.fail(
+            "settings",
+            error.to_string(),
+            "correct the setting; `backplane config show` lists all",
+        ),
     }
     let is_well = chart.0.iter().all(|finding| finding.level != Level::Fail);
     let mut out = std::io::stdout().lock();
@@ -76,7 +94,13 @@ pub(super) fn run(file: Option<&Path>, args: &DoctorArgs) -> Result<ExitCode> {
         let report = serde_json::json!({"well": is_well, "findings": chart.0});
         writeln!(out, "{report}")?;
     } else {
-        for Finding { level, about, found, advice } in &chart.0 {
+        for Finding {
+            level,
+            about,
+            found,
+            advice,
+        } in &chart.0
+        {
             let word = match level {
                 Level::Ok => "ok  ",
                 Level::Warn => "warn",
@@ -88,7 +112,11 @@ pub(super) fn run(file: Option<&Path>, args: &DoctorArgs) -> Result<ExitCode> {
             }
         }
     }
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(DISAGREES) })
+    Ok(if is_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DISAGREES)
+    })
 }
 
 fn examine(config: &Config, chart: &mut Chart) {

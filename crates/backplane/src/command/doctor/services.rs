@@ -23,30 +23,49 @@ pub(super) fn address(config: &Config, chart: &mut Chart) {
         chart.ok("address", format!("{} as {url}", config.bind));
     } else {
         let advice = "put a proxy that speaks TLS in front and set server.public_url to https://…, before the world can reach it";
-        chart.warn("address", format!("{} as {url}: links in mails lead there", config.bind), advice);
+        chart.warn(
+            "address",
+            format!("{} as {url}: links in mails lead there", config.bind),
+            advice,
+        );
     }
     match (wiring::server_of(config), healthcheck::ask(config, "/readyz")) {
         (_, Ok(200)) => chart.ok("server", "it runs and is ready"),
         (_, Ok(status)) => chart.warn(
             "server",
             format!("it runs and is not ready ({status})"),
-            format!("curl http://{}/readyz says what it waits for", healthcheck::reachable(config.bind)),
+            format!(
+                "curl http://{}/readyz says what it waits for",
+                healthcheck::reachable(config.bind)
+            ),
         ),
         (Some(process), Err(error)) => chart.fail(
             "server",
             format!("process {process} has the data directory and does not answer: {error:#}"),
             "look into its log; journalctl -u backplane -n 100",
         ),
-        (None, Err(_)) => chart.warn("server", "it does not run", "systemctl start backplane, or backplane serve"),
+        (None, Err(_)) => chart.warn(
+            "server",
+            "it does not run",
+            "systemctl start backplane, or backplane serve",
+        ),
     }
 }
 
 pub(super) fn database(config: &Config, chart: &mut Chart) -> Option<Db> {
     if let Some(path) = config.sqlite_path().filter(|path| !path.exists()) {
-        chart.warn("database", format!("SQLite in {} does not exist yet", path.display()), "the first start makes it");
+        chart.warn(
+            "database",
+            format!("SQLite in {} does not exist yet", path.display()),
+            "the first start makes it",
+        );
         return None;
     }
-    let options = DbOptions { pool_size: 1, acquire_timeout: PATIENCE, ..wiring::db_options(config) };
+    let options = DbOptions {
+        pool_size: 1,
+        acquire_timeout: PATIENCE,
+        ..wiring::db_options(config)
+    };
     let db = match Db::open(&options) {
         Ok(db) => db,
         Err(error) => {
@@ -55,18 +74,27 @@ pub(super) fn database(config: &Config, chart: &mut Chart) -> Option<Db> {
             return None;
         }
     };
-    let kind = config
-        .sqlite_path()
-        .map_or_else(|| "PostgreSQL".to_owned(), |path| format!("SQLite in {}", path.display()));
+    let kind = config.sqlite_path().map_or_else(
+        || "PostgreSQL".to_owned(),
+        |path| format!("SQLite in {}", path.display()),
+    );
     match db.read_blocking(pending_migrations) {
         Ok(missing) if missing.0.is_empty() => chart.ok("database", format!("{kind}, up to date")),
         Ok(missing) => {
             let count = missing.0.len();
-            chart.warn("database", format!("{kind}, {count} steps behind"), "the next start takes them; make a backup first");
+            chart.warn(
+                "database",
+                format!("{kind}, {count} steps behind"),
+                "the next start takes them; make a backup first",
+            );
             return None;
         }
         Err(error) => {
-            chart.fail("database", error.to_string(), "the schema cannot be read: restore the last backup");
+            chart.fail(
+                "database",
+                error.to_string(),
+                "the schema cannot be read: restore the last backup",
+            );
             return None;
         }
     }
@@ -95,7 +123,10 @@ pub(super) fn database(config: &Config, chart: &mut Chart) -> Option<Db> {
 }
 
 pub(super) fn index(config: &Config, db: Option<&Db>, chart: &mut Chart) {
-    let latest = db.and_then(|db| db.read_blocking(|conn| revision::latest(conn, Counter::Postings)).ok());
+    let latest = db.and_then(|db| {
+        db.read_blocking(|conn| revision::latest(conn, Counter::Postings))
+            .ok()
+    });
     match Index::look(&config.index_dir()) {
         Ok(Found::Index { cursor, postings }) => match latest {
             Some(latest) if latest < cursor => chart.warn(

@@ -39,7 +39,14 @@ struct Check {
 impl Check {
     fn new(name: &'static str, meaning: &str, violations: u64, detail: Option<String>) -> Self {
         let meaning = meaning.to_owned();
-        Self { name, meaning, violations, detail, repairable: false, repaired: false }
+        Self {
+            name,
+            meaning,
+            violations,
+            detail,
+            repairable: false,
+            repaired: false,
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -70,7 +77,11 @@ pub(super) fn run(config: Config, args: &VerifyArgs) -> Result<ExitCode> {
     let agrees = !checks.iter().any(Check::is_open);
     let mut out = std::io::stdout().lock();
     if args.json {
-        let report = Report { agrees, version: env!("CARGO_PKG_VERSION"), checks: &checks };
+        let report = Report {
+            agrees,
+            version: env!("CARGO_PKG_VERSION"),
+            checks: &checks,
+        };
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
         for check in &checks {
@@ -85,11 +96,21 @@ pub(super) fn run(config: Config, args: &VerifyArgs) -> Result<ExitCode> {
         };
         writeln!(out, "{advice}")?;
     }
-    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::from(DISAGREES) })
+    Ok(if agrees {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DISAGREES)
+    })
 }
 
 fn print(out: &mut impl std::io::Write, check: &Check) -> Result<()> {
-    let Check { name, meaning, violations, detail, .. } = check;
+    let Check {
+        name,
+        meaning,
+        violations,
+        detail,
+        ..
+    } = check;
     let word = match (violations, check.repaired) {
         (0, _) => "ok      ",
         (_, true) => "repaired",
@@ -139,7 +160,12 @@ fn index(config: &Config, db: &Db, repair: bool) -> Result<Check> {
             Check::new("index", meaning, wrong as u64, Some(in_words(&found)))
         }
         // Built by the next start, so nothing is wrong.
-        Err(Found::Nothing) => Check::new("index", meaning, 0, Some("none yet; the next start builds it".to_owned())),
+        Err(Found::Nothing) => Check::new(
+            "index",
+            meaning,
+            0,
+            Some("none yet; the next start builds it".to_owned()),
+        ),
         Err(Found::OtherVersion(version)) => {
             let detail = format!("of version {version}; the next start builds it anew");
             Check::new("index", meaning, 0, Some(detail))
@@ -157,14 +183,17 @@ fn index(config: &Config, db: &Db, repair: bool) -> Result<Check> {
 
 fn compared(config: &Config, db: &Db) -> Result<Result<Comparison, Found>, IndexError> {
     let mut progress = Progress::new("Comparing", 0);
-    let outcome = Index::compare(&config.index_dir(), db, &mut |done| progress.at(done as u64, "postings"));
+    let outcome = Index::compare(&config.index_dir(), db, &mut |done| {
+        progress.at(done as u64, "postings")
+    });
     progress.finish();
     outcome
 }
 
 /// Throws the index in `dir` away and builds it from the database.
 pub(super) fn rebuild(dir: &std::path::Path, db: &Db) -> Result<(Index, usize)> {
-    let latest = db.read_blocking(|conn| store::revision::latest(conn, store::revision::Counter::Postings))?;
+    let latest =
+        db.read_blocking(|conn| store::revision::latest(conn, store::revision::Counter::Postings))?;
     let mut progress = Progress::new("Indexing", latest.unsigned_abs());
     Index::clear(dir)?;
     let index = Index::open(dir)?;

@@ -4,10 +4,20 @@ use store::invariant::Invariant;
 
 macro_rules! rule {
     ($name:ident, $meaning:literal, $violations:literal) => {
-        Invariant { name: stringify!($name), meaning: $meaning, violations: $violations, repair: None }
+        Invariant {
+            name: stringify!($name),
+            meaning: $meaning,
+            violations: $violations,
+            repair: None,
+        }
     };
     ($name:ident, $meaning:literal, $violations:literal, $repair:literal) => {
-        Invariant { name: stringify!($name), meaning: $meaning, violations: $violations, repair: Some($repair) }
+        Invariant {
+            name: stringify!($name),
+            meaning: $meaning,
+            violations: $violations,
+            repair: Some($repair),
+        }
     };
 }
 
