@@ -45,6 +45,8 @@ pub struct Settings {
     database: Database,
     environment: Vec<(String, String)>,
     words: Vec<String>,
+    /// The program that starts ours, with its arguments; empty for none.
+    pub under: Vec<String>,
     /// `mail.url`; files in the data directory when empty.
     pub mail_url: String,
     port: u16,
@@ -113,6 +115,7 @@ impl Settings {
             database,
             environment: Vec::new(),
             words: vec!["serve".to_owned()],
+            under: Vec::new(),
             mail_url: String::new(),
             port,
         }
@@ -191,6 +194,14 @@ impl Board {
         assert!(sent.expect("kill").success());
     }
 
+    /// Sends the children of its process a signal; it has none unless something else starts it.
+    pub fn signal_children(&self, name: &str) {
+        // None is left when it died already.
+        let _ = Command::new("pkill")
+            .args([&format!("-{name}"), "-P", &self.child.id().to_string()])
+            .status();
+    }
+
     /// Its settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -227,6 +238,18 @@ impl Board {
     pub fn restart(&mut self) {
         self.child = spawn(&self.settings);
         self.wait_until_ready();
+    }
+
+    /// Starts it again; false when it ended before it was ready.
+    pub fn try_restart(&mut self) -> bool {
+        self.child = spawn(&self.settings);
+        eventually("readiness or an end", || {
+            if self.child.try_wait().expect("the child's state").is_some() {
+                return Some(false);
+            }
+            let answer = self.try_get("/readyz").filter(|answer| answer.status == 200);
+            answer.map(|_| true)
+        })
     }
 
     /// Asks it to stop and waits; returns whether it ended by itself with success.
@@ -377,6 +400,18 @@ impl Drop for Board {
 fn spawn(settings: &Settings) -> Child {
     let words: Vec<&str> = settings.words.iter().map(String::as_str).collect();
     let mut command = settings.command(&words);
+    if let [program, args @ ..] = settings.under.as_slice() {
+        let plain = command;
+        command = Command::new(program);
+        command.args(args).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(settings.dir.path());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+    }
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     // Somebody has to read what it says, or it would stop to wait.

@@ -52,16 +52,19 @@ struct Counts {
     faults: usize,
 }
 
-/// The rounds of a run: each fault in turn, kills between them.
-fn plan(faults: &[Fault]) -> Vec<Fault> {
+/// How long a run was asked for.
+fn rounds() -> Option<usize> {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long to go on is asked for from outside"
     )]
-    let rounds = std::env::var("BACKPLANE_TEST_CHAOS_ROUNDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(faults.len());
+    let asked = std::env::var("BACKPLANE_TEST_CHAOS_ROUNDS");
+    asked.ok().and_then(|text| text.parse().ok())
+}
+
+/// The rounds of a run: each fault in turn.
+fn plan(faults: &[Fault]) -> Vec<Fault> {
+    let rounds = rounds().unwrap_or(faults.len());
     faults.iter().copied().cycle().take(rounds).collect()
 }
 
@@ -116,6 +119,74 @@ fn postgres_loses_nothing_acknowledged_whatever_fails() {
     });
     counts.faults += 1;
     conclude("postgres", board, witness, &smtp, &counts);
+}
+
+/// Numbers of the sync to be killed at: a few in the tests, every one up to 60 in a long run.
+fn sync_points() -> Vec<usize> {
+    match rounds() {
+        None => vec![3, 8, 17],
+        Some(rounds) => (1..=rounds.min(60)).collect(),
+    }
+}
+
+#[test]
+fn killed_at_any_sync_it_loses_nothing_acknowledged() {
+    if !Path::new("/usr/bin/strace").exists() {
+        eprintln!("chaos: no strace here; Debian's package is strace");
+        return;
+    }
+    let mut board = Board::start(Settings::sqlite());
+    let access = board.sign_up("recruiter@acme.example");
+    let employer = board.found_employer(&access, "Acme Compute");
+    let path = format!("/v1/employers/{employer}/api-keys");
+    let key = board
+        .post(&path, Some(&access), &json!({"name": "chaos"}))
+        .expect(201)
+        .text_at("/secret");
+    let mut witness = Witness::new("s", &employer, &key);
+    let mut killed = 0;
+    for point in sync_points() {
+        board.kill();
+        let inject = format!("inject=fsync,fdatasync:signal=KILL:when={point}");
+        let strace = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=fsync,fdatasync",
+            "-e",
+            &inject,
+        ];
+        board.settings_mut().under = strace.map(ToOwned::to_owned).to_vec();
+        let was_ready = board.try_restart();
+        // A few writes, or as many as are answered until it dies.
+        let is_alive = was_ready && (0..12).all(|_| witness.act(&board));
+        killed += usize::from(!is_alive);
+        // Strace ends with what it watches; a survivor is killed with it.
+        board.signal_children("KILL");
+        board.kill();
+        board.settings_mut().under.clear();
+        board.restart();
+        witness.settle(&board);
+        eventually("search as it was acknowledged", || {
+            witness.lost(&board).is_empty().then_some(())
+        });
+    }
+    let verified = run_to_end(&["verify"], board.settings());
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stdout)
+    );
+    assert!(killed > 0);
+    println!(
+        "chaos syncs: killed at {killed} of {} points, {} acknowledged, lost = {}",
+        sync_points().len(),
+        witness.acknowledged(),
+        witness.lost(&board).len()
+    );
 }
 
 /// Registers a recruiter, confirms the readers' alerts, and makes a key that does not run out.

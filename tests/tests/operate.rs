@@ -289,8 +289,11 @@ fn a_full_disk_refuses_writes_loses_nothing_and_heals_when_there_is_space() {
     let filler = disk.0.join("filler");
     // The disk takes what it can: the last write of a few bytes fails.
     let _ = std::fs::write(&filler, vec![0; 64 << 20]);
+    let mut tries = 0;
     let refused = eventually("a refusal", || {
-        let body = json!({"email": format!("u{}@a.example", "x".repeat(40)), "query": {"q": "k".repeat(100)}, "frequency": "daily"});
+        tries += 1;
+        let query = json!({"q": format!("{tries} {}", "kernel ".repeat(20))});
+        let body = json!({"email": format!("u{tries}@a.example"), "query": query, "frequency": "daily"});
         let answer = board.post("/v1/alerts", None, &body);
         (answer.status >= 500).then_some(answer)
     });
@@ -333,7 +336,7 @@ fn too_many_requests_at_once_are_turned_away_early_and_machines_are_still_answer
                     match answer.status {
                         202 => {}
                         503 => {
-                            assert_eq!(answer.text_at("/code"), "unavailable");
+                            assert_eq!(answer.text_at("/code"), "service_unavailable");
                             turned_away.fetch_add(1, Ordering::Relaxed);
                         }
                         other => assert_eq!(other, 503, "{}", answer.text),
