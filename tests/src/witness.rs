@@ -178,13 +178,11 @@ impl Witness {
         let shown = shown(board);
         for (id, known) in &self.postings {
             let found = board.try_send("GET", &format!("/v1/postings/{id}"), Some(&self.access), None);
-            let title = found
-                .map(|found| found.json["title"].clone())
-                .unwrap_or(Value::Null);
+            let title = found.map_or(Value::Null, |found| found.json["title"].clone());
             let is_shown = shown.iter().any(|(shown_id, _)| shown_id == id);
             match known.is_public {
                 _ if title != known.title.as_str() => {
-                    lost.push(format!("{id} is called {title}, not {}", known.title))
+                    lost.push(format!("{id} is called {title}, not {}", known.title));
                 }
                 Some(is_public) if is_public != is_shown => {
                     lost.push(format!(
