@@ -164,6 +164,26 @@ pub(crate) fn open(config: Config) -> Result<Installation> {
     })
 }
 
+/// Opens the database to look at it; makes nothing and takes no step.
+pub(crate) fn look(config: Config) -> Result<Installation> {
+    if let Some(path) = config.sqlite_path().filter(|path| !path.is_file()) {
+        bail!("there is no database at {}", path.display());
+    }
+    let db = Db::open(&db_options(&config)).context("the database cannot be opened")?;
+    let missing = db.read_blocking(store::pending_migrations)?.0.len();
+    if missing > 0 {
+        bail!(
+            "the database is {missing} steps behind this program: start the server first, which takes them"
+        );
+    }
+    Ok(Installation {
+        config,
+        db,
+        clock: Arc::new(SystemClock),
+        random: Arc::new(Random::system()),
+    })
+}
+
 /// The name under which the server of this data directory holds leases; the same after a restart.
 pub(crate) fn node_id(data_dir: &Path, random: &Random, now: Timestamp) -> Result<Id> {
     let path = data_dir.join("node.id");

@@ -69,7 +69,11 @@ pub(super) fn run(config: Config, args: &VerifyArgs) -> Result<ExitCode> {
         .repair
         .then(|| ServerLock::take(&config).context("nothing can be repaired now"))
         .transpose()?;
-    let place = wiring::open(config)?;
+    let place = if args.repair {
+        wiring::open(config)?
+    } else {
+        wiring::look(config)?
+    };
     let mut checks = vec![database(&place.db)?];
     checks.extend(rows(&place.db, args.repair)?);
     checks.push(index(&place.config, &place.db, args.repair)?);

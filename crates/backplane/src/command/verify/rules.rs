@@ -85,9 +85,9 @@ pub(super) const RULES: [Invariant; 15] = [
     ),
     rule!(
         ledger_start,
-        "no alert is owed a posting from before its confirmation",
+        "no alert that was never changed is owed a posting from before its confirmation",
         "SELECT count(*) FROM alert_matches JOIN alerts ON alerts.id = alert_matches.alert_id
-          WHERE alert_matches.revision <= alerts.start_revision"
+          WHERE alert_matches.revision <= alerts.start_revision AND alerts.version <= 2"
     ),
     rule!(
         ledger_counter,
