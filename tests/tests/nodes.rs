@@ -1,5 +1,4 @@
 //! Several nodes on one PostgreSQL: one is cut off, one is killed, and nobody notices.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use board::{Board, Settings, SmtpServer, Witness, eventually, link_token, repetitions, run_to_end};
 use serde_json::json;

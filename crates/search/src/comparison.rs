@@ -148,7 +148,9 @@ impl Index {
             tell(done);
         }
         comparison.surplus += shown.len();
-        shown.into_keys().for_each(|id| comparison.note(id));
+        for id in shown.into_keys() {
+            comparison.note(id);
+        }
         Ok(Ok(comparison))
     }
 }

@@ -1,5 +1,5 @@
 //! Facts about moving a database, and about rows that contradict each other.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use diesel::prelude::*;
 use store::invariant::{self, Invariant};

@@ -36,9 +36,9 @@ fn listen(url: &str, shop: &Workshop, stop: &watch::Receiver<bool>) {
                 was_heard = true;
                 metrics::gauge!("backplane_hears_notifications").set(1.0);
                 // What was told before cannot be heard any more.
-                ["postings", "alerts", "mail"]
-                    .into_iter()
-                    .for_each(|what| wake(shop, what));
+                for what in ["postings", "alerts", "mail"] {
+                    wake(shop, what);
+                }
                 hear(listener, shop, stop).err()
             }
             Err(error) => Some(error),

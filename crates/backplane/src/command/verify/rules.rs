@@ -52,7 +52,7 @@ pub(super) const RULES: [Invariant; 15] = [
     rule!(
         first_revision,
         "a posting's first change is not after its last",
-        "SELECT count(*) FROM postings WHERE first_revision > revision OR (first_revision IS NULL) <> (revision IS NULL)"
+        "SELECT count(*) FROM postings WHERE first_revision > revision OR (first_revision IS NOT NULL AND revision IS NULL)"
     ),
     rule!(
         published_has_version,
