@@ -65,10 +65,7 @@ fn fingerprint(data_dir: &Path) -> Result<Option<String>> {
         let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         all.update(digest(&SHA256, &bytes).as_ref());
     }
-    let name = all.finish().as_ref()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let name = data_encoding::HEXLOWER.encode(&all.finish().as_ref()[..16]);
     Ok((!files.is_empty()).then_some(name))
 }
 

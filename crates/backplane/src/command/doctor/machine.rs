@@ -43,11 +43,11 @@ pub(super) fn data_dir(config: &Config, chart: &mut Chart) {
     if let Ok(found) = fs::metadata(dir) {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = found.permissions().mode() & 0o777;
-        if mode & 0o007 == 0 {
-            chart.ok("data", format!("{shown} is closed to others (mode {mode:o})"));
-        } else {
+        if mode & 0o007 != 0 {
             let found = format!("everybody on this machine can look into {shown} (mode {mode:o})");
             chart.warn("data", found, format!("chmod 700 {shown}"));
+        } else {
+            chart.ok("data", format!("{shown} is closed to others (mode {mode:o})"));
         }
     }
     match timed_sync(dir) {

@@ -188,7 +188,7 @@ fn index(config: &Config, db: &Db, repair: bool) -> Result<Check> {
 fn compared(config: &Config, db: &Db) -> Result<Result<Comparison, Found>, IndexError> {
     let mut progress = Progress::new("Comparing", 0);
     let outcome = Index::compare(&config.index_dir(), db, &mut |done| {
-        progress.at(done as u64, "postings")
+        progress.at(done as u64, "postings");
     });
     progress.finish();
     outcome
@@ -215,7 +215,10 @@ pub(super) fn rebuild(dir: &std::path::Path, db: &Db) -> Result<(Index, usize)> 
 }
 
 fn in_words(found: &Comparison) -> String {
-    let mut words = format!("{} postings at revision {}", found.postings, found.cursor);
+    let mut parts = vec![format!(
+        "{} postings at revision {}",
+        found.postings, found.cursor
+    )];
     for (count, what) in [
         (found.behind, "changes not taken in yet"),
         (found.missing, "missing"),
@@ -224,12 +227,12 @@ fn in_words(found: &Comparison) -> String {
         (found.repeated, "repeated"),
     ] {
         if count > 0 {
-            words.push_str(&format!(", {count} {what}"));
+            parts.push(format!("{count} {what}"));
         }
     }
     if !found.examples.is_empty() {
         let examples: Vec<String> = found.examples.iter().map(ToString::to_string).collect();
-        words.push_str(&format!(": {} …", examples.join(", ")));
+        parts.push(format!("such as {}", examples.join(" ")));
     }
-    words
+    parts.join(", ")
 }
