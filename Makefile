@@ -31,6 +31,14 @@ demo: ## Play the whole journey on sample data and print each step
 test: ## Run every test, on SQLite and on PostgreSQL
 	scripts/with-postgres scripts/run-tests
 
+# How long `make chaos` goes on: faults for each database.
+ROUNDS ?= 100
+
+.PHONY: chaos
+chaos: ## Let everything fail under load, ROUNDS=100 times for each database, and count what was lost
+	$(CARGO) build --package backplane
+	BACKPLANE_TEST_CHAOS_ROUNDS=$(ROUNDS) scripts/with-postgres $(CARGO) test --package backplane-tests --test chaos --test nodes -- --nocapture --test-threads 1 2> >(grep -v '^board: ' >&2)
+
 .PHONY: lint
 lint: ## Formatting, clippy, documentation, dependency arrows, unused dependencies, house words
 	$(CARGO) fmt --all --check

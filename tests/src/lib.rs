@@ -6,11 +6,15 @@
     reason = "a test that cannot run its program must fail loudly"
 )]
 
+mod cluster;
 mod process;
 mod smtp;
+mod witness;
 
+pub use cluster::Cluster;
 pub use process::{Board, Settings, binary, run_to_end};
 pub use smtp::{Accepted, SmtpServer};
+pub use witness::{Witness, repetitions};
 
 use serde_json::Value;
 

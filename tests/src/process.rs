@@ -31,11 +31,22 @@ pub fn run_to_end(args: &[&str], settings: &Settings) -> Output {
     settings.command(args).output().expect("the program starts")
 }
 
+#[derive(Debug)]
+enum Database {
+    Embedded,
+    Own(TestDb),
+    At(String),
+}
+
 /// Where a board keeps its things and how it sends mail. Deleted in the end.
 #[derive(Debug)]
 pub struct Settings {
     dir: TempDir,
-    database: Option<TestDb>,
+    database: Database,
+    environment: Vec<(String, String)>,
+    words: Vec<String>,
+    /// The program that starts ours, with its arguments; empty for none.
+    pub under: Vec<String>,
     /// `mail.url`; files in the data directory when empty.
     pub mail_url: String,
     port: u16,
@@ -44,21 +55,67 @@ pub struct Settings {
 impl Settings {
     /// On the embedded database.
     pub fn sqlite() -> Self {
-        Self::new(None)
+        Self::new(Database::Embedded)
+    }
+
+    /// On the PostgreSQL at `url`, which somebody else looks after.
+    pub fn at(url: &str) -> Self {
+        Self::new(Database::At(url.to_owned()))
+    }
+
+    /// Another node of the same installation, with a directory of its own and a copy of the keys.
+    pub fn beside(&self) -> Self {
+        let url = self.database_url().expect("nodes share a PostgreSQL");
+        let mut settings = Self::at(&url);
+        settings.mail_url.clone_from(&self.mail_url);
+        settings.environment.clone_from(&self.environment);
+        // One installation has one address.
+        settings.set("BACKPLANE_SERVER__PUBLIC_URL", &self.url());
+        let (from, to) = (self.data().join("keys"), settings.data().join("keys"));
+        std::fs::create_dir_all(&to).expect("a directory");
+        for entry in std::fs::read_dir(from).expect("the keys") {
+            let path = entry.expect("a key").path();
+            std::fs::copy(&path, to.join(path.file_name().expect("its name"))).expect("a copy");
+        }
+        settings
+    }
+
+    /// What is run instead of `serve`.
+    #[must_use]
+    pub fn running(mut self, words: &[&str]) -> Self {
+        self.words = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Sets one variable of the environment, instead of what it was.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The address of the PostgreSQL; none for the embedded database.
+    pub fn database_url(&self) -> Option<String> {
+        match &self.database {
+            Database::Embedded => None,
+            Database::Own(database) => Some(database.url().to_owned()),
+            Database::At(url) => Some(url.clone()),
+        }
     }
 
     /// On a PostgreSQL database of its own.
     pub fn postgres() -> Self {
-        Self::new(Some(TestDb::new(Backend::Postgres)))
+        Self::new(Database::Own(TestDb::new(Backend::Postgres)))
     }
 
-    fn new(database: Option<TestDb>) -> Self {
+    fn new(database: Database) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("its address").port();
         let dir = TempDir::with_prefix("backplane-board-").expect("a directory");
         Self {
             dir,
             database,
+            environment: Vec::new(),
+            words: vec!["serve".to_owned()],
+            under: Vec::new(),
             mail_url: String::new(),
             port,
         }
@@ -87,13 +144,14 @@ impl Settings {
         command.env("BACKPLANE_SERVER__BIND", format!("127.0.0.1:{}", self.port));
         command.env("BACKPLANE_LIMITS__ENABLED", "false");
         command.env("BACKPLANE_MAIL__POSTAL_ADDRESS", "1 Main Street, Springfield");
-        if let Some(database) = &self.database {
-            command.env("BACKPLANE_DATABASE__URL", database.url());
+        if let Some(url) = self.database_url() {
+            command.env("BACKPLANE_DATABASE__URL", url);
         }
         if !self.mail_url.is_empty() {
             command.env("BACKPLANE_MAIL__URL", &self.mail_url);
         }
         command.env_remove("BACKPLANE_TEST_POSTGRES_URL");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -123,6 +181,27 @@ impl Board {
         board
     }
 
+    /// Its settings, to be changed for the next start.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// Sends it a signal, such as `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// Sends the children of its process a signal; it has none unless something else starts it.
+    pub fn signal_children(&self, name: &str) {
+        // None is left when it died already.
+        let _ = Command::new("pkill")
+            .args([&format!("-{name}"), "-P", &self.child.id().to_string()])
+            .status();
+    }
+
     /// Its settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -133,7 +212,8 @@ impl Board {
         self.child.id()
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until it says that it is ready.
+    pub fn wait_until_ready(&mut self) {
         eventually("readiness", || {
             if let Some(status) = self.child.try_wait().expect("the child's state") {
                 let mut words = String::new();
@@ -160,6 +240,18 @@ impl Board {
         self.wait_until_ready();
     }
 
+    /// Starts it again; false when it ended before it was ready.
+    pub fn try_restart(&mut self) -> bool {
+        self.child = spawn(&self.settings);
+        eventually("readiness or an end", || {
+            if self.child.try_wait().expect("the child's state").is_some() {
+                return Some(false);
+            }
+            let answer = self.try_get("/readyz").filter(|answer| answer.status == 200);
+            answer.map(|_| true)
+        })
+    }
+
     /// Asks it to stop and waits; returns whether it ended by itself with success.
     pub fn terminate(&mut self) -> bool {
         let asked = Command::new("kill")
@@ -178,11 +270,45 @@ impl Board {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> Option<Answer> {
+        self.send(
+            method,
+            path,
+            &[("Authorization", token.map(|token| format!("Bearer {token}")))],
+            body,
+        )
+    }
+
+    /// Sends a write that can be repeated under its key; `None` when no answer came.
+    pub fn try_send_keyed(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        key: &str,
+        body: &Value,
+    ) -> Option<Answer> {
+        let key = (method == "POST").then(|| key.to_owned());
+        let headers = [
+            ("Authorization", Some(format!("Bearer {token}"))),
+            ("Idempotency-Key", key),
+        ];
+        self.send(method, path, &headers, Some(body))
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, Option<String>)],
+        body: Option<&Value>,
+    ) -> Option<Answer> {
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.settings.url()));
-        if let Some(token) = token {
-            request = request.header("Authorization", format!("Bearer {token}"));
+        for (name, value) in headers {
+            if let Some(value) = value {
+                request = request.header(*name, value);
+            }
         }
         let response = match body {
             Some(body) => {
@@ -272,7 +398,20 @@ impl Drop for Board {
 }
 
 fn spawn(settings: &Settings) -> Child {
-    let mut command = settings.command(&["serve"]);
+    let words: Vec<&str> = settings.words.iter().map(String::as_str).collect();
+    let mut command = settings.command(&words);
+    if let [program, args @ ..] = settings.under.as_slice() {
+        let plain = command;
+        command = Command::new(program);
+        command.args(args).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(settings.dir.path());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+    }
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     // Somebody has to read what it says, or it would stop to wait.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A mail that was accepted.
@@ -20,6 +21,7 @@ pub struct Accepted {
 pub struct SmtpServer {
     port: u16,
     accepted: Arc<Mutex<Vec<Accepted>>>,
+    is_away: Arc<AtomicBool>,
 }
 
 impl SmtpServer {
@@ -28,20 +30,34 @@ impl SmtpServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let accepted = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&accepted);
+        let is_away = Arc::new(AtomicBool::new(false));
+        let (log, away) = (Arc::clone(&accepted), Arc::clone(&is_away));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                if away.load(Ordering::Acquire) {
+                    continue;
+                }
+                let away = Arc::clone(&away);
                 let log = Arc::clone(&log);
                 // A client that goes away in the middle is what some tests are about.
-                std::thread::spawn(move || drop(converse(&stream, &log)));
+                std::thread::spawn(move || drop(converse(&stream, &log, &away)));
             }
         });
-        Self { port, accepted }
+        Self {
+            port,
+            accepted,
+            is_away,
+        }
     }
 
     /// The `mail.url` that leads here.
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends conversations in the middle and begins none, until it is back.
+    pub fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Release);
     }
 
     /// What was accepted so far, in order.
@@ -50,7 +66,7 @@ impl SmtpServer {
     }
 }
 
-fn converse(stream: &TcpStream, log: &Mutex<Vec<Accepted>>) -> std::io::Result<()> {
+fn converse(stream: &TcpStream, log: &Mutex<Vec<Accepted>>, away: &AtomicBool) -> std::io::Result<()> {
     let mut out = stream.try_clone()?;
     let mut lines = BufReader::new(stream);
     let mut recipient = String::new();
@@ -58,6 +74,9 @@ fn converse(stream: &TcpStream, log: &Mutex<Vec<Accepted>>) -> std::io::Result<(
     loop {
         let mut line = String::new();
         if lines.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        if away.load(Ordering::Acquire) {
             return Ok(());
         }
         let command = line.to_ascii_uppercase();

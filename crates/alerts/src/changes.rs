@@ -352,22 +352,12 @@ pub(crate) struct ToldChange {
 
 /// The changes that `mail` tells.
 pub(crate) fn told_in(conn: &mut DbConn, mail: Id) -> Result<Vec<ToldChange>, StoreError> {
-    let Some(alert_id) = alert_matches::table
-        .filter(alert_matches::told_in.eq(mail))
-        .order(alert_matches::posting_id)
-        .select(alert_matches::alert_id)
-        .first::<Id>(conn)
-        .optional()?
-    else {
-        return Ok(Vec::new());
-    };
     let rows: Vec<(DueChange, Option<i32>)> = alert_changes::table
         .filter(
-            alert_changes::alert_id
-                .eq(alert_id)
-                .and(alert_changes::told_in.eq(mail)),
+            alert_changes::told_in
+                .eq(mail)
+                .and(alert_changes::outcome.eq("mailed")),
         )
-        .filter(alert_changes::outcome.eq("mailed"))
         .order((
             alert_changes::noted_at,
             alert_changes::posting_id,
@@ -393,10 +383,7 @@ pub(crate) fn untell(tx: &mut DbConn, alert_id: Id, change: &ToldChange) -> Resu
         ))
         .execute(tx)?;
     diesel::update(alert_matches::table.find((alert_id, due.posting_id)))
-        .set((
-            alert_matches::told_version.eq(change.told_from),
-            alert_matches::told_in.eq(None::<Id>),
-        ))
+        .set(alert_matches::told_version.eq(change.told_from))
         .execute(tx)?;
     Ok(())
 }

@@ -349,7 +349,7 @@ fn changed_postings(
             }
         }
         if let (Some(current), false) = (current, what.is_empty()) {
-            tell_again(tx, alert.id, &[version_of(&current)], told)?;
+            hear(tx, alert.id, version_of(&current), told.at)?;
             changed.push(Changed { current, what });
         }
     }
@@ -383,22 +383,19 @@ fn tell(tx: &mut DbConn, alert_id: Id, postings: &[(Id, i32)], told: Told) -> Re
     Ok(count)
 }
 
-/// The subscriber hears of postings that were told before, in the versions with these numbers.
-pub(crate) fn tell_again(
+/// The subscriber hears of a posting that was told before.
+pub(crate) fn hear(
     tx: &mut DbConn,
     alert_id: Id,
-    postings: &[(Id, i32)],
-    told: Told,
+    (posting_id, version): (Id, i32),
+    at: Timestamp,
 ) -> Result<(), StoreError> {
-    for (posting_id, version) in postings {
-        diesel::update(alert_matches::table.find((alert_id, *posting_id)))
-            .set((
-                alert_matches::told_at.eq(told.at),
-                alert_matches::told_version.eq(*version),
-                alert_matches::told_in.eq(told.by),
-            ))
-            .execute(tx)?;
-    }
+    diesel::update(alert_matches::table.find((alert_id, posting_id)))
+        .set((
+            alert_matches::told_at.eq(at),
+            alert_matches::told_version.eq(version),
+        ))
+        .execute(tx)?;
     Ok(())
 }
 

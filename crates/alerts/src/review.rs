@@ -5,13 +5,13 @@
 use diesel::prelude::*;
 use mail::{Mail, Review, Revision};
 use postings::PostingStatus;
-use store::schema::{alert_matches, employers, postings as posting_rows};
+use store::schema::{alert_changes, alert_matches, employers, postings as posting_rows};
 use store::{DbConn, Id, StoreError, Timestamp};
 
 use crate::alert::{self, Alert, AlertStatus, HeldBy};
 use crate::changes::{self, ToldChange};
 use crate::digest::{self, Changed, Contents, What};
-use crate::dispatch::{self, Told};
+use crate::dispatch;
 use crate::letterhead::Letterhead;
 use crate::rank;
 use crate::reasons::{Candidate, Reasons, Shelf};
@@ -36,28 +36,50 @@ impl LastLook {
 
 impl Review for LastLook {
     fn outdated(&self, conn: &mut DbConn, ids: &[Id], now: Timestamp) -> Result<Vec<Id>, StoreError> {
-        let is_current = posting_rows::status
-            .eq(PostingStatus::Published)
-            .and(posting_rows::deleted_at.is_null())
-            .and(employers::status.eq("active"))
-            .and(
-                posting_rows::expires_at
-                    .is_null()
-                    .or(posting_rows::expires_at.gt(now)),
-            );
-        let is_as_told = posting_rows::version
-            .nullable()
-            .eq(alert_matches::told_version)
-            .and(alert_matches::told_version.is_not_null());
-        let found: Vec<Option<Id>> = alert_matches::table
+        macro_rules! is_current {
+            () => {
+                posting_rows::status
+                    .eq(PostingStatus::Published)
+                    .and(posting_rows::deleted_at.is_null())
+                    .and(employers::status.eq("active"))
+                    .and(
+                        posting_rows::expires_at
+                            .is_null()
+                            .or(posting_rows::expires_at.gt(now)),
+                    )
+                    .and(alert_matches::told_version.is_not_null())
+                    .and(
+                        posting_rows::version
+                            .nullable()
+                            .eq(alert_matches::told_version),
+                    )
+                    .assume_not_null()
+            };
+        }
+        let limit = ids.len() as i64;
+        let mut found: Vec<Option<Id>> = alert_matches::table
             .inner_join(posting_rows::table.inner_join(employers::table))
             .filter(alert_matches::told_in.eq_any(ids.to_vec()))
-            .filter(diesel::dsl::not(is_current.and(is_as_told).assume_not_null()))
+            .filter(diesel::dsl::not(is_current!()))
             .group_by(alert_matches::told_in)
             .order(alert_matches::told_in)
-            .limit(ids.len() as i64)
+            .limit(limit)
             .select(alert_matches::told_in)
             .load(conn)?;
+        let of_changed = alert_matches::alert_id
+            .eq(alert_changes::alert_id)
+            .and(alert_matches::posting_id.eq(alert_changes::posting_id));
+        let with_changes: Vec<Option<Id>> = alert_changes::table
+            .inner_join(posting_rows::table.inner_join(employers::table))
+            .inner_join(alert_matches::table.on(of_changed))
+            .filter(alert_changes::told_in.eq_any(ids.to_vec()))
+            .filter(diesel::dsl::not(is_current!()))
+            .group_by(alert_changes::told_in)
+            .order(alert_changes::told_in)
+            .limit(limit)
+            .select(alert_changes::told_in)
+            .load(conn)?;
+        found.extend(with_changes);
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -68,9 +90,7 @@ impl Review for LastLook {
         let mut shelf = Shelf::default();
         let mut reasons = Reasons::new(&alert.query.0);
         let told_changes = changes::told_in(tx, mail.id)?;
-        let told = told_postings(tx, mail.id)?;
-        let is_change = |id: &Id| told_changes.iter().any(|change| change.due.posting_id == *id);
-        let new: Vec<Id> = told.into_iter().filter(|id| !is_change(id)).collect();
+        let new = told_postings(tx, mail.id)?;
         let seen = shelf.take(tx, &new, now)?;
         let left: Vec<Candidate> = seen.iter().filter_map(|seen| reasons.judge(seen, now)).collect();
         let is_left = |id: &Id| left.iter().any(|candidate| candidate.seen.posting.row.id == *id);
@@ -78,13 +98,10 @@ impl Review for LastLook {
         untell(tx, alert.id, &gone)?;
         let rules = &self.letterhead.rules;
         let shown = rank::choose(left, rules).shown;
-        let versions: Vec<(Id, i32)> = shown.iter().map(dispatch::version_of).collect();
-        let told = Told {
-            by: mail.id,
-            at: mail.created_at,
-        };
-        dispatch::tell_again(tx, alert.id, &versions, told)?;
-        let changed = still_changed(tx, &alert, told_changes, &mut shelf, &mut reasons, told, now)?;
+        for candidate in &shown {
+            dispatch::hear(tx, alert.id, dispatch::version_of(candidate), mail.created_at)?;
+        }
+        let changed = still_changed(tx, &alert, told_changes, &mut shelf, &mut reasons, now)?;
         if shown.is_empty() && changed.is_empty() {
             return Ok(Revision::Withdrawn(NOTHING_LEFT));
         }
@@ -113,12 +130,20 @@ impl Review for LastLook {
 
 /// Whose mail it is.
 fn alert_of(conn: &mut DbConn, mail: Id) -> Result<Option<Alert>, StoreError> {
-    let id: Option<Id> = alert_matches::table
+    let mut id: Option<Id> = alert_matches::table
         .filter(alert_matches::told_in.eq(mail))
         .order(alert_matches::posting_id)
         .select(alert_matches::alert_id)
         .first(conn)
         .optional()?;
+    if id.is_none() {
+        id = alert_changes::table
+            .filter(alert_changes::told_in.eq(mail))
+            .order(alert_changes::posting_id)
+            .select(alert_changes::alert_id)
+            .first(conn)
+            .optional()?;
+    }
     id.map_or(Ok(None), |id| alert::find(conn, id))
 }
 
@@ -162,7 +187,6 @@ fn still_changed(
     told: Vec<ToldChange>,
     shelf: &mut Shelf,
     reasons: &mut Reasons,
-    by: Told,
     now: Timestamp,
 ) -> Result<Vec<Changed>, StoreError> {
     let mut changed: Vec<Changed> = Vec::new();
@@ -181,7 +205,7 @@ fn still_changed(
             changes::untell(tx, alert.id, &change)?;
             continue;
         };
-        dispatch::tell_again(tx, alert.id, &[dispatch::version_of(&current)], by)?;
+        dispatch::hear(tx, alert.id, dispatch::version_of(&current), now)?;
         match changed
             .iter_mut()
             .find(|one| one.current.seen.posting.row.id == id)

@@ -29,6 +29,16 @@ pub use observe::observe;
 pub use openapi::openapi;
 pub use state::{Limits, Parts, State, Wake};
 
+/// Only what machines ask about a process: `/healthz`, `/readyz` and `/metrics`.
+pub fn configure_worker(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + use<> {
+    let state = state.clone();
+    move |config: &mut web::ServiceConfig| {
+        config.app_data(state.clone());
+        routes::operations::worker_routes(config);
+        config.default_service(web::to(routes::pages::not_found));
+    }
+}
+
 /// All routes, for `App::new().wrap(from_fn(api::observe)).configure(api::configure(&state))`.
 pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + use<> {
     let state = state.clone();

@@ -59,9 +59,21 @@ pub async fn observe(
         .map(str::to_owned);
     let is_preflight =
         method == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    // What machines ask about us is answered however much there is to do.
+    let is_about_us = matches!(request.path(), "/healthz" | "/readyz" | "/metrics");
+    let place = if is_about_us { None } else { state.enter() };
+    let is_too_much = place.is_none() && !is_about_us;
     let cost = cost_of(&method, request.path());
     let verdict = cost.and_then(|cost| state.rates.count(client, cost));
     let refused = match verdict.and_then(|verdict| verdict.retry_after_s) {
+        _ if is_too_much => {
+            metrics::counter!("http_requests_turned_away_total").increment(1);
+            Some(
+                Problem::new(Code::Unavailable)
+                    .detail("too many requests at once")
+                    .retry_after(1),
+            )
+        }
         Some(wait) => Some(Problem::new(Code::RateLimited).retry_after(wait)),
         // U+0000 names nothing, and PostgreSQL does not even compare it.
         None if request.uri().to_string().contains("%00") => {
@@ -107,6 +119,7 @@ pub async fn observe(
         add_cors(&mut response, allowed.as_deref(), is_preflight);
     }
     record(&response, &method, &id, started, problem.as_ref());
+    drop(place);
     Ok(response)
 }
 

@@ -1,7 +1,7 @@
 //! What every handler works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use accounts::{DomainReport, JwtKeys, Letters, PasswordHasher, Quotas, SignInDesk, TxtLookup};
 
@@ -70,16 +70,19 @@ pub struct Limits {
     pub import_bytes: usize,
     /// What an employer may have, when the operator says nothing else.
     pub quotas: Quotas,
+    /// Requests that are worked on at once; more are turned away with 503.
+    pub in_flight: usize,
 }
 
 impl Default for Limits {
-    /// Counted; 1 MiB and 64 MiB.
+    /// Counted; 1 MiB, 64 MiB and 256 requests.
     fn default() -> Self {
         Self {
             enabled: true,
             body_bytes: 1 << 20,
             import_bytes: 64 << 20,
             quotas: Quotas::default(),
+            in_flight: 256,
         }
     }
 }
@@ -134,6 +137,7 @@ pub struct Shared {
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
     pub(crate) answers: Answers,
+    in_flight: AtomicUsize,
     is_ready: AtomicBool,
 }
 
@@ -147,6 +151,15 @@ impl std::ops::Deref for State {
     type Target = Shared;
     fn deref(&self) -> &Shared {
         &self.0
+    }
+}
+
+/// A request that is worked on, until it goes out of scope.
+pub(crate) struct Place(State);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -182,6 +195,7 @@ impl State {
             dns: parts.dns,
             wake: Wake::default(),
             answers: Answers::default(),
+            in_flight: AtomicUsize::new(0),
             is_ready: AtomicBool::new(false),
         }))
     }
@@ -220,6 +234,19 @@ impl State {
         if let Err(error) = self.jwt.reload(self.now()) {
             tracing::warn!(%error, "the keys of access tokens could not be read again");
         }
+    }
+
+    /// A place among the requests that are worked on; `None` when there are too many.
+    pub(crate) fn enter(&self) -> Option<Place> {
+        let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
+        // Made before the question, so that it is given back in either case.
+        let place = Place(self.clone());
+        (before < self.limits.in_flight).then_some(place)
+    }
+
+    /// Requests that are worked on at this moment.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_ready(&self) -> bool {

@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the board: API, search, alerts and mail in one process
     Serve(ServeArgs),
+    /// Run only the background work beside servers that share a PostgreSQL; answers /healthz, /readyz and /metrics
+    Worker,
     /// Turn a file of postings into published postings, also beside a running server
     ///
     /// Each line is a posting object as the API writes it, or a loose record of a collector (company, locations as free
@@ -33,6 +35,20 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Build the search index anew from the database; no server may be running on the data directory
     Reindex,
+    /// Check that index, alerts, mails and counters agree with the database
+    ///
+    /// Reads everything and changes nothing, also beside a running server. Ends with status 0 when everything agrees, 3
+    /// when something does not, and 1 when it could not look.
+    Verify(VerifyArgs),
+    /// Examine settings, disk, clock, database, index and mail, and say what to do
+    ///
+    /// Ends with status 0 when nothing fails, 3 otherwise. Warnings do not count.
+    Doctor(DoctorArgs),
+    /// Copy the SQLite database into an empty PostgreSQL database and compare the two
+    ///
+    /// No server may be running. Everything happens in one transaction: interrupted or failed, the target stays empty,
+    /// and the command can be repeated. The SQLite database stays as it is.
+    Move(MoveArgs),
     /// Look after an installation
     Admin {
         /// What to look after
@@ -70,6 +86,11 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, in roff
+    Man {
+        /// Of one command, such as serve; of the whole program when left out
+        command: Option<String>,
+    },
 }
 
 /// Options of `serve`.
@@ -78,6 +99,36 @@ pub(crate) struct ServeArgs {
     /// Begin with ten made-up employers and 75 postings when the database is empty
     #[arg(long)]
     pub(crate) samples: bool,
+    /// Leave background work to `backplane worker` and to other nodes; only the index of this node is kept up to date
+    #[arg(long)]
+    pub(crate) front: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Mend what can be mended without losing anything; no server may be running on the data directory
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Print the report as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print the findings as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `move`.
+#[derive(Debug, Args)]
+pub(crate) struct MoveArgs {
+    /// The empty database: postgres://user:password@host/name
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
 }
 
 /// Options of `import`.
@@ -161,6 +212,8 @@ pub(crate) enum AdminCommand {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Take the keys of this data directory for the right ones, after they were exchanged on purpose
+    AcceptKeys,
     /// Addresses that get no bulk mail
     Suppressions {
         /// What to do with them

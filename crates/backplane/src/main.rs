@@ -4,6 +4,7 @@ mod cli;
 mod command;
 mod config;
 mod loops;
+mod progress;
 mod samples;
 mod telemetry;
 mod wiring;

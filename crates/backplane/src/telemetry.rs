@@ -1,10 +1,12 @@
 //! Log lines and figures.
 
+mod described;
+
 use anyhow::{Context as _, Result};
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+use crate::command::serve::Role;
 use crate::config::{Config, LogFormat};
 
 /// Limits of the buckets of everything that is measured in seconds.
@@ -40,74 +42,14 @@ pub(crate) fn start_logging(config: &Config, audience: Audience) -> Result<()> {
 }
 
 /// Collects figures from here on, for `GET /metrics`.
-pub(crate) fn start_metrics() -> Result<PrometheusHandle> {
+pub(crate) fn start_metrics(role: Role) -> Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .context("the buckets of the histograms are wrong")?
         .install_recorder()
         .context("figures could not be collected")?;
-    describe_counter!(
-        "backplane_passes_total",
-        "Background passes that were run, by pass and outcome"
-    );
-    describe_histogram!(
-        "backplane_pass_duration_seconds",
-        Unit::Seconds,
-        "How long a background pass took that found something to do, by pass"
-    );
-    describe_counter!(
-        "backplane_index_changes_total",
-        "Changes of postings taken into the search index"
-    );
-    describe_gauge!("backplane_index_postings", "Postings in the search index");
-    describe_gauge!(
-        "backplane_index_revision",
-        "Revision up to which the search index is complete"
-    );
-    describe_counter!(
-        "backplane_alert_matches_total",
-        "Postings that alerts were found to be owed"
-    );
-    describe_gauge!(
-        "backplane_alerts_in_memory",
-        "Active alerts that new postings are matched against"
-    );
-    describe_counter!(
-        "backplane_alert_mails_total",
-        "Alert mails written into the outbox"
-    );
-    describe_counter!(
-        "backplane_mails_total",
-        "Mails that left the outbox or were tried, by outcome and by who runs the mailbox"
-    );
-    describe_counter!(
-        "backplane_mail_reports_total",
-        "Bounces, delays and complaints that mail servers handed in, by kind"
-    );
-    describe_gauge!(
-        "backplane_relay_available",
-        "1 while the relay answers, 0 while it is left alone because it does not"
-    );
-    describe_gauge!("backplane_relay_connections", "Open connections to the relay");
-    describe_gauge!(
-        "backplane_suppressed_addresses",
-        "Addresses that get no bulk mail, by reason"
-    );
-    describe_gauge!(
-        "backplane_outbox_oldest_due_seconds",
-        Unit::Seconds,
-        "How long the mail waits that is due longest; about 0 in health"
-    );
-    describe_gauge!(
-        "backplane_mail_configured",
-        "1 when mail leaves this machine, 0 when it is written to files"
-    );
-    describe_gauge!("backplane_outbox_mails", "Mails in the outbox, by state");
-    describe_gauge!(
-        "backplane_outbox_oldest_queued_seconds",
-        Unit::Seconds,
-        "Age of the oldest mail that waits in the outbox"
-    );
-    describe_counter!("backplane_postings_expired_total", "Postings whose time ended");
+    described::all();
+    metrics::gauge!("backplane_build_info", "version" => env!("CARGO_PKG_VERSION"), "role" => role.as_str())
+        .set(1.0);
     Ok(handle)
 }

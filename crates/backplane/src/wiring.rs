@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use store::{Clock, Db, DbOptions, Id, Random, SystemClock, Timestamp};
+use aws_lc_rs::digest::{SHA256, digest};
+use store::installation::{self, Fact};
+use store::{Clock, Db, DbOptions, Id, Random, StoreError, SystemClock, Timestamp};
 
 use crate::config::Config;
 
@@ -26,15 +28,119 @@ pub(crate) struct Installation {
     pub(crate) random: Arc<Random>,
 }
 
-/// Opens database and data directory; takes missing migration steps.
-pub(crate) fn open(config: Config) -> Result<Installation> {
-    prepare_data_dir(&config.data_dir)?;
-    let options = DbOptions {
+/// How the database of `config` is opened.
+pub(crate) fn db_options(config: &Config) -> DbOptions {
+    DbOptions {
         url: config.database_url.clone(),
         pool_size: config.pool_size,
         acquire_timeout: Duration::from_secs(5),
+        connections: config.connections,
+    }
+}
+
+/// The key files in `data_dir`, in the order of their names.
+pub(crate) fn key_files(data_dir: &Path) -> Result<Vec<PathBuf>> {
+    let dir = data_dir.join("keys");
+    if !dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let unreadable = || format!("{} cannot be read", dir.display());
+    let entries = std::fs::read_dir(&dir).with_context(unreadable)?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(unreadable)?.path();
+        if path.is_file() && path.extension().is_some_and(|e| e == "pk8" || e == "key") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A name for the keys in `data_dir` that says nothing about them; `None` while there are none.
+fn fingerprint(data_dir: &Path) -> Result<Option<String>> {
+    let files = key_files(data_dir)?;
+    let mut all = aws_lc_rs::digest::Context::new(&SHA256);
+    for path in &files {
+        let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        all.update(digest(&SHA256, &bytes).as_ref());
+    }
+    let name = data_encoding::HEXLOWER.encode(&all.finish().as_ref()[..16]);
+    Ok((!files.is_empty()).then_some(name))
+}
+
+/// Whether the keys of this node are those that the database was used with; also true while it was used with none.
+pub(crate) fn keys_agree(db: &Db, config: &Config) -> Result<bool> {
+    let known = db.read_blocking(|conn| installation::find(conn, Fact::Keys))?;
+    Ok(match known {
+        None => true,
+        Some(known) => fingerprint(&config.data_dir)?.is_none_or(|own| own == known),
+    })
+}
+
+/// Refuses to make new keys for a database that was used with others: links in mails that were sent would stop working,
+/// and nodes would not believe each other.
+pub(crate) fn require_keys(db: &Db, config: &Config) -> Result<()> {
+    let known = db.read_blocking(|conn| installation::find(conn, Fact::Keys))?;
+    if known.is_some() && fingerprint(&config.data_dir)?.is_none() {
+        bail!(
+            "{} has no keys, but the database was used with some: copy the directory from another node or from the \
+             backup; or, to start with new ones, run `backplane admin accept-keys`",
+            config.data_dir.join("keys").display()
+        );
+    }
+    Ok(())
+}
+
+/// Remembers the keys of the first node, and says so when those of this one are others.
+pub(crate) fn register_keys(db: &Db, config: &Config) -> Result<()> {
+    let Some(own) = fingerprint(&config.data_dir)? else {
+        return Ok(());
     };
-    let db = Db::open(&options).context("the database cannot be opened")?;
+    let known = db.write_blocking(|tx| -> Result<Option<String>, StoreError> {
+        let known = installation::find(tx, Fact::Keys)?;
+        if known.is_none() {
+            installation::remember(tx, Fact::Keys, &own)?;
+        }
+        Ok(known)
+    })?;
+    if known.is_some_and(|known| known != own) {
+        tracing::error!(
+            "the keys of this node are not those that the database was used with: links and sign-ins made by other nodes \
+             are refused here; copy the directory keys from another node, or run `backplane admin accept-keys` after \
+             exchanging them everywhere on purpose"
+        );
+    }
+    Ok(())
+}
+
+/// Takes the keys of this data directory for the right ones; the next start remembers them, or makes new ones.
+pub(crate) fn accept_keys(db: &Db, config: &Config) -> Result<()> {
+    let own = fingerprint(&config.data_dir)?;
+    db.write_blocking(|tx| match &own {
+        Some(own) => installation::remember(tx, Fact::Keys, own),
+        None => installation::forget(tx, Fact::Keys),
+    })?;
+    Ok(())
+}
+
+/// The process that has the right to be the server of `config`'s data directory, when one runs.
+pub(crate) fn server_of(config: &Config) -> Option<String> {
+    let mut file = File::open(config.data_dir.join(LOCK_FILE)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder).ok()?;
+            Some(holder.trim().to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Opens database and data directory; takes missing migration steps.
+pub(crate) fn open(config: Config) -> Result<Installation> {
+    prepare_data_dir(&config.data_dir)?;
+    let db = Db::open(&db_options(&config)).context("the database cannot be opened")?;
     let steps = db
         .migrate()
         .context("the database could not be brought up to date")?;
@@ -52,6 +158,26 @@ pub(crate) fn open(config: Config) -> Result<Installation> {
         db,
         clock,
         random,
+    })
+}
+
+/// Opens the database to look at it; makes nothing and takes no step.
+pub(crate) fn look(config: Config) -> Result<Installation> {
+    if let Some(path) = config.sqlite_path().filter(|path| !path.is_file()) {
+        bail!("there is no database at {}", path.display());
+    }
+    let db = Db::open(&db_options(&config)).context("the database cannot be opened")?;
+    let missing = db.read_blocking(store::pending_migrations)?.0.len();
+    if missing > 0 {
+        bail!(
+            "the database is {missing} steps behind this program: start the server first, which takes them"
+        );
+    }
+    Ok(Installation {
+        config,
+        db,
+        clock: Arc::new(SystemClock),
+        random: Arc::new(Random::system()),
     })
 }
 

@@ -33,7 +33,7 @@ const PAGE: i64 = 500;
 /// Changes in one commit at most: bounds the work that a crash throws away.
 const PASS: i64 = 20_000;
 /// Names the version of the schema; the directory is rebuilt when it differs.
-const VERSION_FILE: &str = "backplane-index-version";
+pub(crate) const VERSION_FILE: &str = "backplane-index-version";
 
 /// Whether a file in the index's directory belongs to the index: its version, its table of contents, its segments. The
 /// files that processes lock stay.

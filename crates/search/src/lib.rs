@@ -10,6 +10,7 @@
 mod analyzer;
 mod collect;
 mod columns;
+mod comparison;
 mod compiled;
 mod counting;
 mod counts;
@@ -38,6 +39,7 @@ mod values;
 mod why;
 mod worth;
 
+pub use comparison::{Comparison, Found};
 pub use document::SearchDocument;
 pub use facet::{Counted, Facet};
 pub use index::{Index, IndexError, PassReport};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, CacheSize, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 
 use crate::{DbConn, StoreError, migrations};
@@ -28,6 +28,18 @@ pub struct DbOptions {
     pub pool_size: u32,
     /// How long to wait for a free connection before saying "not available".
     pub acquire_timeout: Duration,
+    /// What a connection to PostgreSQL leads to.
+    pub connections: Connections,
+}
+
+/// What a connection to PostgreSQL leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// The server itself: settings and prepared statements of a session stay.
+    Direct,
+    /// A pooler that lends a session for each transaction (PgBouncer, `pool_mode = transaction`): nothing may be left
+    /// behind in a session, so every look is a transaction too, and statements are not kept.
+    Pooled,
 }
 
 impl DbOptions {
@@ -37,6 +49,7 @@ impl DbOptions {
             url: url.into(),
             pool_size: 8,
             acquire_timeout: Duration::from_secs(5),
+            connections: Connections::Direct,
         }
     }
 }
@@ -52,6 +65,7 @@ struct Inner {
     pool: r2d2::Pool<Manager>,
     sqlite_writer: Option<Mutex<DbConn>>,
     backend: Backend,
+    connections: Connections,
 }
 
 impl fmt::Debug for Db {
@@ -89,7 +103,7 @@ impl Db {
         let sqlite_writer = match &target {
             Target::Sqlite(path) => Some(Mutex::new(open_sqlite(path, SqliteRole::Writer)?)),
             Target::Postgres(_) => {
-                connect(&target)?; // a direct attempt gives the server's own words; the pool would only say "timed out"
+                connect(&target, options.connections)?; // a direct attempt gives the server's own words; the pool would only say "timed out"
                 None
             }
         };
@@ -99,18 +113,28 @@ impl Db {
             .test_on_check_out(backend == Backend::Postgres)
             .connection_timeout(options.acquire_timeout)
             .error_handler(Box::new(LogErrors))
-            .build(Manager { target })
+            .build(Manager {
+                target,
+                connections: options.connections,
+            })
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self(Arc::new(Inner {
             pool,
             sqlite_writer,
             backend,
+            connections: options.connections,
         })))
     }
 
     /// Which database this is.
     pub fn backend(&self) -> Backend {
         self.0.backend
+    }
+
+    /// How many connections are open, and how many of them nobody uses at the moment.
+    pub fn pool_state(&self) -> (u32, u32) {
+        let state = self.0.pool.state();
+        (state.connections, state.idle_connections)
     }
 
     /// Takes every missing migration step and returns their names.
@@ -126,7 +150,11 @@ impl Db {
         &self,
         look: impl FnOnce(&mut DbConn) -> Result<T, E>,
     ) -> Result<T, E> {
-        look(&mut *self.pooled()?)
+        let mut conn = self.pooled()?;
+        match self.0.connections {
+            Connections::Direct => look(&mut conn),
+            Connections::Pooled => transaction(&mut conn, Connections::Pooled, look),
+        }
     }
 
     /// Runs `change` in one transaction on this thread: commits when it returns `Ok`, rolls back otherwise.
@@ -135,8 +163,8 @@ impl Db {
         change: impl FnOnce(&mut DbConn) -> Result<T, E>,
     ) -> Result<T, E> {
         match &self.0.sqlite_writer {
-            Some(writer) => transaction(&mut lock(writer), change),
-            None => transaction(&mut *self.pooled()?, change),
+            Some(writer) => transaction(&mut lock(writer), Connections::Direct, change),
+            None => transaction(&mut *self.pooled()?, self.0.connections, change),
         }
     }
 
@@ -193,6 +221,7 @@ fn lock(writer: &Mutex<DbConn>) -> MutexGuard<'_, DbConn> {
 #[expect(clippy::disallowed_methods, reason = "the one place that opens transactions")]
 fn transaction<T, E: From<StoreError>>(
     conn: &mut DbConn,
+    connections: Connections,
     change: impl FnOnce(&mut DbConn) -> Result<T, E>,
 ) -> Result<T, E> {
     match conn {
@@ -202,6 +231,12 @@ fn transaction<T, E: From<StoreError>>(
     }
     .map_err(StoreError::from)?;
     let mut open = OpenTransaction { conn, open: true };
+    if connections == Connections::Pooled
+        && let DbConn::Pg(c) = &mut *open.conn
+    {
+        c.batch_execute(&session_settings("SET LOCAL"))
+            .map_err(StoreError::from)?;
+    }
     let value = change(open.conn)?;
     open.open = false;
     match <DbConn as Connection>::TransactionManager::commit_transaction(open.conn) {
@@ -245,6 +280,7 @@ impl Target {
 
 struct Manager {
     target: Target,
+    connections: Connections,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -252,7 +288,7 @@ impl r2d2::ManageConnection for Manager {
     type Error = StoreError;
 
     fn connect(&self) -> Result<DbConn, StoreError> {
-        connect(&self.target)
+        connect(&self.target, self.connections)
     }
 
     fn is_valid(&self, conn: &mut DbConn) -> Result<(), StoreError> {
@@ -274,15 +310,25 @@ impl r2d2::HandleError<StoreError> for LogErrors {
     }
 }
 
-fn connect(target: &Target) -> Result<DbConn, StoreError> {
+/// What holds for every statement, for the session (`SET`) or for one transaction (`SET LOCAL`).
+fn session_settings(set: &str) -> String {
+    // A node that is cut off in the middle of a transaction must not hold the others up.
+    format!(
+        "{set} TIME ZONE 'UTC'; {set} statement_timeout = '60s'; {set} lock_timeout = '20s';
+         {set} idle_in_transaction_session_timeout = '10s'"
+    )
+}
+
+fn connect(target: &Target, connections: Connections) -> Result<DbConn, StoreError> {
     match target {
         Target::Sqlite(path) => open_sqlite(path, SqliteRole::Reader),
         Target::Postgres(url) => {
             let mut conn =
                 PgConnection::establish(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-            conn.batch_execute(
-                "SET TIME ZONE 'UTC'; SET statement_timeout = '60s'; SET lock_timeout = '20s'",
-            )?;
+            match connections {
+                Connections::Direct => conn.batch_execute(&session_settings("SET"))?,
+                Connections::Pooled => conn.set_prepared_statement_cache_size(CacheSize::Disabled),
+            }
             Ok(DbConn::Pg(conn))
         }
     }

@@ -58,12 +58,13 @@ enum Class {
 /// Neither driver gives codes for these, so their fixed English messages decide (SQLite's `sqlite3_errstr` table and
 /// PostgreSQL's `lc_messages`-independent libpq texts).
 fn class(message: &str) -> Class {
-    const UNAVAILABLE: [&str; 10] = [
+    const UNAVAILABLE: [&str; 11] = [
         "database is locked",
         "server closed the connection",
         "connection to server",
         "no connection to the server",
         "terminating connection",
+        "due to idle-in-transaction timeout",
         "could not connect",
         "the database system is",
         "could not receive data",

@@ -479,6 +479,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    installation (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
 diesel::joinable!(mail_reports -> outbox (mail_id));
 diesel::joinable!(one_time_tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -550,4 +559,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_events,
     webhook_deliveries,
     posting_numbers,
+    installation,
 );

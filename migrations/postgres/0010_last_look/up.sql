@@ -4,3 +4,4 @@ ALTER TABLE alert_matches ADD COLUMN told_in UUID;
 ALTER TABLE alert_changes ADD COLUMN told_in UUID;
 ALTER TABLE alert_changes ADD COLUMN told_from INTEGER;
 CREATE INDEX alert_matches_told_in_idx ON alert_matches (told_in) WHERE told_in IS NOT NULL;
+CREATE INDEX alert_changes_told_in_idx ON alert_changes (told_in) WHERE told_in IS NOT NULL;

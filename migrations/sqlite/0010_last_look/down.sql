@@ -1,3 +1,4 @@
+DROP INDEX alert_changes_told_in_idx;
 DROP INDEX alert_matches_told_in_idx;
 ALTER TABLE alert_changes DROP COLUMN told_from;
 ALTER TABLE alert_changes DROP COLUMN told_in;

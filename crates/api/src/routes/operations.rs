@@ -10,11 +10,17 @@ use crate::extract::{NoParams, Params};
 use crate::reply::Reply;
 use crate::state::State;
 
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
+/// What is asked about a process that serves nobody else.
+pub(crate) fn worker_routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/healthz").route(web::get().to(healthz)))
         .service(web::resource("/readyz").route(web::get().to(readyz)))
-        .service(web::resource("/metrics").route(web::get().to(metrics)))
+        .service(web::resource("/metrics").route(web::get().to(metrics)));
+}
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    worker_routes(config);
+    config
         .service(web::resource("/openapi.json").route(web::get().to(openapi)))
         .service(web::resource("/.well-known/jwks.json").route(web::get().to(jwks)));
 }
@@ -86,6 +92,12 @@ pub(crate) async fn readyz(state: State) -> HttpResponse {
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(state: State) -> HttpResponse {
     state.rates.forget_idle();
+    ::metrics::gauge!("http_requests_in_flight").set(state.in_flight() as f64);
+    ::metrics::gauge!("backplane_ready").set(if state.is_ready() { 1.0 } else { 0.0 });
+    let (open, idle) = state.db.pool_state();
+    ::metrics::gauge!("backplane_database_connections", "state" => "used")
+        .set(f64::from(open.saturating_sub(idle)));
+    ::metrics::gauge!("backplane_database_connections", "state" => "idle").set(f64::from(idle));
     let text = state
         .metrics
         .as_ref()

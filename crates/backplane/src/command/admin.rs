@@ -21,6 +21,12 @@ pub(super) fn run(config: Config, command: AdminCommand) -> Result<ExitCode> {
     let place = wiring::open(config)?;
     match command {
         AdminCommand::MakeOperator { email } => make_operator(&place, &email)?,
+        AdminCommand::AcceptKeys => {
+            wiring::accept_keys(&place.db, &place.config)?;
+            println!(
+                "The keys of this data directory are the right ones now; links and sign-ins made with others stop working."
+            );
+        }
         AdminCommand::Status => status(&place)?,
         AdminCommand::Keys {
             command: KeysCommand::Rotate { withdraw },

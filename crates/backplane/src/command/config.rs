@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use mail::Transport;
@@ -11,6 +10,7 @@ use store::{Db, DbOptions, pending_migrations};
 
 use crate::cli::ConfigCommand;
 use crate::config::{Config, Layers};
+use crate::wiring;
 
 /// Looks at the settings; changes nothing.
 pub(super) fn run(file: Option<&Path>, command: &ConfigCommand) -> Result<ExitCode> {
@@ -53,9 +53,8 @@ fn database(config: &Config) -> Result<String> {
         return Ok(format!("SQLite in {}, which will be made", path.display()));
     }
     let options = DbOptions {
-        url: config.database_url.clone(),
         pool_size: 1,
-        acquire_timeout: Duration::from_secs(5),
+        ..wiring::db_options(config)
     };
     let db = Db::open(&options).context("the database cannot be opened")?;
     let missing = db.read_blocking(pending_migrations)?.0;

@@ -9,7 +9,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use alerts::{LastLook, Letterhead};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, Transport};
 use postings::import;
@@ -40,6 +40,28 @@ const CONNECTIONS: usize = 5000;
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// What a process does of all that is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Everything.
+    Node,
+    /// Answers requests, and keeps its own index up to date.
+    Front,
+    /// Background work.
+    Worker,
+}
+
+impl Role {
+    /// In logs and figures.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Front => "front",
+            Self::Worker => "worker",
+        }
+    }
+}
+
 /// A board that is ready to be started.
 pub(crate) struct Board {
     shop: Workshop,
@@ -50,16 +72,27 @@ pub(crate) struct Board {
 struct Held {
     state: api::State,
     config: Config,
+    role: Role,
     #[expect(dead_code, reason = "held, not read")]
     lock: ServerLock,
 }
 
 /// Runs the board until a signal ends it.
 pub(crate) fn run(config: Config, args: &ServeArgs) -> Result<ExitCode> {
-    let board = Board::open(config)?;
+    let role = if args.front { Role::Front } else { Role::Node };
+    let board = Board::open(config, role)?;
     if args.samples {
         board.load_samples()?;
     }
+    until_signal(board)
+}
+
+/// Runs only the background work until a signal ends it.
+pub(crate) fn run_worker(config: Config) -> Result<ExitCode> {
+    until_signal(Board::open(config, Role::Worker)?)
+}
+
+fn until_signal(board: Board) -> Result<ExitCode> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let running = board.start()?;
@@ -84,7 +117,13 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 
 impl Board {
     /// Opens everything that a board needs and takes the right to be the one server of its data directory.
-    pub(crate) fn open(config: Config) -> Result<Self> {
+    pub(crate) fn open(config: Config, role: Role) -> Result<Self> {
+        if role != Role::Node && config.sqlite_path().is_some() {
+            bail!(
+                "SQLite belongs to one process: run `backplane serve` alone, or set database.url to PostgreSQL"
+            );
+        }
+        raise_open_files();
         let lock = ServerLock::take(&config)?;
         let mail_config = config.mail_config()?;
         let Installation {
@@ -106,6 +145,7 @@ impl Board {
             // One server at a time: whatever ran has ended with it.
             db.write_blocking(|tx| import::fail_interrupted_runs(tx, now, now))?;
         }
+        wiring::require_keys(&db, &config)?;
         let keys = || {
             format!(
                 "the keys in {} cannot be used",
@@ -116,6 +156,7 @@ impl Board {
             JwtKeys::load_or_create(&config.data_dir, &config.public_url, &random, now).with_context(keys)?;
         let links = LinkKey::load_or_create(&config.data_dir, &random).with_context(keys)?;
         let links = Arc::new(links);
+        wiring::register_keys(&db, &config)?;
         let return_path = config.return_path(&links);
         let reports = ReportDesk::new(&mail_config, return_path.clone(), config.report_token.as_deref());
         let letterhead = Letterhead {
@@ -124,7 +165,7 @@ impl Board {
             rules: config.alert_rules,
         };
         let index = Arc::new(Index::open(&config.index_dir()).context("the search index cannot be opened")?);
-        let metrics = telemetry::start_metrics()?;
+        let metrics = telemetry::start_metrics(role)?;
         let state = api::State::new(api::Parts {
             db: db.clone(),
             index: Arc::clone(&index),
@@ -139,6 +180,7 @@ impl Board {
                 body_bytes: config.limits.body_bytes,
                 import_bytes: config.limits.import_bytes,
                 quotas: config.quotas,
+                in_flight: config.limits.in_flight,
             },
             posting_rules: config.posting_rules,
             metrics: Some(metrics.clone()),
@@ -178,13 +220,20 @@ impl Board {
             random,
             clock,
             holder,
+            role,
+            notify_url: config.notify_url.clone(),
             metrics: Some(metrics),
             fetcher: config.boards.clone().map(import::Fetcher::new),
             messenger: Arc::new(messenger),
             retention: config.retention,
             inner: crate::loops::Inner::default(),
         };
-        let held = Held { state, config, lock };
+        let held = Held {
+            state,
+            config,
+            role,
+            lock,
+        };
         Ok(Self { shop, held })
     }
 
@@ -212,7 +261,7 @@ impl Board {
     /// # Errors
     /// When the address cannot be listened on.
     pub(crate) fn start(self) -> Result<Running> {
-        let server = listen(&self.held.state, &self.held.config)?;
+        let server = listen(&self.held.state, &self.held.config, self.held.role)?;
         let handle = server.handle();
         let served = tokio::spawn(server);
         let loops = Loops::start(self.shop);
@@ -225,8 +274,28 @@ impl Board {
     }
 }
 
-fn listen(state: &api::State, config: &Config) -> Result<Server> {
-    let routes = api::configure(state);
+/// Allows as many open files, and so connections, as the system lets us have.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, wanted)
+    {
+        tracing::warn!(%error, "the number of open files stays limited");
+    }
+}
+
+fn listen(state: &api::State, config: &Config, role: Role) -> Result<Server> {
+    let everything = api::configure(state);
+    let about_us = api::configure_worker(state);
+    let routes = move |service: &mut actix_web::web::ServiceConfig| match role {
+        Role::Worker => about_us(service),
+        Role::Node | Role::Front => everything(service),
+    };
     let mut server =
         HttpServer::new(move || App::new().wrap(from_fn(api::observe)).configure(routes.clone()))
             .disable_signals()
@@ -257,6 +326,14 @@ impl Running {
     fn greet(&self) {
         let config = &self.held.config;
         let url = &config.public_url;
+        if self.held.role == Role::Worker {
+            println!(
+                "A Backplane worker runs; http://{}/readyz says how it is.",
+                config.bind
+            );
+            tracing::info!(bind = %config.bind, "the worker runs");
+            return;
+        }
         println!("Backplane answers on {url}");
         println!("  try      curl '{url}/v1/search?q=rtl'");
         println!("  docs     {url}/docs");
@@ -274,7 +351,14 @@ impl Running {
         let failed = tokio::select! {
             ended = &mut self.served => Some(ended),
             signal = signal() => {
-                tracing::info!(signal = signal?, "stopping");
+                let signal = signal?;
+                tracing::info!(signal, "stopping");
+                self.held.state.set_ready(false);
+                let drain = self.held.config.drain;
+                if signal == "SIGTERM" && !drain.is_zero() {
+                    tracing::info!(seconds = drain.as_secs(), "answering until load balancers have noticed");
+                    tokio::time::sleep(drain).await;
+                }
                 None
             }
         };

@@ -4,6 +4,7 @@
 mod boards;
 mod edge;
 mod layers;
+mod parts;
 mod retention;
 mod show;
 mod webhooks;
@@ -11,6 +12,7 @@ mod webhooks;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use alerts::AlertRules;
 use jiff::SignedDuration;
@@ -21,6 +23,9 @@ use postings::PostingRules;
 use postings::import::Endpoints;
 use postings::outward::Reach;
 use serde::Deserialize;
+use store::Connections;
+
+use parts::{delivery, notify_url};
 use webhooks::Webhooks;
 
 pub(crate) use layers::Layers;
@@ -89,12 +94,15 @@ struct Server {
     trusted_proxies: String,
     forwarded_header: String,
     cors_origins: String,
+    drain_s: u64,
 }
 
 #[derive(Deserialize)]
 struct Database {
     url: String,
     pool_size: u32,
+    pooler: bool,
+    notify_url: String,
 }
 
 #[derive(Deserialize)]
@@ -177,6 +185,8 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
     /// Largest import over the API, bytes.
     pub(crate) import_bytes: usize,
+    /// Requests that are worked on at once.
+    pub(crate) in_flight: usize,
 }
 
 /// Settings that were checked. Not `Debug`: URLs hold passwords.
@@ -193,6 +203,12 @@ pub(crate) struct Config {
     pub(crate) database_url: String,
     /// Connections.
     pub(crate) pool_size: u32,
+    /// What a connection leads to.
+    pub(crate) connections: Connections,
+    /// Where commits of other nodes are heard of; none when they are only looked for.
+    pub(crate) notify_url: Option<String>,
+    /// How long to answer "not ready" after SIGTERM before no more connections are taken.
+    pub(crate) drain: Duration,
     /// The way out for mail.
     pub(crate) transport: Transport,
     /// How log lines look.
@@ -251,6 +267,7 @@ impl Config {
         at_least_one("database.pool_size", written.database.pool_size as usize)?;
         at_least_one("limits.body_bytes", written.limits.body_bytes)?;
         at_least_one("limits.import_bytes", written.limits.import_bytes)?;
+        at_least_one("limits.in_flight", written.limits.in_flight)?;
         let alerts = &written.alerts;
         at_least_one("alerts.per_mail", alerts.per_mail)?;
         at_least_one(
@@ -283,6 +300,7 @@ impl Config {
                 "must be sqlite:PATH, or postgres://user:password@host/name",
             ));
         }
+        let notify_url = notify_url(layers, &written.database, &database_url)?;
         let transport = match written.mail.url.trim() {
             "" => Transport::File(data_dir.join("mail")),
             url => url.parse().map_err(|error: mail::TransportError| {
@@ -308,6 +326,13 @@ impl Config {
             workers: written.server.workers,
             database_url,
             pool_size: written.database.pool_size,
+            connections: if written.database.pooler {
+                Connections::Pooled
+            } else {
+                Connections::Direct
+            },
+            notify_url,
+            drain: Duration::from_secs(written.server.drain_s),
             transport,
             log_format: written.log.format,
             log_filter: written.log.filter,
@@ -436,50 +461,6 @@ impl Config {
     pub(crate) fn index_dir(&self) -> PathBuf {
         self.data_dir.join("index")
     }
-}
-
-/// The way out with its authorities, the pace, and where undeliverable mail returns.
-fn delivery(
-    layers: &Layers,
-    written: &Mail,
-    transport: Transport,
-    from: &Mailbox,
-) -> Result<(Transport, DeliveryRules, Option<EmailAddress>), ConfigError> {
-    let transport = if written.ca_file.as_os_str().is_empty() {
-        transport
-    } else {
-        transport
-            .with_authorities(&written.ca_file)
-            .map_err(|_| layers.refuse("mail.ca_file", "is not a readable file with certificates in PEM"))?
-    };
-    let rules = DeliveryRules::parse(
-        written.connections,
-        written.domain_connections,
-        written.domain_per_second,
-        &written.domains,
-        &written.retry_after_s,
-    )
-    .and_then(|rules| rules.with_unconfirmed(written.unconfirmed))
-    .map_err(|error| ConfigError::Together(error.to_string()))?;
-    let has_room = |address: &EmailAddress| {
-        let local = address.as_str().split('@').next().unwrap_or_default();
-        local.len() <= ReturnPath::LOCAL_CHARS
-    };
-    let return_path = match written.return_path.trim() {
-        "" => Some(from.address.clone()).filter(has_room),
-        "none" => None,
-        address => {
-            let address: EmailAddress = address
-                .parse()
-                .map_err(|error| layers.refuse("mail.return_path", &format!("is not an address: {error}")))?;
-            if !has_room(&address) {
-                let detail = "must have at most 18 characters before the @";
-                return Err(layers.refuse("mail.return_path", detail));
-            }
-            Some(address)
-        }
-    };
-    Ok((transport, rules, return_path))
 }
 
 /// `written`, or what follows from `bind` when it is empty.

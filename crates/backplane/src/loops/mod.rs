@@ -3,7 +3,9 @@
 //! A pass reads what is due from the database and is safe to run twice, so the loops hold no work that a crash could
 //! lose. Passes that would do the same work on every node of a PostgreSQL installation share a lease.
 
+mod hearing;
 mod passes;
+mod process;
 mod rhythm;
 mod webhooks;
 
@@ -23,10 +25,11 @@ use store::{Backend, Clock, Db, Id, Random, StoreError, Timestamp, lease};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::command::serve::Role;
 use rhythm::{Rhythm, repeat};
 
 /// How long a node keeps a pass to itself without saying so again.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+const LEASE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long mails in flight may take when the loops have ended.
 const MAILS_PATIENCE: Duration = Duration::from_secs(1);
@@ -57,6 +60,10 @@ pub(crate) struct Workshop {
     pub(crate) messenger: Arc<Messenger>,
     /// How long what is over is kept.
     pub(crate) retention: crate::config::Retained,
+    /// What of all this is done here.
+    pub(crate) role: Role,
+    /// Where commits of other nodes are heard of.
+    pub(crate) notify_url: Option<String>,
     /// What only the loops know.
     pub(crate) inner: Inner,
 }
@@ -93,10 +100,34 @@ impl Loops {
                 tasks.spawn(repeat($rhythm, Arc::clone(&shop), stopped.clone(), $pass))
             };
         }
+        let role = shop.role;
+        if let Some(url) = shop.notify_url.clone() {
+            hearing::start(url, Arc::clone(&shop), stopped.clone());
+        }
         start!(
-            rhythm("index", 500, |shop| &shop.state.wake().index),
-            passes::index
+            rhythm("figures", 15_000, |shop| &shop.inner.nobody),
+            passes::figures
         );
+        start!(
+            rhythm("numbers", 10_000, |shop| &shop.inner.nobody),
+            passes::numbers
+        );
+        start!(
+            rhythm("domains", 60_000, |shop| &shop.inner.nobody),
+            passes::domains
+        );
+        if role == Role::Worker {
+            // It searches nothing, so it need not wait for an index.
+            shop.state.set_ready(true);
+        } else {
+            start!(
+                rhythm("index", 500, |shop| &shop.state.wake().index),
+                passes::index
+            );
+        }
+        if role == Role::Front {
+            return Self { shop, tasks, stop };
+        }
         start!(
             rhythm("match", 1000, |shop| &shop.state.wake().alerts),
             passes::matching
@@ -116,20 +147,8 @@ impl Loops {
             webhooks::pass
         );
         start!(
-            rhythm("numbers", 10_000, |shop| &shop.inner.nobody),
-            passes::numbers
-        );
-        start!(
             rhythm("upkeep", 60_000, |shop| &shop.inner.nobody),
             passes::upkeep
-        );
-        start!(
-            rhythm("domains", 60_000, |shop| &shop.inner.nobody),
-            passes::domains
-        );
-        start!(
-            rhythm("figures", 15_000, |shop| &shop.inner.nobody),
-            passes::figures
         );
         Self { shop, tasks, stop }
     }

@@ -12,6 +12,7 @@ use store::{DbConn, StoreError, Timestamp, idempotency};
 
 use super::Workshop;
 use super::rhythm::{Done, Next};
+use crate::command::serve::Role;
 
 /// Rows that one transaction of the upkeep changes at most.
 const UPKEEP_ROWS: i64 = 500;
@@ -344,7 +345,9 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
     if let Some(metrics) = &shop.metrics {
         metrics.run_upkeep();
     }
-    metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
+    super::process::figures();
+    metrics::gauge!("backplane_leases_held").set(shop.leases().len() as f64);
+    let has_index = shop.role != Role::Worker;
     let cursor = shop.index.cursor();
     let (counts, postings, alerts, latest) = shop
         .db
@@ -355,7 +358,10 @@ pub(super) async fn figures(shop: Arc<Workshop>) -> Result<Done> {
             Ok::<_, StoreError>((mail::queue_counts(conn)?, postings, alerts, latest))
         })
         .await?;
-    metrics::gauge!("backplane_index_behind_revisions").set(latest.saturating_sub(cursor).max(0) as f64);
+    if has_index {
+        metrics::gauge!("backplane_index_postings").set(shop.index.len() as f64);
+        metrics::gauge!("backplane_index_behind_revisions").set(latest.saturating_sub(cursor).max(0) as f64);
+    }
     for (status, count) in postings {
         metrics::gauge!("backplane_postings", "status" => status.as_str()).set(count as f64);
     }

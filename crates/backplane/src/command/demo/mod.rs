@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::command::serve::{self, Board};
+use crate::command::serve::{self, Board, Role};
 use crate::config::Config;
 
 use talk::Talk;
@@ -32,7 +32,7 @@ pub(super) fn run() -> Result<ExitCode> {
         dir.path().display()
     );
     let base = config.public_url.clone();
-    let board = Board::open(config)?;
+    let board = Board::open(config, Role::Node)?;
     board.load_samples()?;
     let db = board.db().clone();
     let runtime = serve::runtime()?;

@@ -40,9 +40,8 @@ impl Stage {
             .tempdir()
             .context("no temporary directory can be made")?;
         let db = Db::open(&DbOptions {
-            url: format!("sqlite:{}", dir.path().join("preview.db").display()),
             pool_size: 1,
-            acquire_timeout: std::time::Duration::from_secs(5),
+            ..DbOptions::new(format!("sqlite:{}", dir.path().join("preview.db").display()))
         })?;
         db.migrate()?;
         let random = Random::system();

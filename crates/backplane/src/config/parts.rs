@@ -1,0 +1,68 @@
+//! Settings that follow from several keys together.
+
+use mail::{DeliveryRules, EmailAddress, Mailbox, ReturnPath, Transport};
+
+use super::{ConfigError, Database, Layers, Mail};
+
+/// Where to listen for commits of other nodes: only PostgreSQL tells, and a pooler cannot pass it on.
+pub(super) fn notify_url(
+    layers: &Layers,
+    written: &Database,
+    database_url: &str,
+) -> Result<Option<String>, ConfigError> {
+    let is_postgres = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    match written.notify_url.trim() {
+        "none" => Ok(None),
+        "" if written.pooler || !is_postgres(database_url) => Ok(None),
+        "" => Ok(Some(database_url.to_owned())),
+        url if is_postgres(url) => Ok(Some(url.to_owned())),
+        _ => Err(layers.refuse(
+            "database.notify_url",
+            "must be postgres://user:password@host/name, none, or empty",
+        )),
+    }
+}
+
+/// The way out with its authorities, the pace, and where undeliverable mail returns.
+pub(super) fn delivery(
+    layers: &Layers,
+    written: &Mail,
+    transport: Transport,
+    from: &Mailbox,
+) -> Result<(Transport, DeliveryRules, Option<EmailAddress>), ConfigError> {
+    let transport = if written.ca_file.as_os_str().is_empty() {
+        transport
+    } else {
+        transport
+            .with_authorities(&written.ca_file)
+            .map_err(|_| layers.refuse("mail.ca_file", "is not a readable file with certificates in PEM"))?
+    };
+    let rules = DeliveryRules::parse(
+        written.connections,
+        written.domain_connections,
+        written.domain_per_second,
+        &written.domains,
+        &written.retry_after_s,
+    )
+    .and_then(|rules| rules.with_unconfirmed(written.unconfirmed))
+    .map_err(|error| ConfigError::Together(error.to_string()))?;
+    let has_room = |address: &EmailAddress| {
+        let local = address.as_str().split('@').next().unwrap_or_default();
+        local.len() <= ReturnPath::LOCAL_CHARS
+    };
+    let return_path = match written.return_path.trim() {
+        "" => Some(from.address.clone()).filter(has_room),
+        "none" => None,
+        address => {
+            let address: EmailAddress = address
+                .parse()
+                .map_err(|error| layers.refuse("mail.return_path", &format!("is not an address: {error}")))?;
+            if !has_room(&address) {
+                let detail = "must have at most 18 characters before the @";
+                return Err(layers.refuse("mail.return_path", detail));
+            }
+            Some(address)
+        }
+    };
+    Ok((transport, rules, return_path))
+}

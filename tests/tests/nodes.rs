@@ -1,0 +1,148 @@
+//! Several nodes on one PostgreSQL: one is cut off, one is killed, and nobody notices.
+
+use board::{Board, Settings, SmtpServer, Witness, eventually, link_token, repetitions, run_to_end};
+use serde_json::json;
+
+const READERS: [&str; 2] = ["one@example.org", "two@example.org"];
+
+#[test]
+fn three_nodes_share_the_work_and_survive_the_loss_of_two() {
+    let smtp = SmtpServer::start();
+    let mut settings = Settings::postgres();
+    settings.mail_url = smtp.url();
+    let first = Board::start(settings);
+    let second = Board::start(first.settings().beside());
+    let mut worker = Board::start(first.settings().beside().running(&["worker"]));
+    assert_eq!(
+        worker.get("/v1/search?q=x").status,
+        404,
+        "a worker answers nobody"
+    );
+
+    // Signed up on one, known to the other.
+    let token_for = |address: &str| {
+        eventually("a mail with a token", || {
+            let mails = smtp.accepted();
+            let to = mails.iter().rev().find(|mail| mail.recipient == address);
+            to.and_then(|mail| link_token(&mail.content))
+        })
+    };
+    let body =
+        json!({"email": "recruiter@acme.example", "password": "a long enough password", "name": "Acme"});
+    first.post("/v1/auth/register", None, &body).expect(202);
+    let token = json!({"token": token_for("recruiter@acme.example")});
+    let signed_in = second.post("/v1/auth/verify-email", None, &token).expect(200);
+    let (access, refresh) = (
+        signed_in.text_at("/access_token"),
+        signed_in.text_at("/refresh_token"),
+    );
+    first
+        .try_send("GET", "/v1/me", Some(&access), None)
+        .unwrap()
+        .expect(200);
+    first
+        .post("/v1/auth/refresh", None, &json!({"refresh_token": refresh}))
+        .expect(200);
+    for reader in READERS {
+        let alert = json!({"email": reader, "query": {"q": "kernel engineer"}, "frequency": "instant"});
+        first.post("/v1/alerts", None, &alert).expect(202);
+        second
+            .post("/v1/alerts/confirm", None, &json!({"token": token_for(reader)}))
+            .expect(200);
+    }
+    let employer = second.found_employer(&access, "Acme Compute");
+
+    // One key, one posting, whichever node is asked.
+    let path = format!("/v1/employers/{employer}/postings");
+    let draft = json!({"title": "Fabric Engineer", "description": "Own the network."});
+    let made = first
+        .try_send_keyed("POST", &path, &access, "one-key", &draft)
+        .unwrap()
+        .expect(201);
+    let again = second
+        .try_send_keyed("POST", &path, &access, "one-key", &draft)
+        .unwrap()
+        .expect(201);
+    assert_eq!(made.text_at("/id"), again.text_at("/id"));
+
+    // The first is cut off in the middle of its work, the worker dies: the second does everything.
+    let mut before = Witness::new("a", &employer, &access);
+    let mut after = Witness::new("b", &employer, &access);
+    (0..12).for_each(|_| assert!(before.act(&first)));
+    first.signal("STOP");
+    worker.kill();
+    (0..18).for_each(|_| assert!(after.act(&second)));
+    let told = |witness: &Witness| {
+        let mails = smtp.accepted();
+        let is_told = |reader: &str, title: &str| {
+            let title = title.trim_end_matches(" revised");
+            mails
+                .iter()
+                .any(|mail| mail.recipient == reader && mail.content.replace("=\r\n", "").contains(title))
+        };
+        let titles = witness.public_titles();
+        READERS
+            .iter()
+            .all(|reader| titles.iter().all(|title| is_told(reader, title)))
+    };
+    eventually("the postings of both in search", || {
+        (before.lost(&second).is_empty() && after.lost(&second).is_empty()).then_some(())
+    });
+    eventually("mails from the only node that is left", || {
+        told(&after).then_some(())
+    });
+
+    // They come back, and everybody agrees.
+    first.signal("CONT");
+    worker.restart();
+    for node in [&first, &second] {
+        eventually("the same postings on every node", || {
+            (before.lost(node).is_empty() && after.lost(node).is_empty()).then_some(())
+        });
+    }
+    eventually("every mail", || (told(&before) && told(&after)).then_some(()));
+    let (repeated, differing) = repetitions(&smtp.accepted());
+    assert_eq!(differing, Vec::new(), "told by different mails");
+    assert!(repeated <= 8, "{repeated} repetitions after one kill");
+    println!(
+        "nodes: {} acknowledged, lost = 0, {repeated} of {} mails repeated",
+        before.acknowledged() + after.acknowledged(),
+        smtp.accepted().len()
+    );
+    for node in [&first, &second] {
+        let verified = run_to_end(&["verify"], node.settings());
+        assert!(
+            verified.status.success(),
+            "{}",
+            String::from_utf8_lossy(&verified.stdout)
+        );
+    }
+    let joined = std::time::Instant::now();
+    let third = Board::start(first.settings().beside().running(&["serve", "--front"]));
+    assert!(
+        after.lost(&third).is_empty(),
+        "a node that joins is ready when it knows everything"
+    );
+    println!(
+        "nodes: a node that joins was ready after {:.1} s",
+        joined.elapsed().as_secs_f64()
+    );
+}
+
+#[test]
+fn a_node_without_the_keys_of_the_others_refuses_to_start() {
+    let first = Board::start(Settings::postgres());
+    let other = Settings::at(&first.settings().database_url().unwrap());
+    let refused = run_to_end(&["serve"], &other);
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    assert!(words.contains("copy the directory from another node"), "{words}");
+}
+
+#[test]
+fn a_worker_needs_a_database_that_can_be_shared() {
+    let refused = run_to_end(&["worker"], &Settings::sqlite());
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    assert!(words.contains("SQLite belongs to one process"), "{words}");
+}
