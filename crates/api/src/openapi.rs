@@ -8,9 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, campaigns, changes, deliveries, domains, employers, events, feeds, imports,
-    mail_reports, me, members, moderation, numbers, operations, ownership, postings, publishing, reports, safety, search,
-    syndication, webhooks,
+    alert_owner, alerts, auth, boards, campaigns, changes, deliveries, domains, employers, events, feeds,
+    imports, mail_reports, me, members, moderation, numbers, operations, ownership, postings, publishing,
+    reports, safety, search, syndication, webhooks,
 };
 
 #[derive(OpenApi)]

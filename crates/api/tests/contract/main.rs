@@ -23,9 +23,9 @@ mod publishing;
 mod search;
 mod search_feeds;
 mod syndication;
-mod webhooks;
 mod teams;
 mod walk;
+mod webhooks;
 
 use serde_json::{Value, json};
 
