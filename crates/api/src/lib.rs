@@ -61,6 +61,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::moderation::routes(config);
         routes::reports::routes(config);
         routes::search::routes(config);
+        routes::vocabulary::routes(config);
         routes::publishing::routes(config, limits.import_bytes);
         routes::postings::routes(config);
         routes::alerts::routes(config);

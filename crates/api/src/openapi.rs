@@ -9,8 +9,8 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ProblemBody;
 use crate::routes::{
     alert_owner, alerts, auth, boards, campaigns, changes, deliveries, domains, employers, events, feeds,
-    imports, mail_reports, me, members, moderation, numbers, operations, ownership, postings, publishing,
-    reports, safety, search, syndication, webhooks,
+    imports, mail_reports, me, members, moderation, numbers, operations, ownership, posting_lists, postings,
+    publishing, reports, safety, search, syndication, vocabulary, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -33,7 +33,7 @@ use crate::routes::{
         domains::list_domains, domains::add_domain, domains::remove_domain, domains::check_domain, domains::mail_domain,
         domains::confirm_domain, ownership::get_ownership_offer, ownership::offer_ownership, ownership::withdraw_ownership,
         ownership::accept_ownership, ownership::get_quotas, ownership::set_quotas, ownership::list_audit,
-        postings::create_posting, postings::list_postings, postings::get_posting, postings::update_posting,
+        postings::create_posting, posting_lists::list_postings, postings::get_posting, postings::update_posting,
         postings::delete_posting, postings::publish_posting, postings::pause_posting, postings::resume_posting,
         publishing::validate_posting, publishing::schedule_posting, publishing::unschedule_posting,
         publishing::duplicate_posting, publishing::change_postings, publishing::list_history, publishing::get_version,
@@ -49,7 +49,7 @@ use crate::routes::{
         events::get_employer_calendar, publishing::get_pay_transparency, reports::report_posting,
         moderation::list_waiting_postings, moderation::approve_posting, moderation::reject_posting,
         moderation::list_reviews, moderation::list_cases, moderation::get_case, moderation::decide_case,
-        search::search_postings, search::suggest, search::similar_postings, search::explain_match, search::get_taxonomy, alerts::create_alert,
+        search::search_postings, search::suggest, search::similar_postings, search::explain_match, vocabulary::get_taxonomy, alerts::create_alert,
         alerts::list_alerts, alerts::preview_alert, alerts::confirm_alert, alerts::unsubscribe, alerts::get_alert,
         alerts::update_alert, alerts::delete_alert, alert_owner::export_address, alert_owner::erase_address,
         alert_owner::answer_feedback, alert_owner::get_alert_health, changes::list_changes, syndication::get_json_ld,

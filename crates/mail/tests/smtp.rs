@@ -1,4 +1,5 @@
 //! What an SMTP relay may do to us, by a real one over TCP.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

@@ -372,7 +372,7 @@ impl OfSegment {
     /// Keeps the best; of the copies of a role the best one.
     fn shrink(&mut self) {
         if self.distinct.is_some() {
-            self.heap.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+            self.heap.sort_unstable_by_key(|hit| Reverse(hit.0));
             let mut roles = HashSet::with_capacity(self.heap.len());
             self.heap.retain(|(_, role, _)| roles.insert(*role));
         }

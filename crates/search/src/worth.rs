@@ -4,6 +4,7 @@
 //! what one is worth is looked up only for those that pass all filters. A score is the sum of its parts, each of which is
 //! satisfied in one of several ways: the best counts, the others add a little.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tantivy::query::{
@@ -39,21 +40,22 @@ struct Way<T> {
     extra: Vec<T>,
 }
 
-impl<T> Part<T> {
-    fn map<U>(&self, each: &mut impl FnMut(&T) -> tantivy::Result<U>) -> tantivy::Result<Part<U>> {
+impl<T: Deref> Part<T> {
+    fn map<U>(&self, mut each: impl FnMut(&T::Target) -> tantivy::Result<U>) -> tantivy::Result<Part<U>> {
+        let mut all = |of: &[T]| {
+            of.iter()
+                .map(|one| each(one))
+                .collect::<tantivy::Result<Vec<U>>>()
+        };
         let ways = self.ways.iter().map(|way| {
             Ok(Way {
-                needed: way
-                    .needed
-                    .iter()
-                    .map(&mut *each)
-                    .collect::<tantivy::Result<_>>()?,
-                extra: way.extra.iter().map(&mut *each).collect::<tantivy::Result<_>>()?,
+                needed: all(&way.needed)?,
+                extra: all(&way.extra)?,
             })
         });
         Ok(Part {
-            of: self.of.clone(),
             ways: ways.collect::<tantivy::Result<_>>()?,
+            of: self.of.clone(),
         })
     }
 }
@@ -69,16 +71,15 @@ impl Worth {
         meaning: &Meaning,
         searcher: &Searcher,
     ) -> tantivy::Result<Arc<Self>> {
-        let mut weight =
-            |query: &Box<dyn TantivyQuery>| query.weight(EnableScoring::enabled_from_searcher(searcher));
+        let weight = |query: &dyn TantivyQuery| query.weight(EnableScoring::enabled_from_searcher(searcher));
         let parts = parts(fields, text, meaning);
-        let weights = parts.iter().map(|part| part.map(&mut weight));
+        let weights = parts.iter().map(|part| part.map(weight));
         Ok(Arc::new(Self(weights.collect::<tantivy::Result<_>>()?)))
     }
 
     pub(crate) fn in_segment(&self, reader: &SegmentReader) -> tantivy::Result<SegmentWorth> {
-        let mut scorer = |weight: &Box<dyn Weight>| weight.scorer(reader, 1.0);
-        let scorers = self.0.iter().map(|part| part.map(&mut scorer));
+        let scorer = |weight: &dyn Weight| weight.scorer(reader, 1.0);
+        let scorers = self.0.iter().map(|part| part.map(scorer));
         Ok(SegmentWorth(scorers.collect::<tantivy::Result<_>>()?))
     }
 }

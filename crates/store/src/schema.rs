@@ -3,14 +3,12 @@
 #![expect(missing_docs, reason = "the migrations describe the tables and their columns")]
 
 mod hiring;
+mod people;
+mod syndication;
 
 pub use hiring::*;
-mod people;
-
-pub use people::{
-    audit_entries, email_changes, employer_domains, employer_quotas, known_clients, mfa_challenges,
-    ownership_offers, recovery_codes, sign_in_attempts, totp_factors,
-};
+pub use people::*;
+pub use syndication::*;
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
@@ -405,81 +403,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-    use crate::column::sql::{Document, Identifier, Moment};
-
-    webhook_endpoints (id) {
-        id -> Identifier,
-        employer_id -> Nullable<Identifier>,
-        url -> Text,
-        description -> Text,
-        events -> Document,
-        secret -> Text,
-        previous_secret -> Nullable<Text>,
-        previous_until -> Nullable<Moment>,
-        state -> Text,
-        disabled_reason -> Nullable<Text>,
-        failing_since -> Nullable<Moment>,
-        start_revision -> BigInt,
-        last_status -> Nullable<Integer>,
-        last_error -> Nullable<Text>,
-        last_attempt_at -> Nullable<Moment>,
-        last_success_at -> Nullable<Moment>,
-        version -> Integer,
-        created_at -> Moment,
-        updated_at -> Moment,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
-    use crate::column::sql::{Identifier, Moment};
-
-    webhook_events (id) {
-        id -> Identifier,
-        kind -> Text,
-        posting_id -> Nullable<Identifier>,
-        revision -> Nullable<BigInt>,
-        payload -> Text,
-        created_at -> Moment,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{Integer, Nullable, Text};
-    use crate::column::sql::{Identifier, Moment};
-
-    webhook_deliveries (endpoint_id, event_id) {
-        endpoint_id -> Identifier,
-        event_id -> Identifier,
-        state -> Text,
-        attempts -> Integer,
-        next_attempt_at -> Moment,
-        lease_holder -> Nullable<Identifier>,
-        lease_expires_at -> Nullable<Moment>,
-        last_status -> Nullable<Integer>,
-        last_error -> Nullable<Text>,
-        last_attempt_at -> Nullable<Moment>,
-        duration_ms -> Nullable<Integer>,
-        created_at -> Moment,
-        finished_at -> Nullable<Moment>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Integer};
-    use crate::column::sql::Identifier;
-
-    posting_numbers (posting_id, day) {
-        posting_id -> Identifier,
-        day -> Integer,
-        impressions -> BigInt,
-        views -> BigInt,
-        apply_clicks -> BigInt,
-    }
-}
-
-diesel::table! {
     use diesel::sql_types::Text;
 
     installation (name) {
@@ -507,8 +430,6 @@ diesel::joinable!(alert_changes -> alerts (alert_id));
 diesel::joinable!(alert_changes -> postings (posting_id));
 diesel::joinable!(alert_feedback -> alerts (alert_id));
 diesel::joinable!(alert_feedback -> postings (posting_id));
-diesel::joinable!(webhook_deliveries -> webhook_endpoints (endpoint_id));
-diesel::joinable!(webhook_deliveries -> webhook_events (event_id));
 diesel::joinable!(posting_numbers -> postings (posting_id));
 
 diesel::allow_tables_to_appear_in_same_query!(

@@ -383,7 +383,7 @@ pub(crate) async fn get_import(
             let changes = import::find_changes(conn, id)?;
             match run.employer_id {
                 Some(employer_id) => {
-                    require_import_reader(conn, &caller, employer_id).map_err(|_| missing())?
+                    require_import_reader(conn, &caller, employer_id).map_err(|_| missing())?;
                 }
                 None if caller.is_operator() => {}
                 None => return Err(missing()),

@@ -20,12 +20,14 @@ pub(crate) mod numbers;
 pub(crate) mod operations;
 pub(crate) mod ownership;
 pub(crate) mod pages;
+pub(crate) mod posting_lists;
 pub(crate) mod postings;
 pub(crate) mod publishing;
 pub(crate) mod reports;
 pub(crate) mod safety;
 pub(crate) mod search;
 pub(crate) mod syndication;
+pub(crate) mod vocabulary;
 pub(crate) mod webhooks;
 
 use serde::{Deserialize, Serialize};

@@ -5,20 +5,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use postings::lifecycle::{self, PostingError};
 use postings::numbers::Sight;
 use postings::{CloseReason, Posting, PostingContent, PostingInput, PostingStatus};
-use postings::{advice, attributes};
-use postings::{review, trust};
+use postings::{advice, review, trust};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
-use super::ListBody;
-use super::employers::{cursor_of, require_employer};
+use super::employers::require_employer;
 use super::ownership::{require_room, require_room_for};
-use crate::access::{require_editor, require_posting_editor, require_visible, standing};
+use super::posting_lists;
+use crate::access::{require_editor, require_posting_editor, require_visible};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
-use crate::extract::{Body, NoParams, PageParams, Params, pairs, parse_params, path_id};
+use crate::extract::{Body, NoParams, Params, path_id};
 use crate::reply::{Asked, Reply, if_match};
 use crate::state::State;
 use crate::visitor::Visitor;
@@ -28,7 +27,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/v1/employers/{employer}/postings")
                 .route(web::post().to(create_posting))
-                .route(web::get().to(list_postings)),
+                .route(web::get().to(posting_lists::list_postings)),
         )
         .service(
             web::resource("/v1/postings/{id}")
@@ -115,7 +114,7 @@ impl PostingBody {
     }
 
     /// Adds when their sources last showed them.
-    fn add_sightings(conn: &mut DbConn, bodies: &mut [Self]) -> Result<(), Problem> {
+    pub(super) fn add_sightings(conn: &mut DbConn, bodies: &mut [Self]) -> Result<(), Problem> {
         let imported = bodies.iter().filter(|body| body.source.is_some());
         let ids: Vec<Id> = imported.map(|body| body.id).collect();
         if ids.is_empty() {
@@ -134,15 +133,6 @@ impl PostingBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CloseBody {
     reason: CloseReason,
-}
-
-/// Filters of an employer's postings.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListParams {
-    status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// Make a draft.
@@ -175,108 +165,6 @@ pub(crate) async fn create_posting(
             Ok(Reply::with(201, &PostingBody::of(posting, state)))
         })
         .await
-}
-
-/// An employer's postings, newest first. Members see every status, others only what is published. `attribute.NAME=VALUE` keeps
-/// those whose attribute has this value; it may be given several times, and then all must hold.
-#[utoipa::path(get, path = "/v1/employers/{employer}/postings", tag = "postings",
-    params(("employer" = String, Path), ("status" = Option<String>, Query, description = "one or several with commas"),
-        ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = ListBody<PostingBody>)), security((), ("bearer" = [])))]
-pub(crate) async fn list_postings(
-    state: State,
-    caller: Caller,
-    path: web::Path<String>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    let (params, attributes) = list_params(&request)?;
-    let wanted = parse_statuses(params.status.as_deref())?;
-    let page = PageParams {
-        limit: params.limit,
-        cursor: params.cursor,
-    };
-    let (before, limit) = (page.after()?, page.limit()?);
-    let page = state
-        .read(move |conn, state| {
-            let employer = require_employer(conn, &path)?;
-            let is_insider = standing(conn, &caller, employer.id)?.is_insider();
-            let statuses = visible_statuses(wanted, is_insider, &caller)?;
-            let page =
-                postings::find::list_of_employer(conn, employer.id, &statuses, &attributes, before, limit)?;
-            let mut data: Vec<PostingBody> = page
-                .data
-                .into_iter()
-                .map(|posting| PostingBody::of(posting, state))
-                .collect();
-            PostingBody::add_sightings(conn, &mut data)?;
-            Ok::<_, Problem>(ListBody {
-                data,
-                next_cursor: cursor_of(page.next),
-            })
-        })
-        .await?;
-    Ok(Reply::ok(&page).into_response())
-}
-
-/// The parameters of a list, and apart from them the attributes that it asks for.
-fn list_params(request: &HttpRequest) -> Result<(ListParams, Vec<(String, String)>), Problem> {
-    let mut rest = url::form_urlencoded::Serializer::new(String::new());
-    let mut attributes = Vec::new();
-    for (name, value) in pairs(request.query_string()) {
-        match name.strip_prefix("attribute.") {
-            Some(attribute)
-                if attributes::is_name(attribute) && attributes.len() < attributes::MAX_ATTRIBUTES =>
-            {
-                attributes.push((attribute.to_owned(), value));
-            }
-            Some(_) => {
-                let detail =
-                    "attribute.NAME=VALUE: a letter, then letters, digits and _, in lower case, at most 32";
-                let errors = vec![postings::FieldError::new(
-                    format!("/{name}"),
-                    "name_invalid",
-                    detail,
-                )];
-                return Err(Problem::new(Code::ParametersInvalid).errors(errors));
-            }
-            None => {
-                rest.append_pair(&name, &value);
-            }
-        }
-    }
-    Ok((parse_params(&rest.finish())?, attributes))
-}
-
-fn parse_statuses(text: Option<&str>) -> Result<Option<Vec<PostingStatus>>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let statuses: Result<Vec<PostingStatus>, _> = words.map(str::parse).collect();
-    statuses.map(Some).map_err(|_| {
-        let known: Vec<&str> = PostingStatus::ALL.iter().map(|status| status.as_str()).collect();
-        let errors = vec![postings::FieldError::new(
-            "/status",
-            "value_unknown",
-            format!("one of {}", known.join(", ")),
-        )];
-        Problem::new(Code::ParametersInvalid).errors(errors)
-    })
-}
-
-fn visible_statuses(
-    wanted: Option<Vec<PostingStatus>>,
-    is_insider: bool,
-    caller: &Caller,
-) -> Result<Vec<PostingStatus>, Problem> {
-    match (wanted, is_insider) {
-        (None, true) => Ok(PostingStatus::ALL.to_vec()),
-        (Some(wanted), true) => Ok(wanted),
-        (None, false) => Ok(vec![PostingStatus::Published]),
-        (Some(wanted), false) if wanted == [PostingStatus::Published] => Ok(wanted),
-        (Some(_), false) => Err(Problem::new(match caller {
-            Caller::Anonymous => Code::CredentialsMissing,
-            _ => Code::NotAllowed,
-        })),
-    }
 }
 
 /// One posting. A closed one is still shown, with its status, to whoever has the link.

@@ -14,14 +14,13 @@ use search::{
 use serde::{Deserialize, Serialize};
 use store::revision::{self, Counter};
 use store::{Id, Timestamp};
-use taxonomy::{Discipline, EmploymentType, Environment, Seniority, Taxonomy, Workplace};
 use utoipa::ToSchema;
 
 use crate::access::require_visible;
 use crate::answers::{Answer, KEPT};
 use crate::caller::Caller;
 use crate::error::{Code, Problem, parameters_problem};
-use crate::extract::{NoParams, Params, pairs, parse_limit, path_id};
+use crate::extract::{Params, pairs, parse_limit, path_id};
 use crate::reply::Reply;
 use crate::state::State;
 use crate::visitor::Visitor;
@@ -31,8 +30,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/v1/search").route(web::get().to(search_postings)))
         .service(web::resource("/v1/suggest").route(web::get().to(suggest)))
         .service(web::resource("/v1/postings/{id}/similar").route(web::get().to(similar_postings)))
-        .service(web::resource("/v1/postings/{id}/why").route(web::get().to(explain_match)))
-        .service(web::resource("/v1/taxonomy").route(web::get().to(get_taxonomy)));
+        .service(web::resource("/v1/postings/{id}/why").route(web::get().to(explain_match)));
 }
 
 /// One posting that was found. Has the fields of a posting's summary besides these.
@@ -450,90 +448,4 @@ pub(crate) async fn similar_postings(
     push_hits(&mut body, &state, &hits);
     body.push_str(",\"next_cursor\":null}");
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
-}
-
-/// The vocabulary.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TaxonomyBody {
-    version: String,
-    disciplines: Vec<TermBody>,
-    specialties: Vec<SpecialtyBody>,
-    skills: Vec<SkillBody>,
-    seniorities: Vec<TermBody>,
-    employment_types: Vec<TermBody>,
-    workplaces: Vec<TermBody>,
-    environments: Vec<TermBody>,
-    /// Fields that can be counted and filtered.
-    facets: Vec<&'static str>,
-}
-
-/// A word of the vocabulary.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TermBody {
-    #[schema(example = "silicon")]
-    id: &'static str,
-    label: &'static str,
-}
-
-/// A specialty of a discipline.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SpecialtyBody {
-    #[schema(example = "rtl_design")]
-    id: String,
-    label: String,
-    discipline: &'static str,
-    synonyms: Vec<String>,
-}
-
-/// A skill.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SkillBody {
-    #[schema(example = "systemverilog")]
-    id: String,
-    label: String,
-    synonyms: Vec<String>,
-}
-
-fn terms<T: Copy>(all: &[T], id: fn(T) -> &'static str, label: fn(T) -> &'static str) -> Vec<TermBody> {
-    all.iter()
-        .map(|term| TermBody {
-            id: id(*term),
-            label: label(*term),
-        })
-        .collect()
-}
-
-/// The words that the board knows.
-#[utoipa::path(get, path = "/v1/taxonomy", tag = "search", responses((status = 200, body = TaxonomyBody)))]
-pub(crate) async fn get_taxonomy(Params(NoParams {}): Params<NoParams>) -> HttpResponse {
-    let taxonomy = Taxonomy::bundled();
-    let body = TaxonomyBody {
-        version: taxonomy.version().to_owned(),
-        disciplines: terms(Discipline::ALL, Discipline::as_str, Discipline::label),
-        seniorities: terms(Seniority::ALL, Seniority::as_str, Seniority::label),
-        employment_types: terms(EmploymentType::ALL, EmploymentType::as_str, EmploymentType::label),
-        workplaces: terms(Workplace::ALL, Workplace::as_str, Workplace::label),
-        environments: terms(Environment::ALL, Environment::as_str, Environment::label),
-        facets: Counted::all().map(Counted::as_str).collect(),
-        specialties: taxonomy
-            .specialties()
-            .iter()
-            .map(|specialty| SpecialtyBody {
-                id: specialty.id.clone(),
-                label: specialty.label.clone(),
-                discipline: specialty.discipline.as_str(),
-                synonyms: specialty.synonyms.clone(),
-            })
-            .collect(),
-        skills: taxonomy
-            .skills()
-            .iter()
-            .map(|skill| SkillBody {
-                id: skill.id.clone(),
-                label: skill.label.clone(),
-                synonyms: skill.synonyms.clone(),
-            })
-            .collect(),
-    };
-    Reply::ok(&body).into_response()
 }

@@ -70,7 +70,7 @@ on_both! {
         let off = json!({"password": PASSWORD, "code": code});
         app.post("/v1/me/second-factor/disable").by(&token).json(&off).send().await.expect(204);
         app.post("/v1/auth/login").json(&login(PASSWORD)).send().await.expect(200);
-        let subjects: Vec<String> = app.mails().await.iter().map(|mail| mail.as_text().to_string()).collect();
+        let subjects: Vec<String> = app.mails().await.iter().map(|mail| mail.as_text().clone()).collect();
         assert!(subjects.iter().any(|mail| mail.contains("asks for a code now")));
         assert!(subjects.iter().any(|mail| mail.contains("asks for no code any more")));
     }

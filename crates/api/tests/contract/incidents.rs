@@ -152,7 +152,7 @@ async fn a_small_body_that_unpacks_into_a_large_one_is_refused() {
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     bomb.write_all(b"{\"name\": \"").unwrap();
     for _ in 0..200 {
-        bomb.write_all(&[b'x'; 1 << 20]).unwrap();
+        bomb.write_all(&vec![b'x'; 1 << 20]).unwrap();
     }
     let bomb = bomb.finish().unwrap();
     assert!(bomb.len() < 500_000, "{}", bomb.len());

@@ -1,5 +1,5 @@
 //! The contract of the API, as docs/API-DESIGN.md and the OpenAPI document promise it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod accounts;
 mod alert_owner;

@@ -7,6 +7,7 @@ use super::{ConfigError, Layers};
 
 /// Days, as they are written.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the keys of the file name their unit")]
 pub(super) struct Retention {
     finished_mails_days: u32,
     ended_sessions_days: u32,

@@ -378,7 +378,7 @@ impl SmtpServer {
                         }
                         Treat::TakeAndHang => {
                             self.seen.lock().unwrap().accepted.push(content);
-                            std::future::pending().await
+                            std::future::pending::<()>().await;
                         }
                         Treat::TakeSlowly => {
                             self.seen.lock().unwrap().accepted.push(content);

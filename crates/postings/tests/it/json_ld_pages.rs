@@ -43,10 +43,11 @@ fn with(fields: Value) -> Value {
 }
 
 fn page(blocks: &[String]) -> String {
-    let blocks: String = blocks
+    let blocks = blocks
         .iter()
         .map(|block| format!("<SCRIPT data-x='1' type='application/ld+json'>{block}</SCRIPT>\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "<!doctype html><html><head><script>var a = '{{\"@type\": \"JobPosting\"}}';</script>{blocks}</head><body>Join us</body></html>"
     )

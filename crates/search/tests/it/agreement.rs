@@ -141,11 +141,12 @@ fn conditions() -> impl Strategy<Value = (Value, Value, Value, Option<&'static s
     );
     let pattern = pattern.prop_map(|(on_call, shift, days)| {
         let mut pattern = json!({"on_call": on_call});
-        shift
-            .into_iter()
-            .for_each(|shift| pattern["shift_pattern"] = shift.into());
-        days.into_iter()
-            .for_each(|days| pattern["site_days_per_week"] = days.into());
+        if let Some(shift) = shift {
+            pattern["shift_pattern"] = shift.into();
+        }
+        if let Some(days) = days {
+            pattern["site_days_per_week"] = days.into();
+        }
         pattern
     });
     let answers = prop::collection::vec(some(&["required", "accepted", "not_needed"]), ELIGIBILITY.len());
