@@ -120,7 +120,10 @@ def compare(binary, tool, work, count):
     write = lambda name, items: open(os.path.join(work, name), "w").write("".join(json.dumps(item) + "\n" for item in items))
     write("limit.jsonl", [{"kind": q["kind"], "method": "POST", "path": "/search",
                            "headers": {"Content-Type": "application/json"}, "body": json.dumps(q)} for q in asked])
-    write("ours.jsonl", [translation.request(q) for q in asked])
+    ours_asked = [translation.request(q) for q in asked]
+    write("ours.jsonl", ours_asked)
+    # Answers are given again for a while: with this header each is made anew.
+    write("anew.jsonl", [{**request, "headers": {"Cache-Control": "no-cache"}} for request in ours_asked])
     board = Board(binary, os.path.join(work, f"data{count}"))
     if not os.path.isdir(board.data):
         began = time.monotonic()
@@ -141,8 +144,9 @@ def compare(binary, tool, work, count):
         print("    memory", memory(limit.pid), flush=True)
         limit.terminate()
         limit.wait()
-        print(f"{count}, {clients} clients: backplane", flush=True)
-        load(tool, f"127.0.0.1:{board.port}", os.path.join(work, "ours.jsonl"), "backplane", clients)
+        for name, what in (("anew", "every answer made anew"), ("ours", "as it is")):
+            print(f"{count}, {clients} clients: backplane, {what}", flush=True)
+            load(tool, f"127.0.0.1:{board.port}", os.path.join(work, f"{name}.jsonl"), "backplane", clients)
         print("    memory", board.memory(), flush=True)
     board.stop()
 

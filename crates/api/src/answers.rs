@@ -13,8 +13,10 @@ use store::{Id, Timestamp};
 
 /// How long an answer is given again.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_secs(60);
-/// How much is kept, in bytes of answers.
+/// How much is kept, in bytes.
 const CAPACITY: usize = 32 << 20;
+/// The longest parameters whose answer is kept, in bytes: nobody asks for such twice.
+const LONGEST: usize = 2048;
 
 /// An answer, ready to be sent.
 #[derive(Debug, Clone)]
@@ -39,6 +41,11 @@ struct Kept {
     bytes: usize,
 }
 
+/// What an answer takes, with what it is found by.
+fn weight(query: &str, answer: &Answer) -> usize {
+    answer.body.len() + size_of_val(&*answer.shown) + 2 * query.len() + 256
+}
+
 impl Answers {
     /// The answer to these parameters, if it still holds: `revision` is that of the latest change.
     pub(crate) fn get(&self, query: &str, revision: i64, now: Timestamp) -> Option<Answer> {
@@ -48,17 +55,20 @@ impl Answers {
     }
 
     pub(crate) fn keep(&self, query: &str, answer: Answer) {
+        if query.len() > LONGEST {
+            return;
+        }
         let mut kept = self.kept();
-        kept.bytes += answer.body.len();
+        kept.bytes += weight(query, &answer);
         match kept.by_query.insert(query.to_owned(), answer) {
-            Some(before) => kept.bytes -= before.body.len(),
+            Some(before) => kept.bytes -= weight(query, &before),
             None => kept.in_order.push_back(query.to_owned()),
         }
         while kept.bytes > CAPACITY
             && let Some(oldest) = kept.in_order.pop_front()
         {
             let given_up = kept.by_query.remove(&oldest);
-            kept.bytes -= given_up.map_or(0, |answer| answer.body.len());
+            kept.bytes -= given_up.map_or(0, |answer| weight(&oldest, &answer));
         }
     }
 
@@ -100,6 +110,9 @@ mod tests {
         }
         let now = Timestamp::from_seconds(0);
         let kept = (0..100).filter(|n| answers.get(&format!("q={n}"), 1, now).is_some());
-        assert_eq!(kept.collect::<Vec<_>>(), (68..100).collect::<Vec<_>>());
+        assert_eq!(kept.collect::<Vec<_>>(), (69..100).collect::<Vec<_>>());
+        let long = "q".repeat(LONGEST + 1);
+        answers.keep(&long, answer(1, 1, 100));
+        assert!(answers.get(&long, 1, now).is_none());
     }
 }

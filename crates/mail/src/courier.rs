@@ -113,6 +113,8 @@ impl Courier {
         if !self.traffic.quiet(patience).await {
             tracing::warn!("mails in flight were interrupted; they are sent again at the next start");
         }
+        // When the first of them goes, the next must not take its place and be told to the relay after all.
+        self.carrier.say_no_more();
         self.traffic.drop_all().await;
         self.carrier.close().await;
     }

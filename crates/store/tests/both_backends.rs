@@ -315,7 +315,7 @@ macro_rules! select_every_column {
                     )*
                     Ok::<_, StoreError>(())
                 }).unwrap();
-                assert_eq!(tables.len(), 32);
+                assert_eq!(tables.len(), 47);
             }
         }
     };

@@ -3,7 +3,7 @@
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
 /// Counts that only grow.
-const COUNTERS: [(&str, &str); 14] = [
+const COUNTERS: [(&str, &str); 15] = [
     (
         "http_requests_total",
         "Requests that were answered, by method, route and status",
@@ -53,11 +53,15 @@ const COUNTERS: [(&str, &str); 14] = [
         "Boards that were asked for their postings, by outcome",
     ),
     ("backplane_postings_expired_total", "Postings whose time ended"),
+    (
+        "backplane_webhook_deliveries_total",
+        "Attempts to tell webhooks of a change, by outcome",
+    ),
     ("process_cpu_seconds_total", "Processor time used, in seconds"),
 ];
 
 /// Levels that go up and down.
-const GAUGES: [(&str, &str); 29] = [
+const GAUGES: [(&str, &str); 31] = [
     (
         "backplane_build_info",
         "1, with the version of the program and the role of the process",
@@ -150,6 +154,11 @@ const GAUGES: [(&str, &str); 29] = [
     (
         "process_resident_memory_bytes",
         "Memory in use, with mapped files",
+    ),
+    ("backplane_webhooks", "Webhooks, by state"),
+    (
+        "backplane_webhook_queue",
+        "What webhooks are still to be told, by state",
     ),
     ("process_open_fds", "Open files and connections"),
     (

@@ -164,6 +164,13 @@ impl Carrier {
         }
     }
 
+    /// From now on no mail gets its final dot.
+    pub(crate) fn say_no_more(&self) {
+        if let Self::Smtp(relay) = self {
+            relay.say_no_more();
+        }
+    }
+
     /// Says goodbye to the other side.
     pub(crate) async fn close(&self) {
         if let Self::Smtp(relay) = self {

@@ -171,6 +171,11 @@ impl Relay {
         }
     }
 
+    /// From now on no mail gets its final dot.
+    pub(crate) fn say_no_more(&self) {
+        self.window.close();
+    }
+
     /// Closes every connection that is not in use.
     pub(crate) async fn close(&self) {
         let all = std::mem::take(&mut self.pool().idle);

@@ -22,10 +22,18 @@ impl Window {
         Self(Arc::new(Semaphore::new(width)))
     }
 
+    /// Nobody enters any more: who asks waits until it is dropped.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+
     /// A place, as soon as there is one; `None` when there was none for a minute.
     pub(super) async fn enter(&self) -> Option<Place> {
-        let permit = tokio::time::timeout(TURN, Arc::clone(&self.0).acquire_owned()).await;
-        Some(Place(Some(permit.ok()?.ok()?)))
+        match tokio::time::timeout(TURN, Arc::clone(&self.0).acquire_owned()).await {
+            Ok(Ok(permit)) => Some(Place(Some(permit))),
+            Ok(Err(_)) => std::future::pending().await,
+            Err(_) => None,
+        }
     }
 }
 
