@@ -200,6 +200,11 @@ impl State {
         }))
     }
 
+    /// What the operator chose for postings.
+    pub fn posting_rules(&self) -> PostingRules {
+        self.0.posting_rules
+    }
+
     /// Wakes the background passes.
     pub fn wake(&self) -> &Wake {
         &self.0.wake

@@ -122,7 +122,7 @@ pub fn apply(
         Operation::Schedule { id, publish_at } => review::schedule(tx, id, publish_at, None, rules, now),
         Operation::Pause { id } => lifecycle::pause(tx, id, None, now),
         Operation::Resume { id } => lifecycle::resume(tx, id, None, now),
-        Operation::Renew { id } => lifecycle::renew(tx, id, None, now),
+        Operation::Renew { id } => review::renew(tx, id, None, rules, now),
         Operation::Close { id, reason } => lifecycle::close(tx, id, reason, None, now),
         Operation::Fill { id, count } => filling::fill(tx, id, count, None, now),
         Operation::Delete { id } => return lifecycle::delete(tx, id, None, now).map(|()| None),

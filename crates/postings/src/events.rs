@@ -15,7 +15,10 @@ use crate::description;
 use crate::patch::merge;
 use crate::validate::{FieldError, fold, is_forbidden};
 
-pub use lists::{After, When, employer_of, list, list_for_calendar, list_postings};
+pub use lists::{
+    After, When, employer_of, find_shown, is_shown, list, list_for_calendar, list_postings,
+    list_public_postings,
+};
 
 /// Postings that one event is about at most.
 const MAX_POSTINGS: usize = 100;

@@ -302,12 +302,28 @@ pub(crate) fn held_among(conn: &mut DbConn, ids: &[Id]) -> Result<Vec<Id>, Store
         .load(conn)?)
 }
 
-/// Settles whether a posting that is to be public is, or is held: by what is upon its employer, its campaign or itself.
-/// A hold upon a campaign that it left does not count. Sets its status; the caller saves.
+/// Settles whether a posting that is to be public is, or is held ([`is_held`]). Sets its status; the caller saves.
 pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> Result<(), PostingError> {
+    let row = &mut posting.row;
+    row.status = if is_held(tx, row.id, row.employer_id, row.campaign_id, now)? {
+        PostingStatus::Paused
+    } else {
+        PostingStatus::Published
+    };
+    Ok(())
+}
+
+/// Whether something holds a posting that is to be public: a hold upon its employer, its campaign or itself, also one that was
+/// made while it was not public, and is noted to be upon it now. A hold upon a campaign that it left does not count.
+pub(crate) fn is_held(
+    tx: &mut DbConn,
+    id: Id,
+    employer_id: Id,
+    campaign: Option<Id>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     // A freeze that is being made right now must not be missed.
     revision::lock(tx, Counter::Postings)?;
-    let (id, campaign) = (posting.row.id, posting.row.campaign_id);
     let upon_it: Vec<(Id, HoldKind, Option<Id>)> = held_postings::table
         .inner_join(holds::table)
         .filter(
@@ -329,7 +345,7 @@ pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> 
     let wide: Vec<(Id, HoldKind, Option<Id>, Option<Id>)> = holds::table
         .filter(
             holds::employer_id
-                .eq(posting.row.employer_id)
+                .eq(employer_id)
                 .and(holds::released_at.is_null()),
         )
         .filter(holds::kind.ne(HoldKind::Posting))
@@ -347,18 +363,15 @@ pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> 
             is_held = true;
         }
     }
-    posting.row.status = if is_held {
-        PostingStatus::Paused
-    } else {
-        PostingStatus::Published
-    };
-    Ok(())
+    Ok(is_held)
 }
 
 /// Forgets that its employer paused a posting: it ended.
 pub(crate) fn drop_own(tx: &mut DbConn, posting: &Posting, now: Timestamp) -> Result<(), StoreError> {
     let own = active(tx, posting.row.employer_id, Scope::Posting(posting.row.id))?;
     let Some(own) = own else { return Ok(()) };
+    // The counter first and holds after it, as everywhere else.
+    revision::lock(tx, Counter::Postings)?;
     diesel::update(holds::table.find(own.id))
         .set(holds::released_at.eq(now))
         .execute(tx)?;

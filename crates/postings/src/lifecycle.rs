@@ -163,7 +163,8 @@ pub fn update(
     update_if(tx, id, patch, if_match, now, |_, _| Ok(()))
 }
 
-/// [`update`] when `check` agrees with what a public posting would say then.
+/// [`update`] when `check` agrees with what a posting would say then that is public, or becomes so without being handed in
+/// again: when its hold is released, at its time, or by a moderator.
 pub(crate) fn update_if(
     tx: &mut DbConn,
     id: Id,
@@ -196,6 +197,8 @@ pub(crate) fn update_if(
     }
     if row.status == PostingStatus::Published {
         require_publishable(&posting)?;
+    }
+    if CLOSABLE.contains(&posting.row.status) || posting.row.status == PostingStatus::InReview {
         check(tx, &posting)?;
     }
     if let Some(written) = written {
@@ -264,9 +267,12 @@ pub(crate) fn go_public(
             detail,
         )]));
     }
-    posting.row.published_at = Some(now);
     posting.row.verified_at = Some(now);
-    posting.row.reposted_from = trust::find_predecessor(tx, &posting, now)?;
+    // One that was public before and waited for a moderator again is not new.
+    if posting.row.first_revision.is_none() {
+        posting.row.published_at = Some(now);
+        posting.row.reposted_from = trust::find_predecessor(tx, &posting, now)?;
+    }
     posting.row.publish_at = None;
     posting.row.expires_at = Some(posting.row.expires_at.unwrap_or(now.plus(LIFETIME)));
     holds::settle(tx, &mut posting, now)?;
@@ -330,12 +336,7 @@ pub fn renew(
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
     let mut posting = require(tx, id, if_match)?;
-    let renewable = [
-        PostingStatus::Published,
-        PostingStatus::Closed,
-        PostingStatus::Expired,
-    ];
-    require_status(&posting, &renewable, "renewed")?;
+    require_status(&posting, RENEWABLE, "renewed")?;
     require_publishable(&posting)?;
     posting.row.expires_at = Some(now.plus(LIFETIME));
     posting.row.verified_at = Some(now);
@@ -344,6 +345,13 @@ pub fn renew(
     holds::settle(tx, &mut posting, now)?;
     save(tx, posting, now)
 }
+
+/// From where a posting can be renewed.
+pub(crate) const RENEWABLE: &[PostingStatus] = &[
+    PostingStatus::Published,
+    PostingStatus::Closed,
+    PostingStatus::Expired,
+];
 
 /// Ends a posting for `reason`.
 pub fn close(

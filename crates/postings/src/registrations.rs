@@ -14,7 +14,7 @@ use store::schema::{event_registrations, hiring_events};
 use store::{DbConn, Id, Random, StoreError, Timestamp, cols, on_each, text_enum};
 use utoipa::ToSchema;
 
-use crate::events::{Event, EventError, EventStatus, require_event};
+use crate::events::{Event, EventError, EventStatus, employer_of, is_shown, require_event};
 use crate::validate::{FieldError, fold, is_forbidden};
 
 pub use letters::in_words;
@@ -98,6 +98,7 @@ pub fn request(
 ) -> Result<(), EventError> {
     let event = require_event(tx, event, None)?;
     require_open(&event, now)?;
+    require_shown(tx, &event)?;
     let name = fold(name);
     if name.is_empty() || name.chars().count() > 120 || name.chars().any(is_forbidden) {
         let error = FieldError::new("/name", "name_invalid", "1 to 120 characters");
@@ -165,6 +166,15 @@ fn require_open(event: &Event, now: Timestamp) -> Result<(), EventError> {
     }
 }
 
+/// Nobody new comes to what a frozen employer holds. Who has a seat or waits for one keeps it.
+fn require_shown(conn: &mut DbConn, event: &Event) -> Result<(), EventError> {
+    if is_shown(&employer_of(conn, event)?) {
+        Ok(())
+    } else {
+        Err(EventError::StateConflict("is of an employer that is frozen"))
+    }
+}
+
 fn find_by_address(
     conn: &mut DbConn,
     event: Id,
@@ -229,6 +239,7 @@ pub fn confirm(
         return Err(EventError::TokenExpired);
     }
     require_open(&event, now)?;
+    require_shown(tx, &event)?;
     let taken = count(tx, event.id, SeatStatus::Confirmed)?;
     registration.status = match event.capacity {
         Some(seats) if taken >= i64::from(seats) => SeatStatus::Waitlisted,
@@ -387,6 +398,10 @@ pub fn erase_address(
         .order(event_registrations::event_id)
         .select(event_registrations::event_id)
         .load(tx)?;
+    // Events first, in one order, and registrations after them, as wherever seats are given.
+    for event in &events {
+        lock(tx, *event)?;
+    }
     diesel::delete(event_registrations::table.filter(event_registrations::email.eq(address))).execute(tx)?;
     for event in &events {
         promote(tx, *event, desk, now)?;

@@ -4,10 +4,11 @@ use diesel::prelude::*;
 use mail::MailConfig;
 use serde::Serialize;
 use store::page::Page;
-use store::schema::{employers, posting_reviews, postings};
-use store::{DbConn, Id, Random, StoreError, Timestamp, cols, text_enum};
+use store::schema::{employers, posting_reviews, posting_versions, postings};
+use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, text_enum};
 use utoipa::ToSchema;
 
+use crate::content::PostingContent;
 use crate::find::to_posting;
 use crate::lifecycle::{self, PostingError, require, require_publishable, require_status, save};
 use crate::notices::{self, Notice};
@@ -63,7 +64,10 @@ fn must_wait(conn: &mut DbConn, posting: &Posting, review: Review) -> Result<boo
     if posting.row.source.is_some() {
         return Ok(false);
     }
-    if posting.row.status == PostingStatus::Rejected {
+    // Its status alone does not tell: one that was handed in again and taken back is a draft.
+    let is_rejected = posting.row.status == PostingStatus::Rejected
+        || last_decision(conn, posting.row.id)? == Some(ReviewDecision::Rejected);
+    if is_rejected {
         return Ok(true);
     }
     Ok(match review {
@@ -82,6 +86,16 @@ fn must_wait(conn: &mut DbConn, posting: &Posting, review: Review) -> Result<boo
                 == 0
         }
     })
+}
+
+/// What a moderator decided last about a posting. Versions order decisions that were made in the same moment.
+fn last_decision(conn: &mut DbConn, posting: Id) -> Result<Option<ReviewDecision>, StoreError> {
+    Ok(posting_reviews::table
+        .filter(posting_reviews::posting_id.eq(posting))
+        .order(posting_reviews::version.desc())
+        .select(posting_reviews::decision)
+        .first(conn)
+        .optional()?)
 }
 
 /// Makes a draft public, or lets it wait for a moderator, as the operator's rules say; also one that was rejected and is
@@ -132,8 +146,50 @@ pub fn schedule(
     save(tx, posting, now)
 }
 
-/// Changes what a posting says; a public one must still say what the operator's rules want. What is scheduled and was approved
-/// waits again when it changes.
+/// Gives a posting another [`lifecycle::LIFETIME`] from now. One that ended and was changed since readers saw it is looked at
+/// like a new one.
+pub fn renew(
+    tx: &mut DbConn,
+    id: Id,
+    if_match: Option<i32>,
+    rules: &PostingRules,
+    now: Timestamp,
+) -> Result<Posting, PostingError> {
+    let mut posting = require(tx, id, if_match)?;
+    require_status(&posting, lifecycle::RENEWABLE, "renewed")?;
+    require_publishable(&posting)?;
+    transparency::require_said(tx, &posting, rules.pay_transparency, now)?;
+    let waits = posting.row.status != PostingStatus::Published
+        && must_wait(tx, &posting, rules.review)?
+        && !says_what_was_public(tx, &posting)?;
+    if !waits {
+        return lifecycle::renew(tx, id, if_match, now);
+    }
+    let row = &mut posting.row;
+    row.status = PostingStatus::InReview;
+    row.publish_at = None;
+    row.expires_at = Some(now.plus(lifecycle::LIFETIME));
+    row.close_reason = None;
+    row.closed_at = None;
+    save(tx, posting, now)
+}
+
+/// Whether a posting says what it said when it was public last, apart from how many openings are filled.
+fn says_what_was_public(conn: &mut DbConn, posting: &Posting) -> Result<bool, StoreError> {
+    let last: Option<Json<PostingContent>> = posting_versions::table
+        .filter(posting_versions::posting_id.eq(posting.row.id))
+        .order(posting_versions::version.desc())
+        .select(posting_versions::content)
+        .first(conn)
+        .optional()?;
+    Ok(last.is_some_and(|last| {
+        let filled = posting.content().filled;
+        PostingContent { filled, ..last.0 } == *posting.content()
+    }))
+}
+
+/// Changes what a posting says. One that is public, or becomes so without being handed in again, must still say what the
+/// operator's rules want. What is scheduled and was approved waits again when it changes.
 pub fn update(
     tx: &mut DbConn,
     id: Id,
@@ -144,7 +200,7 @@ pub fn update(
 ) -> Result<Posting, PostingError> {
     let choice = rules.pay_transparency;
     let mut posting = lifecycle::update_if(tx, id, patch, if_match, now, |conn, posting| {
-        transparency::require_said(conn, posting, choice, now)
+        transparency::require_said(conn, posting, choice, posting.row.publish_at.unwrap_or(now))
     })?;
     if posting.row.status == PostingStatus::Scheduled && must_wait(tx, &posting, rules.review)? {
         posting.row.status = PostingStatus::InReview;
@@ -178,16 +234,20 @@ pub fn list_waiting(
     Ok(Page::cut(found, limit, |posting: &Posting| posting.row.id))
 }
 
-/// Lets a posting that waits become public, now or at its time, and tells its employer.
+/// Lets a posting that waits become public, now or at its time, and tells its employer. `seen` is the version that the
+/// moderator looked at: it may be changed while it waits.
 pub fn approve(
     tx: &mut DbConn,
     id: Id,
-    if_match: Option<i32>,
+    seen: i32,
+    rules: &PostingRules,
     bench: &Bench<'_>,
     now: Timestamp,
 ) -> Result<Posting, PostingError> {
-    let mut posting = require(tx, id, if_match)?;
+    let mut posting = require(tx, id, Some(seen))?;
     require_status(&posting, &[PostingStatus::InReview], "approved")?;
+    let at = posting.row.publish_at.map_or(now, |at| at.max(now));
+    transparency::require_said(tx, &posting, rules.pay_transparency, at)?;
     note(tx, &posting, ReviewDecision::Approved, None, bench, now)?;
     let words = if let Some(at) = posting.row.publish_at.filter(|at| *at > now) {
         posting.row.status = PostingStatus::Scheduled;

@@ -9,6 +9,8 @@ use crate::lifecycle::{
     self, MAX_LIFETIME, PostingError, require, require_publishable, require_status, save,
 };
 use crate::posting::{Posting, PostingStatus};
+use crate::rules::PostingRules;
+use crate::transparency;
 use crate::validate::FieldError;
 
 /// Sets the time at which a draft becomes public; also moves it.
@@ -60,8 +62,14 @@ pub fn unschedule(
 }
 
 /// Makes up to `limit` scheduled postings public whose time has come; returns how many it handled. One that can no longer be
-/// published, because its employer lost its website or its end has passed, is a draft again. A pass: safe to run twice.
-pub fn publish_due(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, PostingError> {
+/// published, because its employer lost its website, its end has passed or it does not say what the operator's rules want,
+/// is a draft again. A pass: safe to run twice, also on two machines at once, where one of them finds nothing left to do.
+pub fn publish_due(
+    tx: &mut DbConn,
+    rules: &PostingRules,
+    limit: i64,
+    now: Timestamp,
+) -> Result<usize, PostingError> {
     let due: Vec<Id> = postings::table
         .filter(postings::status.eq(PostingStatus::Scheduled))
         .filter(postings::publish_at.le(now))
@@ -70,15 +78,30 @@ pub fn publish_due(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize,
         .select(postings::id)
         .load(tx)?;
     for id in &due {
-        match lifecycle::publish(tx, *id, None, now) {
-            Ok(_) => {}
-            Err(PostingError::Invalid(_)) => {
-                unschedule(tx, *id, None, now)?;
-            }
+        match publish_one(tx, *id, *rules, now) {
+            Ok(())
+            // Somebody else handled or changed it meanwhile; if it is still due, the next pass finds it.
+            | Err(
+                PostingError::NotFound
+                | PostingError::StateConflict { .. }
+                | PostingError::VersionConflict { .. },
+            ) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(due.len())
+}
+
+fn publish_one(tx: &mut DbConn, id: Id, rules: PostingRules, now: Timestamp) -> Result<(), PostingError> {
+    let posting = require(tx, id, None)?;
+    require_status(&posting, &[PostingStatus::Scheduled], "published")?;
+    let seen = Some(posting.row.version);
+    let said = transparency::require_said(tx, &posting, rules.pay_transparency, now);
+    match said.and_then(|()| lifecycle::publish(tx, id, seen, now)) {
+        Ok(_) => Ok(()),
+        Err(PostingError::Invalid(_)) => unschedule(tx, id, seen, now).map(|_| ()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A draft that says the same as the posting `id`, without its own names and times.

@@ -63,7 +63,7 @@ pub(crate) struct EventBody {
     starts_local: String,
     /// The end in the event's time zone.
     ends_local: String,
-    /// The postings that it is about.
+    /// The postings that it is about; for members also those that are not public.
     postings: Vec<Id>,
     /// Seats that are free; null when everybody may come.
     seats_left: Option<i64>,
@@ -133,7 +133,7 @@ fn local(at: Timestamp, zone: &str) -> String {
         .to_string()
 }
 
-/// The events as `caller` may see them.
+/// The events as `caller` may see them: those of frozen employers only as a member.
 fn bodies(
     conn: &mut DbConn,
     caller: &Caller,
@@ -142,15 +142,20 @@ fn bodies(
 ) -> Result<Vec<EventBody>, Problem> {
     let ids: Vec<Id> = events.iter().map(|(event, _)| event.id).collect();
     let mut postings = events::list_postings(conn, &ids)?;
+    let mut public = events::list_public_postings(conn, &ids)?;
     let counts = registrations::counts(conn, &ids)?;
     let mut bodies = Vec::with_capacity(events.len());
     for (event, employer) in events {
         let is_insider = standing(conn, caller, event.employer_id)?.is_insider();
+        if !is_insider && !events::is_shown(&employer) {
+            continue;
+        }
+        let named = if is_insider { &mut postings } else { &mut public };
         let (confirmed, waitlisted) = counts.get(&event.id).copied().unwrap_or_default();
         bodies.push(EventBody {
             starts_local: local(event.starts_at, &event.timezone),
             ends_local: local(event.ends_at, &event.timezone),
-            postings: postings.remove(&event.id).unwrap_or_default(),
+            postings: named.remove(&event.id).unwrap_or_default(),
             seats_left: event.capacity.map(|seats| (i64::from(seats) - confirmed).max(0)),
             confirmed: is_insider.then_some(confirmed),
             waitlisted: is_insider.then_some(waitlisted),
@@ -479,7 +484,7 @@ pub(crate) async fn get_event_calendar(
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path, Code::EventNotFound)?;
     let event = state
-        .read(move |conn, _| events::find(conn, id)?.ok_or_else(not_found))
+        .read(move |conn, _| events::find_shown(conn, id)?.ok_or_else(not_found))
         .await?;
     Ok(calendar_response(calendar::render(None, &[event], &host(&state))))
 }

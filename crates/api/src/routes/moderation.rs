@@ -1,7 +1,6 @@
 //! What moderators do: postings that wait, and cases of reports. For the board's operators.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use postings::lifecycle::PostingError;
 use postings::reports::{self, CaseState, CaseView, Decision};
 use postings::review::{self, Bench, PostingReview};
 use postings::{EmployerRef, Posting, PostingStatus, find};
@@ -76,8 +75,10 @@ pub(crate) async fn list_waiting_postings(
     Ok(Reply::ok(&page).into_response())
 }
 
-/// Approve a posting that waits: it becomes public, now or at its time, and its employer is told.
-#[utoipa::path(post, path = "/v1/postings/{id}/approve", tag = "moderation", params(("id" = String, Path)),
+/// Approve a posting that waits: it becomes public, now or at its time, and its employer is told. `If-Match` says which version
+/// was looked at, for it may be changed while it waits.
+#[utoipa::path(post, path = "/v1/postings/{id}/approve", tag = "moderation",
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "the `ETag` of the version that was looked at")),
     responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn approve_posting(
     state: State,
@@ -87,7 +88,19 @@ pub(crate) async fn approve_posting(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
-    settle(state, caller, &request, asked, &path, review::approve).await
+    settle(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, state, bench, now| {
+            let unseen = "If-Match: the ETag of the version that you looked at, such as \"3\"";
+            let seen = version.ok_or_else(|| Problem::new(Code::HeaderInvalid).detail(unseen))?;
+            Ok(review::approve(tx, id, seen, &state.posting_rules, bench, now)?)
+        },
+    )
+    .await
 }
 
 /// Reject a posting that waits; its employer is told why, and may change it and hand it in again.
@@ -110,7 +123,7 @@ pub(crate) async fn reject_posting(
         &request,
         asked,
         &path,
-        move |tx, id, version, bench, now| review::reject(tx, id, &reason, version, bench, now),
+        move |tx, id, version, _, bench, now| Ok(review::reject(tx, id, &reason, version, bench, now)?),
     )
     .await
 }
@@ -121,11 +134,10 @@ async fn settle(
     request: &HttpRequest,
     asked: Asked,
     path: &str,
-    make: impl FnOnce(&mut DbConn, Id, Option<i32>, &Bench<'_>, Timestamp) -> Result<Posting, PostingError>
+    make: impl FnOnce(&mut DbConn, Id, Option<i32>, &State, &Bench<'_>, Timestamp) -> Result<Posting, Problem>
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let by = require_moderator(&caller)?;
     let (id, version, now) = (
         path_id(path, Code::PostingNotFound)?,
         if_match(request)?,
@@ -133,7 +145,11 @@ async fn settle(
     );
     let response = state
         .write_once(asked, move |tx, state| {
-            let posting = make(tx, id, version, &bench(state, by), now)?;
+            let posting = find::find(tx, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
+            // Somebody else's draft does not exist, for those who are no moderators.
+            require_visible(tx, &caller, &posting)?;
+            let by = require_moderator(&caller)?;
+            let posting = make(tx, id, version, state, &bench(state, by), now)?;
             Ok(Reply::ok(&PostingBody::of(posting, state)))
         })
         .await?;

@@ -323,7 +323,8 @@ pub(crate) async fn resume_posting(
     step(state, caller, request, &path, lifecycle::resume).await
 }
 
-/// Give a posting another 60 days; a closed or expired one is public again.
+/// Give a posting another 60 days; a closed or expired one is public again, or waits for a moderator (`in_review`) where
+/// postings are reviewed and it was changed since.
 #[utoipa::path(post, path = "/v1/postings/{id}/renew", tag = "postings", params(("id" = String, Path)),
     responses((status = 200, body = PostingBody)), security(("bearer" = [])))]
 pub(crate) async fn renew_posting(
@@ -333,7 +334,17 @@ pub(crate) async fn renew_posting(
     path: web::Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    step(state, caller, request, &path, lifecycle::renew).await
+    let asked = Asked::new(&request, &caller, &())?;
+    let rules = state.posting_rules;
+    change(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        move |tx, id, version, now| review::renew(tx, id, version, &rules, now),
+    )
+    .await
 }
 
 /// End a posting.

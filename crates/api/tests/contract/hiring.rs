@@ -260,6 +260,12 @@ async fn postings_wait_and_are_refused_as_the_operator_chose() {
         .send()
         .await
         .expect(403);
+    let stranger = app.sign_up("stranger@reader.example").await;
+    app.post(&format!("/v1/postings/{silent}/approve"))
+        .by(&stranger)
+        .send()
+        .await
+        .expect(404);
     app.post(&format!("/v1/postings/{silent}/reject"))
         .by(&moderator)
         .json(&json!({}))
@@ -276,8 +282,13 @@ async fn postings_wait_and_are_refused_as_the_operator_chose() {
         |mail| mail.recipient.as_str() == "owner@acme.example" && mail.as_text().contains("Which chip?")
     ));
     assert_eq!(publish(&silent).await.expect(200).text_at("/status"), "in_review");
+    let unseen = app.post(&format!("/v1/postings/{silent}/approve")).by(&moderator);
+    assert_eq!(unseen.send().await.expect(400).code(), "header_invalid");
+    let shown = app.get(&format!("/v1/postings/{silent}")).by(&moderator).send();
+    let version = shown.await.expect(200).json["version"].to_string();
     app.post(&format!("/v1/postings/{silent}/approve"))
         .by(&moderator)
+        .header("If-Match", &format!("\"{version}\""))
         .send()
         .await
         .expect(200);

@@ -156,9 +156,10 @@ pub(super) async fn schedule(shop: Arc<Workshop>) -> Result<Done> {
         if next.is_none_or(|at| at > now) {
             return Ok(0);
         }
+        let rules = worker.state.posting_rules();
         worker
             .db
-            .write_blocking(|tx| schedule::publish_due(tx, UPKEEP_ROWS, now))
+            .write_blocking(|tx| schedule::publish_due(tx, &rules, UPKEEP_ROWS, now))
             .context("scheduled postings could not be published")
     })
     .await?;

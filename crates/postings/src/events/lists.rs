@@ -1,15 +1,15 @@
 //! Lists of events.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
 use store::page::Page;
-use store::schema::{employers, event_postings, hiring_events};
+use store::schema::{employers, event_postings, hiring_events, postings};
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use super::{Event, EventKind};
-use crate::posting::EmployerRef;
+use crate::posting::{EmployerRef, PostingStatus};
 
 /// The postings of each of these events.
 pub fn list_postings(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, Vec<Id>>, StoreError> {
@@ -21,6 +21,25 @@ pub fn list_postings(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, Vec
     let mut by_event: HashMap<Id, Vec<Id>> = HashMap::new();
     for (event, posting) in rows {
         by_event.entry(event).or_default().push(posting);
+    }
+    Ok(by_event)
+}
+
+/// Those postings of each of these events that everybody sees.
+pub fn list_public_postings(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, Vec<Id>>, StoreError> {
+    let mut by_event = list_postings(conn, events)?;
+    let named: Vec<Id> = by_event.values().flatten().copied().collect();
+    let public: HashSet<Id> = postings::table
+        .filter(postings::id.eq_any(named))
+        .filter(postings::status.eq(PostingStatus::Published))
+        .filter(postings::deleted_at.is_null())
+        .order(postings::id)
+        .select(postings::id)
+        .load(conn)?
+        .into_iter()
+        .collect();
+    for ids in by_event.values_mut() {
+        ids.retain(|id| public.contains(id));
     }
     Ok(by_event)
 }
@@ -86,10 +105,29 @@ pub fn employer_of(conn: &mut DbConn, event: &Event) -> Result<EmployerRef, Stor
         .first(conn)?)
 }
 
-/// What an employer's calendar shows: what is to come, and what was in the last 90 days; at most 500.
+/// Whether everybody may see an employer's events: not while it is frozen.
+pub fn is_shown(employer: &EmployerRef) -> bool {
+    employer.status == "active"
+}
+
+/// The event `id`, when everybody may see it.
+pub fn find_shown(conn: &mut DbConn, id: Id) -> Result<Option<Event>, StoreError> {
+    Ok(hiring_events::table
+        .inner_join(employers::table)
+        .filter(hiring_events::id.eq(id))
+        .filter(employers::status.eq("active"))
+        .select(cols::<Event>())
+        .first(conn)
+        .optional()?)
+}
+
+/// What an employer's calendar shows: what is to come, and what was in the last 90 days; at most 500. Nothing while the
+/// employer is frozen.
 pub fn list_for_calendar(conn: &mut DbConn, employer: Id, now: Timestamp) -> Result<Vec<Event>, StoreError> {
     Ok(hiring_events::table
+        .inner_join(employers::table)
         .filter(hiring_events::employer_id.eq(employer))
+        .filter(employers::status.eq("active"))
         .filter(hiring_events::ends_at.gt(now.minus(SignedDuration::from_hours(90 * 24))))
         .order((hiring_events::starts_at, hiring_events::id))
         .limit(500)

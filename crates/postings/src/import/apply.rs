@@ -419,8 +419,7 @@ fn update(
     row.updated_at = now;
     if row.status == PostingStatus::Published && status_before != row.status {
         // Its source shows it again, but something here may hold it.
-        let held = crate::holds::held_among(tx, &[row.id])?;
-        if !held.is_empty() {
+        if crate::holds::is_held(tx, row.id, row.employer_id, row.campaign_id, now)? {
             row.status = PostingStatus::Paused;
         }
     }

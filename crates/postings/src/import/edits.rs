@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::{Map, Value};
+use store::revision::{self, Counter};
 use store::schema::postings;
 use store::{DbConn, Id, Json, StoreError};
 use taxonomy::Provenance;
@@ -16,6 +17,8 @@ pub(crate) type Edits = Map<String, Value>;
 
 /// Notes that a person's `patch` made `input` of the posting `id`.
 pub(crate) fn note(tx: &mut DbConn, id: Id, patch: &Value, input: &PostingInput) -> Result<(), StoreError> {
+    // The counter first and the posting after it, as wherever a posting is saved.
+    revision::lock(tx, Counter::Postings)?;
     let kept: Option<Json<Edits>> = postings::table.find(id).select(postings::edits).first(tx)?;
     let mut edits = kept.map_or_else(Map::new, |kept| kept.0);
     let outcome = serde_json::to_value(input).unwrap_or_default();

@@ -281,6 +281,21 @@ store::on_both! {
 }
 
 store::on_both! {
+    fn a_frozen_employers_events_and_what_is_not_public_are_nobodys_business(db) {
+        let hall = Hall::new(db);
+        let (public, draft) = (hall.board.published("RTL Engineer"), hall.board.draft("DFT Engineer"));
+        let event = hall.create(json!({"postings": [public, draft]})).unwrap().id;
+        let named = db.read_blocking(|conn| events::list_public_postings(conn, &[event])).unwrap();
+        assert_eq!(named[&event], [public]);
+        hall.ask(event, "a@reader.example");
+        hall.board.set_employer_status(hall.board.acme, "paused");
+        assert!(matches!(hall.confirm("a@reader.example"), Err(EventError::StateConflict(_))));
+        assert!(db.read_blocking(|conn| events::find_shown(conn, event)).unwrap().is_none());
+        assert!(db.read_blocking(|conn| events::list_for_calendar(conn, hall.board.acme, hall.board.now)).unwrap().is_empty());
+        hall.board.set_employer_status(hall.board.acme, "active");
+        assert_eq!(hall.confirm("a@reader.example").unwrap(), SeatStatus::Confirmed);
+    }
+
     fn an_erased_address_leaves_its_seat_to_who_waits(db) {
         let hall = Hall::new(db);
         let event = hall.create(json!({"capacity": 1})).unwrap().id;

@@ -8,7 +8,7 @@ use postings::{CloseReason, PostingStatus, filling};
 use serde_json::json;
 use store::Id;
 
-use crate::support::{Board, DAY, monday_plus_days, posting_with};
+use crate::support::{Board, DAY, Importer, monday_plus_days, posting_with, row_with};
 
 impl Board<'_> {
     fn campaign(&self, name: &str) -> Id {
@@ -179,6 +179,25 @@ store::on_both! {
         assert_eq!(board.renew(paused).unwrap().row.status, PostingStatus::Published, "closing forgot the pause");
         assert_eq!(board.thaw(campaign), 1);
         assert_eq!((board.status(closed), board.status(expired)), (PostingStatus::Published, PostingStatus::Expired));
+    }
+
+    fn an_import_does_not_bring_back_what_a_freeze_holds(db) {
+        let board = Board::new(db);
+        let importer = Importer::for_employer(db, "acme-compute");
+        let campaign = board.campaign("Accelerator 80");
+        let all = |active: bool| [row_with("1", json!({"active": active})), row_with("2", json!({"active": active}))];
+        importer.rows(&all(true));
+        let [member, other] = ["1", "2"].map(|id| importer.posting("board", id).row.id);
+        board.join(campaign, &[member], &[]).unwrap();
+        importer.rows(&all(false));
+        assert_eq!(board.freeze(campaign), 0, "nothing of it is public now");
+        importer.rows(&all(true));
+        assert_eq!((board.status(member), board.status(other)), (PostingStatus::Paused, PostingStatus::Published));
+        assert_eq!(board.thaw(campaign), 1);
+        assert_eq!(board.status(member), PostingStatus::Published);
+        board.freeze(campaign);
+        board.join(campaign, &[], &[member]).unwrap();
+        assert_eq!(board.status(member), PostingStatus::Published, "it left");
     }
 
     fn progress_counts_what_was_public(db) {

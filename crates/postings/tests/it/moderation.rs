@@ -4,16 +4,20 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use mail::MailConfig;
+use postings::bulk::{self, Operation};
+use postings::changes::Change;
 use postings::holds::HoldKind;
 use postings::lifecycle::PostingError;
 use postings::reports::{self, CaseState, Decision, NewReport, ReportError, ReportReason};
 use postings::review::{self, Bench, ReviewDecision};
-use postings::{PayTransparency, PostingRules, PostingStatus, Review, find, schedule, transparency};
+use postings::{
+    CloseReason, PayTransparency, PostingRules, PostingStatus, Review, find, schedule, transparency,
+};
 use serde_json::{Value, json};
 use store::schema::{employers, members, outbox, users};
 use store::{Db, Id, StoreError};
 
-use crate::support::{Board, DAY, expected, pairs, posting_with};
+use crate::support::{Board, DAY, Importer, expected, pairs, posting_with, row_with};
 
 struct Court<'d> {
     board: Board<'d>,
@@ -66,8 +70,13 @@ impl<'d> Court<'d> {
     }
 
     fn approve(&self, id: Id) -> Result<PostingStatus, PostingError> {
+        let seen = self.board.find(id).unwrap().row.version;
+        self.approve_seen(id, seen, PostingRules::default())
+    }
+
+    fn approve_seen(&self, id: Id, seen: i32, rules: PostingRules) -> Result<PostingStatus, PostingError> {
         self.board
-            .write(|tx| review::approve(tx, id, None, &self.bench(), self.board.now))
+            .write(|tx| review::approve(tx, id, seen, &rules, &self.bench(), self.board.now))
             .map(|posting| posting.row.status)
     }
 
@@ -200,11 +209,102 @@ store::on_both! {
         assert_eq!(court.approve(id).unwrap(), PostingStatus::Scheduled);
         assert_eq!(status(board.write(|tx| review::update(tx, id, &json!({"openings": 9}), None, &rules, board.now))), PostingStatus::InReview);
         assert_eq!(court.approve(id).unwrap(), PostingStatus::Scheduled);
-        assert_eq!(board.write(|tx| schedule::publish_due(tx, 10, at)).unwrap(), 1);
+        assert_eq!(board.write(|tx| schedule::publish_due(tx, &rules, 10, at)).unwrap(), 1);
         assert_eq!(board.find(id).unwrap().row.status, PostingStatus::Published);
         let other = board.draft("DFT Engineer");
         court.publish(other, rules).unwrap();
         assert_eq!(status(board.write(|tx| schedule::unschedule(tx, other, None, board.now))), PostingStatus::Draft, "taken back");
+    }
+
+    fn what_the_law_wants_stays_said_wherever_a_posting_becomes_public(db) {
+        let court = Court::new(db);
+        let board = &court.board;
+        let pay = json!({"base": {"min": 180_000, "max": 240_000, "currency": "USD", "period": "year"}});
+        let sound = |title: &str| board.try_draft(in_colorado(json!({"title": title, "pay": pay, "benefits": ["Lunch"]}))).unwrap().row.id;
+        let [scheduled, paused, closed, waiting, late] = ["One", "Two", "Three", "Four", "Five"].map(sound);
+        let at = board.now.plus(DAY);
+        let strip = |id: Id, rules: PostingRules| board.write(|tx| review::update(tx, id, &json!({"pay": null}), None, &rules, board.now));
+        let is_refused = |outcome: Result<postings::Posting, PostingError>| matches!(outcome, Err(PostingError::Invalid(_)));
+        for id in [scheduled, late] {
+            board.write(|tx| review::schedule(tx, id, at, None, &REFUSING, board.now)).unwrap();
+        }
+        for id in [paused, closed] {
+            court.publish(id, REFUSING).unwrap();
+        }
+        board.pause(paused).unwrap();
+        board.close(closed, CloseReason::Other).unwrap();
+        assert_eq!(court.publish(waiting, PostingRules { review: Review::All, ..REFUSING }).unwrap(), PostingStatus::InReview);
+        for id in [scheduled, paused, waiting] {
+            assert!(is_refused(strip(id, REFUSING)));
+        }
+        strip(closed, REFUSING).unwrap();
+        assert!(is_refused(board.write(|tx| review::renew(tx, closed, None, &REFUSING, board.now))));
+        let operation = Operation::Renew { id: closed };
+        assert!(matches!(board.write(|tx| bulk::apply(tx, board.acme, operation, &REFUSING, &board.random, board.now)), Err(PostingError::Invalid(_))));
+        // What was stripped before the operator refused it.
+        for id in [waiting, late] {
+            strip(id, PostingRules::default()).unwrap();
+        }
+        let version = board.find(waiting).unwrap().row.version;
+        assert!(matches!(court.approve_seen(waiting, version - 1, REFUSING), Err(PostingError::VersionConflict { .. })), "it was changed since");
+        assert!(matches!(court.approve_seen(waiting, version, REFUSING), Err(PostingError::Invalid(_))));
+        assert_eq!(board.write(|tx| schedule::publish_due(tx, &REFUSING, 10, at)).unwrap(), 2);
+        assert_eq!([scheduled, late].map(|id| board.find(id).unwrap().row.status), [PostingStatus::Published, PostingStatus::Draft]);
+    }
+
+    fn what_was_changed_after_it_ended_is_looked_at_before_it_is_renewed(db) {
+        let court = Court::new(db);
+        let board = &court.board;
+        let rules = reviewing(Review::All);
+        let [same, other] = ["RTL Engineer", "DFT Engineer"].map(|title| board.published(title));
+        for id in [same, other] {
+            board.close(id, CloseReason::Filled).unwrap();
+        }
+        board.update(other, json!({"title": "Send us a deposit"})).unwrap();
+        let renew = |id: Id| board.write(|tx| review::renew(tx, id, None, &rules, board.now)).unwrap().row.status;
+        assert_eq!((renew(same), renew(other)), (PostingStatus::Published, PostingStatus::InReview));
+        let before = board.find(other).unwrap().row;
+        assert!(board.changes(0).iter().any(|(_, change)| matches!(change, Change::Remove(id) if *id == other)), "nobody sees it");
+        assert_eq!(court.approve(other).unwrap(), PostingStatus::Published);
+        let after = board.find(other).unwrap().row;
+        assert_eq!((after.published_at, after.reposted_from), (before.published_at, None), "it is no new posting");
+    }
+
+    fn a_rejected_posting_that_was_taken_back_still_waits(db) {
+        let court = Court::new(db);
+        let board = &court.board;
+        board.published("RTL Engineer");
+        let id = board.draft("DFT Engineer");
+        assert_eq!(court.publish(id, reviewing(Review::All)).unwrap(), PostingStatus::InReview);
+        board.write(|tx| review::reject(tx, id, "Which chip?", None, &court.bench(), board.now)).unwrap();
+        assert_eq!(court.publish(id, reviewing(Review::First)).unwrap(), PostingStatus::InReview);
+        board.write(|tx| schedule::unschedule(tx, id, None, board.now)).unwrap();
+        let at = board.now.plus(DAY);
+        let scheduled = board.write(|tx| review::schedule(tx, id, at, None, &reviewing(Review::First), board.now)).unwrap();
+        assert_eq!(scheduled.row.status, PostingStatus::InReview);
+        board.write(|tx| schedule::unschedule(tx, id, None, board.now)).unwrap();
+        assert_eq!(court.publish(id, reviewing(Review::First)).unwrap(), PostingStatus::InReview);
+        assert_eq!(court.approve(id).unwrap(), PostingStatus::Published);
+        board.close(id, CloseReason::Other).unwrap();
+        let renewed = board.write(|tx| review::renew(tx, id, None, &reviewing(Review::First), board.now)).unwrap();
+        assert_eq!(renewed.row.status, PostingStatus::Published, "the last word was yes");
+    }
+
+    fn an_import_does_not_bring_back_what_a_moderator_closed(db) {
+        let court = Court::new(db);
+        let importer = Importer::new(db);
+        let shown = |title: &str| row_with("1", json!({"title": title}));
+        importer.rows(&[shown("RTL Engineer")]);
+        let id = importer.posting("board", "1").row.id;
+        court.report(id, ReportReason::Scam, "They asked for money.").unwrap();
+        // Its source had stopped showing it, so that the moderator's hold was upon nothing public.
+        importer.rows(&[row_with("1", json!({"active": false}))]);
+        assert_eq!(court.board.find(id).unwrap().row.status, PostingStatus::Closed);
+        let case = court.open_cases()[0].case.id;
+        court.decide(case, Decision::Close).unwrap();
+        importer.rows(&[shown("Senior RTL Engineer")]);
+        assert_eq!(court.board.find(id).unwrap().row.status, PostingStatus::Paused);
+        assert!(matches!(court.board.resume(id), Err(PostingError::Held(HoldKind::Moderation))));
     }
 
     fn several_reports_are_one_case_and_each_decision_is_remembered(db) {

@@ -101,7 +101,7 @@ on_both! {
         let id = board.draft("RTL Engineer");
         let at = board.now.plus(DAY);
         let set = |board: &Board<'_>, at: Timestamp| board.write(|tx| schedule(tx, id, at, None, board.now));
-        let run = |board: &Board<'_>| board.write(|tx| publish_due(tx, 10, board.now)).unwrap();
+        let run = |board: &Board<'_>| board.write(|tx| publish_due(tx, &PostingRules::default(), 10, board.now)).unwrap();
         for wrong in [board.now, monday_plus_days(400)] {
             assert!(matches!(set(&board, wrong), Err(PostingError::Invalid(_))));
         }
@@ -129,7 +129,7 @@ on_both! {
             Ok(())
         }).unwrap();
         board.now = at;
-        assert_eq!(board.write(|tx| publish_due(tx, 10, board.now)).unwrap(), 1);
+        assert_eq!(board.write(|tx| publish_due(tx, &PostingRules::default(), 10, board.now)).unwrap(), 1);
         assert_eq!((board.find(id).unwrap().row.status, db.read_blocking(next_due).unwrap()), (PostingStatus::Draft, None));
         let other = board.try_draft(sound()).unwrap().row.id;
         board.write(|tx| schedule(tx, other, at.plus(DAY), None, board.now)).unwrap();
