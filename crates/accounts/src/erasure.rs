@@ -7,7 +7,7 @@ use serde::Serialize;
 use store::schema::{employers, invitations, members, one_time_tokens, refresh_tokens, sessions, users};
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
-use crate::member::lock_members;
+use crate::member::lock_employer;
 use crate::{
     EmployerStatus, Role, Session, User, audit, email_change, find_user, list_memberships, mfa, throttle,
 };
@@ -147,7 +147,7 @@ pub fn delete_user(tx: &mut DbConn, id: Id) -> Result<User, ErasureError> {
         .select((employers::id, employers::status))
         .load(tx)?;
     for (employer_id, status) in owned {
-        lock_members(tx, employer_id)?;
+        lock_employer(tx, employer_id)?;
         let others: i64 = members::table
             .filter(members::employer_id.eq(employer_id))
             .filter(members::user_id.ne(id))

@@ -62,8 +62,8 @@ pub use invitation::{
 pub use jwt::{ACCESS_TOKEN_LIFETIME, AccessClaims, JwtKeys, KeyRotation, OldKey, TokenError, rotate_keys};
 pub use letters::Letters;
 pub use member::{
-    Member, MemberError, Role, add_member, change_role, list_members, list_memberships, remove_member,
-    require_role, role_of,
+    Member, MemberError, Role, add_member, change_role, list_members, list_memberships, lock_employer,
+    remove_member, require_role, role_of,
 };
 pub use mfa::{
     MfaError, SecondFactor, TotpEnrolment, confirm_totp, disable_totp, enrol_totp, renew_recovery_codes,
