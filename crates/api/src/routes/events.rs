@@ -7,7 +7,7 @@ use postings::calendar;
 use postings::events::{self, After, Event, EventInput, EventKind, When};
 use postings::registrations::{self, Desk, Registration, SeatStatus};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::page::{decode_cursor, encode_cursor};
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 use super::ListBody;
 use super::auth::{ACCEPTED, AcceptedBody};
 use super::employers::{cursor_of, require_employer};
-use crate::access::{require_editor, require_member, standing};
+use super::members::deed;
+use crate::access::{require_editor, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, PageParams, Params, parse_limit, path_id};
@@ -339,11 +340,20 @@ pub(crate) async fn cancel_event(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &())?;
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             require_event_editor(tx, &caller, id)?;
             let event = events::cancel(tx, id, version, now)?;
-            registrations::tell(tx, &event, &desk(state), now)?;
+            let told = registrations::tell(tx, &event, &desk(state), now)?;
+            let deed = deed(
+                event.employer_id,
+                "event.cancelled",
+                "event",
+                id,
+                json!({"told": told}),
+            );
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             Ok(Reply::ok(&body_of(tx, &caller, event, state)?))
         })
         .await?;
@@ -427,7 +437,7 @@ pub(crate) async fn give_back(state: &State, token: &str) -> Result<(), Problem>
     Ok(())
 }
 
-/// Who has a seat or waits for one. For members.
+/// Who has a seat or waits for one. For people who write the employer's postings: names and addresses are not for programs.
 #[utoipa::path(get, path = "/v1/events/{id}/registrations", tag = "events",
     params(("id" = String, Path), ("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"),
         ("cursor" = Option<String>, Query)),
@@ -439,10 +449,11 @@ pub(crate) async fn list_registrations(
     Params(page): Params<PageParams>,
 ) -> Result<HttpResponse, Problem> {
     let (id, after, limit) = (path_id(&path, Code::EventNotFound)?, page.after()?, page.limit()?);
+    caller.user()?;
     let page = state
         .read(move |conn, _| {
             let event = events::find(conn, id)?.ok_or_else(not_found)?;
-            require_member(conn, &caller, event.employer_id)?;
+            require_editor(conn, &caller, event.employer_id)?;
             Ok::<_, Problem>(registrations::list(conn, id, after, limit)?)
         })
         .await?;

@@ -6,13 +6,15 @@ use postings::reports::{self, CaseState, CaseView, Decision};
 use postings::review::{self, Bench, PostingReview};
 use postings::{EmployerRef, Posting, PostingStatus, find};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::campaigns::{ReasonBody, reason_of};
 use super::employers::cursor_of;
-use super::postings::PostingBody;
+use super::members::deed;
+use super::postings::{PostingBody, posting_deed};
 use crate::access::{require_member, require_visible};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
@@ -87,7 +89,16 @@ pub(crate) async fn approve_posting(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
-    settle(state, caller, &request, asked, &path, review::approve).await
+    settle(
+        state,
+        caller,
+        &request,
+        asked,
+        &path,
+        "posting.approved",
+        review::approve,
+    )
+    .await
 }
 
 /// Reject a posting that waits; its employer is told why, and may change it and hand it in again.
@@ -110,6 +121,7 @@ pub(crate) async fn reject_posting(
         &request,
         asked,
         &path,
+        "posting.rejected",
         move |tx, id, version, bench, now| review::reject(tx, id, &reason, version, bench, now),
     )
     .await
@@ -121,11 +133,13 @@ async fn settle(
     request: &HttpRequest,
     asked: Asked,
     path: &str,
+    action: &'static str,
     make: impl FnOnce(&mut DbConn, Id, Option<i32>, &Bench<'_>, Timestamp) -> Result<Posting, PostingError>
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
     let by = require_moderator(&caller)?;
+    let actor = caller.actor(request);
     let (id, version, now) = (
         path_id(path, Code::PostingNotFound)?,
         if_match(request)?,
@@ -134,6 +148,7 @@ async fn settle(
     let response = state
         .write_once(asked, move |tx, state| {
             let posting = make(tx, id, version, &bench(state, by), now)?;
+            accounts::record(tx, &actor, posting_deed(&posting, action), &state.random, now)?;
             Ok(Reply::ok(&PostingBody::of(posting, state)))
         })
         .await?;
@@ -296,12 +311,19 @@ pub(crate) async fn decide_case(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &body)?;
-    let note = reason_of(body.note)?;
+    let (note, decision) = (reason_of(body.note)?, body.decision);
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             let bench = bench(state, by);
-            let case = reports::decide(tx, id, body.decision, note, version, &bench, now)?;
-            Ok(Reply::ok(&CaseBody::of(tx, case, state)?))
+            let case = reports::decide(tx, id, decision, note, version, &bench, now)?;
+            let body = CaseBody::of(tx, case, state)?;
+            if let Some(posting) = &body.posting {
+                let detail = json!({"decision": decision});
+                let deed = deed(posting.employer.id, "case.decided", "posting", posting.id, detail);
+                accounts::record(tx, &actor, deed, &state.random, now)?;
+            }
+            Ok(Reply::ok(&body))
         })
         .await?;
     state.wake.postings_changed();
