@@ -8,4 +8,4 @@ mod counters;
 mod report;
 
 pub use counters::{Counters, Reader, Sight};
-pub use report::{Group, Line, NumbersError, Period, Sums, csv, of_employer, of_posting};
+pub use report::{Group, Line, NumbersError, Period, Sums, csv, forget_old, of_employer, of_posting};
