@@ -53,7 +53,8 @@ pub use employer::{
     find_employers, list_employers, set_employer_status, update_employer,
 };
 pub use erasure::{
-    ErasureError, MailRecord, Membership, Retention, UserExport, delete_user, export_user, purge_expired,
+    ErasureError, MailRecord, Membership, PendingEmail, Retention, UserExport, delete_user, export_user,
+    purge_expired,
 };
 pub use invitation::{
     Invitation, InvitationError, NewInvitation, accept_invitation, invite, list_invitations,

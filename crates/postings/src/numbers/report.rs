@@ -206,24 +206,17 @@ struct Titled {
     title: String,
 }
 
-/// Deletes up to `limit` figures of days that no report reaches any more, those of the oldest day first; returns how many. A
-/// pass: safe to run twice.
-pub fn forget_old(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize, StoreError> {
-    let oldest: Option<i32> = posting_numbers::table
+/// The oldest day that has figures and that no report reaches any more. Reads all figures: once in a while is enough.
+pub fn find_old_day(conn: &mut DbConn, now: Timestamp) -> Result<Option<i32>, StoreError> {
+    Ok(posting_numbers::table
         .filter(posting_numbers::day.lt(day_of(now) - MAX_DAYS))
         .select(diesel::dsl::min(posting_numbers::day))
-        .first(tx)?;
-    let Some(oldest) = oldest else { return Ok(0) };
-    let ids: Vec<Id> = posting_numbers::table
-        .filter(posting_numbers::day.eq(oldest))
-        .order(posting_numbers::posting_id)
-        .limit(limit)
-        .select(posting_numbers::posting_id)
-        .load(tx)?;
-    let gone = posting_numbers::table
-        .filter(posting_numbers::day.eq(oldest))
-        .filter(posting_numbers::posting_id.eq_any(ids));
-    Ok(diesel::delete(gone).execute(tx)?)
+        .first(conn)?)
+}
+
+/// Deletes the figures of a day; returns how many. A pass: safe to run twice.
+pub fn forget_day(tx: &mut DbConn, day: i32) -> Result<usize, StoreError> {
+    Ok(diesel::delete(posting_numbers::table.filter(posting_numbers::day.eq(day))).execute(tx)?)
 }
 
 /// The numbers of one posting by day, and their sum.
