@@ -169,7 +169,7 @@ pub fn add_domain(
     now: Timestamp,
 ) -> Result<EmployerDomain, DomainError> {
     let domain = checked_domain(name)?;
-    crate::member::lock_members(tx, employer)?;
+    crate::member::lock_employer(tx, employer)?;
     if list_domains(tx, employer)?
         .iter()
         .any(|known| known.domain == domain)

@@ -2,14 +2,18 @@
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::MailState;
+use mail::{EmailAddress, MailState};
 use serde::Serialize;
-use store::schema::{employers, invitations, members, one_time_tokens, refresh_tokens, sessions, users};
+use store::schema::{
+    email_changes, employers, invitations, known_clients, members, one_time_tokens, refresh_tokens, sessions,
+    users,
+};
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
-use crate::member::lock_members;
+use crate::member::lock_employer;
 use crate::{
-    EmployerStatus, Role, Session, User, audit, email_change, find_user, list_memberships, mfa, throttle,
+    EmployerStatus, Role, SecondFactor, Session, User, audit, email_change, find_user, list_memberships, mfa,
+    throttle,
 };
 
 /// How long what is over is kept.
@@ -46,6 +50,23 @@ pub struct UserExport {
     pub memberships: Vec<Membership>,
     /// Mails that were written to the address; the newest 1,000 of those not deleted yet.
     pub mails: Vec<MailRecord>,
+    /// Whether there is a second factor.
+    pub second_factor: SecondFactor,
+    /// A new address that waits to be confirmed.
+    pub email_change: Option<PendingEmail>,
+    /// When the clients that the account is known by were seen last; of themselves only hashes are kept.
+    pub known_clients: Vec<Timestamp>,
+}
+
+/// A new address that waits to be confirmed by both mailboxes.
+#[derive(Debug, Clone, Queryable, Serialize, utoipa::ToSchema)]
+pub struct PendingEmail {
+    /// The new address.
+    pub new_email: EmailAddress,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// Until when it can be confirmed.
+    pub expires_at: Timestamp,
 }
 
 /// An employer for which a user works.
@@ -123,11 +144,29 @@ pub fn export_user(conn: &mut DbConn, id: Id) -> Result<Option<UserExport>, Stor
             created_at: mail.created_at,
         })
         .collect();
+    let email_change = email_changes::table
+        .find(id)
+        .select((
+            email_changes::new_email,
+            email_changes::created_at,
+            email_changes::expires_at,
+        ))
+        .first(conn)
+        .optional()?;
+    let known_clients = known_clients::table
+        .filter(known_clients::user_id.eq(id))
+        .order(known_clients::last_seen_at.desc())
+        .limit(1000)
+        .select(known_clients::last_seen_at)
+        .load(conn)?;
     Ok(Some(UserExport {
         user,
         sessions,
         memberships,
         mails,
+        second_factor: mfa::second_factor(conn, id)?,
+        email_change,
+        known_clients,
     }))
 }
 
@@ -147,7 +186,7 @@ pub fn delete_user(tx: &mut DbConn, id: Id) -> Result<User, ErasureError> {
         .select((employers::id, employers::status))
         .load(tx)?;
     for (employer_id, status) in owned {
-        lock_members(tx, employer_id)?;
+        lock_employer(tx, employer_id)?;
         let others: i64 = members::table
             .filter(members::employer_id.eq(employer_id))
             .filter(members::user_id.ne(id))

@@ -53,7 +53,8 @@ pub use employer::{
     find_employers, list_employers, set_employer_status, update_employer,
 };
 pub use erasure::{
-    ErasureError, MailRecord, Membership, Retention, UserExport, delete_user, export_user, purge_expired,
+    ErasureError, MailRecord, Membership, PendingEmail, Retention, UserExport, delete_user, export_user,
+    purge_expired,
 };
 pub use invitation::{
     Invitation, InvitationError, NewInvitation, accept_invitation, invite, list_invitations,
@@ -62,8 +63,8 @@ pub use invitation::{
 pub use jwt::{ACCESS_TOKEN_LIFETIME, AccessClaims, JwtKeys, KeyRotation, OldKey, TokenError, rotate_keys};
 pub use letters::Letters;
 pub use member::{
-    Member, MemberError, Role, add_member, change_role, list_members, list_memberships, remove_member,
-    require_role, role_of,
+    Member, MemberError, Role, add_member, change_role, list_members, list_memberships, lock_employer,
+    remove_member, require_role, role_of,
 };
 pub use mfa::{
     MfaError, SecondFactor, TotpEnrolment, confirm_totp, disable_totp, enrol_totp, renew_recovery_codes,

@@ -172,7 +172,7 @@ pub(crate) fn insert_member(
 /// # Errors
 /// [`MemberError::NotFound`]; [`MemberError::LastOwner`].
 pub fn change_role(tx: &mut DbConn, employer: Id, user: Id, role: Role) -> Result<(), MemberError> {
-    lock_members(tx, employer)?;
+    lock_employer(tx, employer)?;
     let current = require_role(tx, employer, user)?;
     if current == Role::Owner && role != Role::Owner {
         require_another_owner(tx, employer, user)?;
@@ -188,7 +188,7 @@ pub fn change_role(tx: &mut DbConn, employer: Id, user: Id, role: Role) -> Resul
 /// # Errors
 /// [`MemberError::NotFound`]; [`MemberError::LastOwner`].
 pub fn remove_member(tx: &mut DbConn, employer: Id, user: Id) -> Result<(), MemberError> {
-    lock_members(tx, employer)?;
+    lock_employer(tx, employer)?;
     let current = require_role(tx, employer, user)?;
     if current == Role::Owner {
         require_another_owner(tx, employer, user)?;
@@ -197,9 +197,10 @@ pub fn remove_member(tx: &mut DbConn, employer: Id, user: Id) -> Result<(), Memb
     Ok(())
 }
 
-/// Lets one change of the members of `employer` happen after the other: two owners who leave at once must not both go.
+/// Lets one change of what `employer` has happen after the other: two owners who leave at once must not both go, and two
+/// requests at once must not both take the last place. Whoever also takes the counter of postings takes it after this.
 /// Writing the row without a change locks it on PostgreSQL; on SQLite there is one writer anyway.
-pub(crate) fn lock_members(tx: &mut DbConn, employer: Id) -> Result<(), StoreError> {
+pub fn lock_employer(tx: &mut DbConn, employer: Id) -> Result<(), StoreError> {
     diesel::update(employers::table.find(employer))
         .set(employers::version.eq(employers::version))
         .execute(tx)?;

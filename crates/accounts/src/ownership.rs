@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::schema::{members, ownership_offers};
 use store::{DbConn, Id, StoreError, Timestamp, cols, on_each};
 
-use crate::member::lock_members;
+use crate::member::lock_employer;
 use crate::registration::minute_key;
 use crate::{Employer, Letters, Role, User, find_user, role_of};
 
@@ -61,7 +61,7 @@ pub fn offer_ownership(
     letters: Letters<'_>,
     now: Timestamp,
 ) -> Result<OwnershipOffer, OwnershipError> {
-    lock_members(tx, employer.id)?;
+    lock_employer(tx, employer.id)?;
     match role_of(tx, employer.id, to)? {
         None => return Err(OwnershipError::NotMember),
         Some(Role::Owner) => return Err(OwnershipError::AlreadyOwner),
@@ -121,7 +121,7 @@ pub fn accept_ownership(
     letters: Letters<'_>,
     now: Timestamp,
 ) -> Result<OwnershipOffer, OwnershipError> {
-    lock_members(tx, employer.id)?;
+    lock_employer(tx, employer.id)?;
     let offer = find_ownership_offer(tx, employer.id, now)?
         .filter(|offer| offer.to_user_id == heir.id)
         .ok_or(OwnershipError::NoOffer)?;

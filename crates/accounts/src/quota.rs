@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use store::schema::{api_keys, employer_domains, employer_quotas, members, postings};
 use store::{DbConn, Id, StoreError, Timestamp, on_each};
 
-use crate::member::lock_members;
+use crate::member::lock_employer;
 
 /// How many of each an employer may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Quotas {
-    /// Postings that are public or scheduled.
+    /// Postings that are public, paused or scheduled.
     pub live_postings: i32,
     /// Drafts, those in review included.
     pub drafts: i32,
@@ -52,7 +52,7 @@ impl Default for Quotas {
 #[diesel(table_name = employer_quotas)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaOverride {
-    /// Postings that are public or scheduled.
+    /// Postings that are public, paused or scheduled.
     pub live_postings: Option<i32>,
     /// Drafts.
     pub drafts: Option<i32>,
@@ -67,7 +67,7 @@ pub struct QuotaOverride {
 /// What there can only be so many of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
-    /// Postings that are public or scheduled.
+    /// Postings that are public, paused or scheduled.
     LivePostings,
     /// Drafts.
     Drafts,
@@ -206,16 +206,16 @@ pub fn count_present(
     counted: Counted,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
-    let of_status = |statuses: [&'static str; 2]| {
+    let of_status = |statuses: &'static [&'static str]| {
         postings::table
             .filter(postings::employer_id.eq(employer))
-            .filter(postings::status.eq_any(statuses))
+            .filter(postings::status.eq_any(statuses.iter().copied()))
             .filter(postings::deleted_at.is_null())
             .count()
     };
     Ok(match counted {
-        Counted::LivePostings => of_status(["published", "scheduled"]).get_result(conn)?,
-        Counted::Drafts => of_status(["draft", "in_review"]).get_result(conn)?,
+        Counted::LivePostings => of_status(&["published", "scheduled", "paused"]).get_result(conn)?,
+        Counted::Drafts => of_status(&["draft", "in_review"]).get_result(conn)?,
         Counted::Members => members::table
             .filter(members::employer_id.eq(employer))
             .count()
@@ -243,7 +243,7 @@ pub fn require_room(
     configured: Quotas,
     now: Timestamp,
 ) -> Result<(), QuotaError> {
-    lock_members(tx, employer)?;
+    lock_employer(tx, employer)?;
     let present = count_present(tx, employer, counted, now)?;
     require_room_beside(tx, employer, counted, present, more, configured)
 }

@@ -294,7 +294,6 @@ impl From<EndpointError> for Problem {
     fn from(error: EndpointError) -> Self {
         match error {
             EndpointError::NotFound => Self::new(Code::WebhookNotFound),
-            EndpointError::TooMany => Self::new(Code::LimitReached).detail(error.to_string()),
             EndpointError::VersionConflict => Self::new(Code::VersionConflict).detail(error.to_string()),
             EndpointError::Disabled => Self::new(Code::StateConflict).detail(error.to_string()),
             EndpointError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),

@@ -8,9 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use crate::error::ProblemBody;
 use crate::routes::{
-    alert_owner, alerts, auth, boards, campaigns, changes, deliveries, domains, employers, events, feeds,
-    imports, mail_reports, me, members, moderation, numbers, operations, ownership, posting_lists, postings,
-    publishing, reports, safety, search, syndication, vocabulary, webhooks,
+    alert_owner, alerts, auth, boards, calendars, campaigns, changes, deliveries, domains, employers, events,
+    feeds, imports, mail_reports, me, members, moderation, numbers, operations, ownership, posting_lists,
+    postings, publishing, reports, safety, search, syndication, vocabulary, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -45,8 +45,8 @@ use crate::routes::{
         campaigns::resume_campaign, campaigns::end_campaign, campaigns::list_employer_holds, campaigns::list_posting_holds,
         publishing::fill_posting, events::create_event, events::list_events, events::list_employer_events, events::get_event,
         events::update_event, events::cancel_event, events::create_registration, events::confirm_registration,
-        events::cancel_registration, events::list_registrations, events::get_event_calendar,
-        events::get_employer_calendar, publishing::get_pay_transparency, reports::report_posting,
+        events::cancel_registration, events::list_registrations, calendars::get_event_calendar,
+        calendars::get_employer_calendar, publishing::get_pay_transparency, reports::report_posting,
         moderation::list_waiting_postings, moderation::approve_posting, moderation::reject_posting,
         moderation::list_reviews, moderation::list_cases, moderation::get_case, moderation::decide_case,
         search::search_postings, search::suggest, search::similar_postings, search::explain_match, vocabulary::get_taxonomy, alerts::create_alert,

@@ -190,6 +190,9 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
     let is_auth = path.starts_with("/v1/auth/") && path != "/v1/auth/logout" && path != "/v1/auth/refresh";
     let is_by_address = path.starts_with("/v1/events/") && path.ends_with("/registrations")
         || path.starts_with("/v1/postings/") && path.ends_with("/reports");
+    // They write to whoever is named, and reach out to whichever server is.
+    let is_outward = path.starts_with("/v1/employers/") && path.ends_with("/invitations")
+        || path.starts_with("/v1/webhooks/") && path.ends_with("/test");
     let is_safety = [
         "/v1/me/password",
         "/v1/me/email",
@@ -200,7 +203,7 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
     .any(|start| path.starts_with(start));
     // They ask name servers and write to strangers.
     let is_proof = path.contains("/domains/") && (path.ends_with("/check") || path.ends_with("/mail"));
-    let is_auth = is_auth || is_safety || is_proof;
+    let is_auth = is_auth || is_safety || is_proof || is_outward;
     let is_form = matches!(
         path,
         "/verify-email"

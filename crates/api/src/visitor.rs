@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
 use postings::numbers::{Reader, Sight};
-use postings::outward::is_public;
 use store::Id;
 
+use crate::edge::client_address;
 use crate::state::State;
 
 /// Who looks.
@@ -18,19 +18,15 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    /// Who sent a request. Behind a proxy of ours, whose address is not public, it is who the proxy says.
+    /// Who sent a request. Behind a trusted proxy, it is who the proxy says.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        let peer = request.peer_addr().map(|address| address.ip());
-        let forwarded =
-            header("x-forwarded-for").and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
-        let is_proxy = peer.is_none_or(|peer| !is_public(peer));
         let is_prefetch = ["sec-purpose", "purpose", "x-moz"]
             .into_iter()
             .filter_map(header)
             .any(|purpose| purpose.contains("prefetch") || purpose.contains("preview"));
         Self {
-            address: forwarded.filter(|_| is_proxy).or(peer),
+            address: client_address(request),
             agent: header(USER_AGENT.as_str()).map(str::to_owned),
             is_prefetch,
         }

@@ -1,5 +1,6 @@
 //! Seats at hiring events: asked for by address, confirmed by mail, never more than there are, given back by link.
 
+mod export;
 mod letters;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 use crate::events::{Event, EventError, EventStatus, employer_of, is_shown, require_event};
 use crate::validate::{FieldError, fold, is_forbidden};
 
+pub use export::list_of_address;
 pub use letters::in_words;
 use letters::{confirmation, news_mail, seat_mail};
 
@@ -386,7 +388,7 @@ pub fn forget_past(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize,
     Ok(diesel::delete(event_registrations::table.filter(event_registrations::id.eq_any(ids))).execute(tx)?)
 }
 
-/// Erases every registration of an address, and gives its seats to those who wait; returns how many.
+/// Erases every registration of an address and the mails about them, and gives its seats to those who wait; returns how many.
 pub fn erase_address(
     tx: &mut DbConn,
     address: &EmailAddress,
@@ -403,6 +405,8 @@ pub fn erase_address(
         lock(tx, *event)?;
     }
     diesel::delete(event_registrations::table.filter(event_registrations::email.eq(address))).execute(tx)?;
+    // What waits to be sent would tell the name and the address again.
+    mail::erase_kinds(tx, address, &[CONFIRM, SEAT, NEWS])?;
     for event in &events {
         promote(tx, *event, desk, now)?;
     }

@@ -245,6 +245,14 @@ pub fn report(
     Ok(())
 }
 
+/// Forgets `address` under reports, which stay without it; returns under how many.
+pub fn forget_address(tx: &mut DbConn, address: &EmailAddress) -> Result<usize, StoreError> {
+    Ok(diesel::update(posting_reports::table)
+        .filter(posting_reports::email.eq(address))
+        .set(posting_reports::email.eq(None::<EmailAddress>))
+        .execute(tx)?)
+}
+
 /// Cases in this state, newest first, after the case `before`.
 pub fn list(
     conn: &mut DbConn,

@@ -5,12 +5,12 @@ use ::alerts::owner::{self, Answer, MailRecord, ToldPosting};
 use ::alerts::{AlertHealth, health, warnings};
 use actix_web::{HttpResponse, web};
 use mail::{EmailAddress, Suppression};
-use postings::registrations;
 use serde::{Deserialize, Serialize};
 use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::alerts::AlertView;
+use super::me::forget_address;
 use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, Params};
@@ -99,7 +99,8 @@ pub(crate) async fn export_address(
     .into_response())
 }
 
-/// Erase everything that alerts hold about an address: alerts, what they told, mails, answers, suppression.
+/// Erase everything that is held about an address without an account: alerts, what they told, mails, answers, suppression,
+/// seats at events, and the address under reports of postings.
 #[utoipa::path(delete, path = "/v1/alerts/address", tag = "alerts", params(("token" = Option<String>, Query)),
     responses((status = 204)), security(("bearer" = [])))]
 pub(crate) async fn erase_address(
@@ -110,10 +111,11 @@ pub(crate) async fn erase_address(
     state
         .write(move |tx, state| {
             let address = holder.require_address(tx)?;
-            registrations::erase_address(tx, &address, &super::events::desk(state), state.now())?;
+            forget_address(tx, state, &address)?;
             Ok::<_, Problem>(owner::erase_address(tx, &address)?)
         })
         .await?;
+    state.wake.mail.notify_one();
     Ok(Reply::no_content().into_response())
 }
 

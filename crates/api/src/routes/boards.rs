@@ -3,10 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::import::{self, Board, BoardState, Format, NewBoard, Vouched};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::employers::require_employer;
+use super::members::deed;
 use crate::access::{require_import_reader, require_importer};
 use crate::caller::Known;
 use crate::error::{Code, Problem};
@@ -139,6 +141,7 @@ pub(crate) async fn create_board(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     let asked = Asked::new(&request, &caller, &input)?;
+    let actor = caller.actor(&request);
     state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
@@ -154,6 +157,9 @@ pub(crate) async fn create_board(
                 every_minutes: input.every_minutes.unwrap_or(EVERY_MINUTES),
             };
             let board = import::add_board(tx, employer.id, &new, vouched, &state.random, now)?;
+            let detail = json!({"source": new.source, "every_minutes": new.every_minutes});
+            let deed = deed(employer.id, "board.made", "board", board.id, detail);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             Ok(Reply::with(201, &BoardBody::from(board)))
         })
         .await
@@ -194,18 +200,18 @@ pub(crate) async fn update_board(
     let id = path_id(&path, Code::BoardNotFound)?;
     let now = state.now();
     let asked = Asked::new(&request, &caller, &patch)?;
+    let actor = caller.actor(&request);
     state
-        .write_once(asked, move |tx, _| {
+        .write_once(asked, move |tx, state| {
             let missing = || Problem::new(Code::BoardNotFound);
             let board = import::find_board(tx, id)?.ok_or_else(missing)?;
             require_import_reader(tx, &caller, board.employer_id).map_err(|_| missing())?;
             require_importer(tx, &caller, board.employer_id)?;
-            Ok(Reply::ok(&BoardBody::from(import::set_rhythm(
-                tx,
-                id,
-                patch.every_minutes,
-                now,
-            )?)))
+            let changed = import::set_rhythm(tx, id, patch.every_minutes, now)?;
+            let detail = json!({"every_minutes": patch.every_minutes});
+            let deed = deed(board.employer_id, "board.changed", "board", id, detail);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
+            Ok(Reply::ok(&BoardBody::from(changed)))
         })
         .await
 }

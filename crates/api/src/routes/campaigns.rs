@@ -7,11 +7,13 @@ use postings::campaigns::{
 use postings::holds::{self, Hold, MAX_REASON_CHARS, Why};
 use postings::{DescriptionFormat, PostingStatus};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::employers::{cursor_of, require_employer};
+use super::members::deed;
 use crate::access::{require_editor, require_member, require_visible, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
@@ -150,11 +152,12 @@ fn require_campaign_editor(
     caller: &Caller,
     id: Id,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<Id, Problem> {
     let found = campaigns::find(conn, id)?.ok_or_else(|| Problem::new(Code::CampaignNotFound))?;
     let employer = found.employer_id;
     body_of(conn, caller, found, now)?;
-    require_editor(conn, caller, employer)
+    require_editor(conn, caller, employer)?;
+    Ok(employer)
 }
 
 /// Make a campaign.
@@ -273,10 +276,13 @@ pub(crate) async fn delete_campaign(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &())?;
+    let actor = caller.actor(&request);
     let response = state
-        .write_once(asked, move |tx, _| {
-            require_campaign_editor(tx, &caller, id, now)?;
+        .write_once(asked, move |tx, state| {
+            let employer = require_campaign_editor(tx, &caller, id, now)?;
             campaigns::delete(tx, id, version, now)?;
+            let deed = deed(employer, "campaign.deleted", "campaign", id, Value::Null);
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             Ok(Reply::no_content())
         })
         .await?;
@@ -360,6 +366,7 @@ pub(crate) async fn freeze_campaign(
         &request,
         asked,
         &path,
+        "campaign.frozen",
         move |tx, id, version, state, now| Ok(campaigns::freeze(tx, id, why, version, &state.random, now)?),
     )
     .await
@@ -383,6 +390,7 @@ pub(crate) async fn resume_campaign(
         &request,
         asked,
         &path,
+        "campaign.resumed",
         move |tx, id, version, _, now| Ok(campaigns::resume(tx, id, by, version, now)?),
     )
     .await
@@ -420,10 +428,12 @@ async fn move_campaign(
     request: &HttpRequest,
     asked: Asked,
     path: &str,
+    action: &'static str,
     make: impl FnOnce(&mut DbConn, Id, Option<i32>, &State, Timestamp) -> Result<(Campaign, usize), Problem>
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
+    let actor = caller.actor(request);
     let (id, version, now) = (
         path_id(path, Code::CampaignNotFound)?,
         if_match(request)?,
@@ -431,8 +441,10 @@ async fn move_campaign(
     );
     let response = state
         .write_once(asked, move |tx, state| {
-            require_campaign_editor(tx, &caller, id, now)?;
+            let employer = require_campaign_editor(tx, &caller, id, now)?;
             let (campaign, affected) = make(tx, id, version, state, now)?;
+            let deed = deed(employer, action, "campaign", id, json!({"affected": affected}));
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             let campaign = body_of(tx, &caller, campaign, now)?;
             Ok(Reply::ok(&FrozenBody { campaign, affected }))
         })

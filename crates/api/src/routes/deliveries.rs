@@ -9,7 +9,7 @@ use store::{Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
-use super::webhooks::{QueuedBody, require_webhook};
+use super::webhooks::{QueuedBody, note, require_webhook};
 use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, Params, parse_limit, path_id};
@@ -108,15 +108,17 @@ pub(crate) async fn replay_webhook(
     let id = path_id(&path, Code::WebhookNotFound)?;
     let now = state.now();
     let asked = Asked::new(&request, &caller, &input)?;
+    let actor = caller.actor(&request);
     let what = match (input.delivery, input.since) {
         (Some(event), None) => Replay::One(event),
         (None, Some(at)) => Replay::Since(at),
         _ => return Err(Problem::field("", "value_invalid", "either delivery or since")),
     };
     let response = state
-        .write_once(asked, move |tx, _| {
-            require_webhook(tx, &caller, id)?;
+        .write_once(asked, move |tx, state| {
+            let endpoint = require_webhook(tx, &caller, id)?;
             let queued = webhooks::replay(tx, id, what, now)?;
+            note(tx, state, &actor, &endpoint, "webhook.replayed")?;
             Ok(Reply::with(
                 202,
                 &QueuedBody {

@@ -203,6 +203,7 @@ fn changed_fields(patch: &EmployerPatch) -> Vec<&'static str> {
         ("website", patch.website.is_some()),
         ("description", patch.description.is_some()),
         ("headquarters", patch.headquarters.is_some()),
+        ("employees", patch.employees.is_some()),
     ];
     let touched = touched.into_iter().filter(|(_, is_touched)| *is_touched);
     touched.map(|(name, _)| name).collect()

@@ -3,19 +3,20 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use mail::EmailAddress;
 use postings::EmployerRef;
-use postings::calendar;
 use postings::events::{self, After, Event, EventInput, EventKind, When};
 use postings::registrations::{self, Desk, Registration, SeatStatus};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::page::{decode_cursor, encode_cursor};
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::auth::{ACCEPTED, AcceptedBody};
+use super::calendars;
 use super::employers::{cursor_of, require_employer};
-use crate::access::{require_editor, require_member, standing};
+use super::members::deed;
+use crate::access::{require_editor, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, PageParams, Params, parse_limit, path_id};
@@ -26,7 +27,8 @@ use crate::state::State;
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/v1/employers/{employer}/events.ics").route(web::get().to(get_employer_calendar)),
+            web::resource("/v1/employers/{employer}/events.ics")
+                .route(web::get().to(calendars::get_employer_calendar)),
         )
         .service(
             web::resource("/v1/employers/{employer}/events")
@@ -38,7 +40,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             web::resource("/v1/events/registrations/confirm").route(web::post().to(confirm_registration)),
         )
         .service(web::resource("/v1/events/registrations/cancel").route(web::post().to(cancel_registration)))
-        .service(web::resource("/v1/events/{id}.ics").route(web::get().to(get_event_calendar)))
+        .service(web::resource("/v1/events/{id}.ics").route(web::get().to(calendars::get_event_calendar)))
         .service(
             web::resource("/v1/events/{id}")
                 .route(web::get().to(get_event))
@@ -113,7 +115,7 @@ pub(crate) struct SeatBody {
     status: SeatStatus,
 }
 
-fn not_found() -> Problem {
+pub(super) fn not_found() -> Problem {
     Problem::new(Code::EventNotFound)
 }
 
@@ -344,11 +346,20 @@ pub(crate) async fn cancel_event(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &())?;
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             require_event_editor(tx, &caller, id)?;
             let event = events::cancel(tx, id, version, now)?;
-            registrations::tell(tx, &event, &desk(state), now)?;
+            let told = registrations::tell(tx, &event, &desk(state), now)?;
+            let deed = deed(
+                event.employer_id,
+                "event.cancelled",
+                "event",
+                id,
+                json!({"told": told}),
+            );
+            accounts::record(tx, &actor, deed, &state.random, now)?;
             Ok(Reply::ok(&body_of(tx, &caller, event, state)?))
         })
         .await?;
@@ -432,7 +443,7 @@ pub(crate) async fn give_back(state: &State, token: &str) -> Result<(), Problem>
     Ok(())
 }
 
-/// Who has a seat or waits for one. For members.
+/// Who has a seat or waits for one. For people who write the employer's postings: names and addresses are not for programs.
 #[utoipa::path(get, path = "/v1/events/{id}/registrations", tag = "events",
     params(("id" = String, Path), ("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"),
         ("cursor" = Option<String>, Query)),
@@ -444,10 +455,11 @@ pub(crate) async fn list_registrations(
     Params(page): Params<PageParams>,
 ) -> Result<HttpResponse, Problem> {
     let (id, after, limit) = (path_id(&path, Code::EventNotFound)?, page.after()?, page.limit()?);
+    caller.user()?;
     let page = state
         .read(move |conn, _| {
             let event = events::find(conn, id)?.ok_or_else(not_found)?;
-            require_member(conn, &caller, event.employer_id)?;
+            require_editor(conn, &caller, event.employer_id)?;
             Ok::<_, Problem>(registrations::list(conn, id, after, limit)?)
         })
         .await?;
@@ -456,58 +468,4 @@ pub(crate) async fn list_registrations(
         next_cursor: cursor_of(page.next),
     })
     .into_response())
-}
-
-/// The host that makes our identifiers unique in the world.
-fn host(state: &State) -> String {
-    let url = state.url("");
-    url::Url::parse(&url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-fn calendar_response(text: String) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/calendar; charset=utf-8")
-        .insert_header(("Cache-Control", "public, max-age=300"))
-        .body(text)
-}
-
-/// One event as a calendar file (RFC 5545).
-#[utoipa::path(get, path = "/v1/events/{id}.ics", tag = "events", params(("id" = String, Path)),
-    responses((status = 200, body = String, content_type = "text/calendar")))]
-pub(crate) async fn get_event_calendar(
-    state: State,
-    path: web::Path<String>,
-    Params(NoParams {}): Params<NoParams>,
-) -> Result<HttpResponse, Problem> {
-    let id = path_id(&path, Code::EventNotFound)?;
-    let event = state
-        .read(move |conn, _| events::find_shown(conn, id)?.ok_or_else(not_found))
-        .await?;
-    Ok(calendar_response(calendar::render(None, &[event], &host(&state))))
-}
-
-/// An employer's events as a calendar to subscribe to (RFC 5545): what is to come, and the last 90 days.
-#[utoipa::path(get, path = "/v1/employers/{employer}/events.ics", tag = "events", params(("employer" = String, Path)),
-    responses((status = 200, body = String, content_type = "text/calendar")))]
-pub(crate) async fn get_employer_calendar(
-    state: State,
-    path: web::Path<String>,
-    Params(NoParams {}): Params<NoParams>,
-) -> Result<HttpResponse, Problem> {
-    let now = state.now();
-    let (name, events) = state
-        .read(move |conn, _| {
-            let employer = require_employer(conn, &path)?;
-            let events = events::list_for_calendar(conn, employer.id, now)?;
-            Ok::<_, Problem>((employer.name, events))
-        })
-        .await?;
-    Ok(calendar_response(calendar::render(
-        Some(&name),
-        &events,
-        &host(&state),
-    )))
 }

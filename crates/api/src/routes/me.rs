@@ -3,11 +3,16 @@
 use ::alerts::subscription;
 use accounts::{Session, User, UserChange, UserExport};
 use actix_web::{HttpRequest, HttpResponse, web};
+use mail::EmailAddress;
+use postings::registrations::{self, Registration};
+use postings::reports;
 use serde::{Deserialize, Serialize};
+use store::DbConn;
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::alerts::AlertView;
+use super::events::desk;
 use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, Params, path_id};
@@ -70,11 +75,23 @@ pub(crate) async fn delete_me(
     Known(caller): Known,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
-    let id = caller.user()?.id;
+    let user = caller.user()?.clone();
     state
-        .write(move |tx, _| Ok::<_, Problem>(accounts::delete_user(tx, id)?))
+        .write(move |tx, state| {
+            forget_address(tx, state, &user.email)?;
+            Ok::<_, Problem>(accounts::delete_user(tx, user.id)?)
+        })
         .await?;
+    // A seat that was given back is somebody else's now.
+    state.wake.mail.notify_one();
     Ok(Reply::no_content().into_response())
+}
+
+/// Erases what an address left without an account: its seats at events, and itself under reports.
+pub(crate) fn forget_address(tx: &mut DbConn, state: &State, address: &EmailAddress) -> Result<(), Problem> {
+    registrations::erase_address(tx, address, &desk(state), state.now())?;
+    reports::forget_address(tx, address)?;
+    Ok(())
 }
 
 /// Everything that is kept about the account.
@@ -84,6 +101,8 @@ pub(crate) struct ExportBody {
     account: UserExport,
     /// Alerts that have not ended.
     alerts: Vec<AlertView>,
+    /// Seats at events that the account's address asked for; the newest 1,000.
+    registrations: Vec<Registration>,
 }
 
 /// Everything that is kept about the account.
@@ -102,7 +121,12 @@ pub(crate) async fn export_me(
             let most = usize::try_from(subscription::MAX_PER_ADDRESS).unwrap_or(usize::MAX);
             let alerts = subscription::list_of_user(conn, id, None, most)?.data;
             let alerts = alerts.into_iter().map(AlertView::from).collect();
-            Ok::<_, Problem>(ExportBody { account, alerts })
+            let registrations = registrations::list_of_address(conn, &account.user.email, 1000)?;
+            Ok::<_, Problem>(ExportBody {
+                account,
+                alerts,
+                registrations,
+            })
         })
         .await?;
     Ok(Reply::ok(&export).into_response())

@@ -92,7 +92,8 @@ fn every_scope() -> Vec<Scope> {
     Scope::ALL.to_vec()
 }
 
-fn deed(
+/// `action` was done to `subject` of the employer.
+pub(super) fn deed(
     employer: Id,
     action: &'static str,
     kind: &'static str,

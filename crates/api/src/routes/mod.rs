@@ -4,6 +4,7 @@ pub(crate) mod alert_owner;
 pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod boards;
+pub(crate) mod calendars;
 pub(crate) mod campaigns;
 pub(crate) mod changes;
 pub(crate) mod deliveries;

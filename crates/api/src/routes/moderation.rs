@@ -5,13 +5,15 @@ use postings::reports::{self, CaseState, CaseView, Decision};
 use postings::review::{self, Bench, PostingReview};
 use postings::{EmployerRef, Posting, PostingStatus, find};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::campaigns::{ReasonBody, reason_of};
 use super::employers::cursor_of;
-use super::postings::PostingBody;
+use super::members::deed;
+use super::postings::{PostingBody, posting_deed};
 use crate::access::{require_member, require_visible};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
@@ -94,6 +96,7 @@ pub(crate) async fn approve_posting(
         &request,
         asked,
         &path,
+        "posting.approved",
         move |tx, id, version, state, bench, now| {
             let unseen = "If-Match: the ETag of the version that you looked at, such as \"3\"";
             let seen = version.ok_or_else(|| Problem::new(Code::HeaderInvalid).detail(unseen))?;
@@ -123,6 +126,7 @@ pub(crate) async fn reject_posting(
         &request,
         asked,
         &path,
+        "posting.rejected",
         move |tx, id, version, _, bench, now| Ok(review::reject(tx, id, &reason, version, bench, now)?),
     )
     .await
@@ -134,10 +138,12 @@ async fn settle(
     request: &HttpRequest,
     asked: Asked,
     path: &str,
+    action: &'static str,
     make: impl FnOnce(&mut DbConn, Id, Option<i32>, &State, &Bench<'_>, Timestamp) -> Result<Posting, Problem>
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
+    let actor = caller.actor(request);
     let (id, version, now) = (
         path_id(path, Code::PostingNotFound)?,
         if_match(request)?,
@@ -150,6 +156,7 @@ async fn settle(
             require_visible(tx, &caller, &posting)?;
             let by = require_moderator(&caller)?;
             let posting = make(tx, id, version, state, &bench(state, by), now)?;
+            accounts::record(tx, &actor, posting_deed(&posting, action), &state.random, now)?;
             Ok(Reply::ok(&PostingBody::of(posting, state)))
         })
         .await?;
@@ -312,12 +319,19 @@ pub(crate) async fn decide_case(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &body)?;
-    let note = reason_of(body.note)?;
+    let (note, decision) = (reason_of(body.note)?, body.decision);
+    let actor = caller.actor(&request);
     let response = state
         .write_once(asked, move |tx, state| {
             let bench = bench(state, by);
-            let case = reports::decide(tx, id, body.decision, note, version, &bench, now)?;
-            Ok(Reply::ok(&CaseBody::of(tx, case, state)?))
+            let case = reports::decide(tx, id, decision, note, version, &bench, now)?;
+            let body = CaseBody::of(tx, case, state)?;
+            if let Some(posting) = &body.posting {
+                let detail = json!({"decision": decision});
+                let deed = deed(posting.employer.id, "case.decided", "posting", posting.id, detail);
+                accounts::record(tx, &actor, deed, &state.random, now)?;
+            }
+            Ok(Reply::ok(&body))
         })
         .await?;
     state.wake.postings_changed();

@@ -410,7 +410,10 @@ pub(crate) async fn change(
     let actor = caller.actor(request);
     let response = state
         .write_once(asked, move |tx, state| {
-            let before = require_posting_editor(tx, &caller, id)?.row.status;
+            let before = require_posting_editor(tx, &caller, id)?.row;
+            // The employer comes before the counter of postings, as everywhere.
+            accounts::lock_employer(tx, before.employer_id)?;
+            let before = before.status;
             let posting = make(tx, id, version, now)?;
             let action = match posting.row.status {
                 PostingStatus::Published if before != PostingStatus::Published => "posting.published",

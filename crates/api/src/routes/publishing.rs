@@ -276,6 +276,8 @@ pub(crate) async fn change_postings(
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
+            // The employer comes before the counter of postings, as everywhere.
+            accounts::lock_employer(tx, employer.id)?;
             let before = present(tx, employer.id, now)?;
             let mut outcomes = Vec::with_capacity(body.operations.len());
             for (index, operation) in body.operations.into_iter().enumerate() {

@@ -1,13 +1,16 @@
 //! Webhooks: who wants to be told of changes.
 
+use accounts::{Actor, Counted};
 use actix_web::{HttpRequest, HttpResponse, web};
-use postings::webhooks::{self, Endpoint, EndpointChange, EndpointState, EventKind, NewEndpoint};
+use postings::webhooks::{self, Endpoint, EndpointChange, EndpointState, EventKind, NewEndpoint, Secret};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{DbConn, Id, Timestamp};
 use utoipa::ToSchema;
 
 use super::ListBody;
 use super::employers::require_employer;
+use super::members::deed;
 use crate::access::require_editor;
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
@@ -128,6 +131,15 @@ pub(crate) struct NewWebhookBody {
     secret: String,
 }
 
+impl NewWebhookBody {
+    fn of(endpoint: Endpoint, secret: &Secret) -> Self {
+        Self {
+            webhook: endpoint.into(),
+            secret: secret.as_str().to_owned(),
+        }
+    }
+}
+
 /// What was queued.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueuedBody {
@@ -210,14 +222,19 @@ pub(crate) async fn create_webhook(
     Params(NoParams {}): Params<NoParams>,
     Body(input): Body<WebhookInput>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked::new(&request, &caller, &input)?;
-    state
-        .write_once(asked, move |tx, state| {
+    // The answer holds a secret, so it is not remembered for repetitions.
+    let actor = caller.actor(&request);
+    let made = state
+        .write(move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
-            make(tx, state, Some(employer.id), input)
+            require_room_for_webhook(tx, state, &caller, employer.id)?;
+            let (endpoint, secret) = make(tx, state, Some(employer.id), input)?;
+            note(tx, state, &actor, &endpoint, "webhook.made")?;
+            Ok::<_, Problem>(NewWebhookBody::of(endpoint, &secret))
         })
-        .await
+        .await?;
+    Ok(Reply::with(201, &made).into_response())
 }
 
 /// Be told of changes of all postings from now on; for operators.
@@ -226,15 +243,60 @@ pub(crate) async fn create_webhook(
 pub(crate) async fn create_board_webhook(
     state: State,
     Known(caller): Known,
-    request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
     Body(input): Body<WebhookInput>,
 ) -> Result<HttpResponse, Problem> {
     require_operator(&caller)?;
-    let asked = Asked::new(&request, &caller, &input)?;
-    state
-        .write_once(asked, move |tx, state| make(tx, state, None, input))
-        .await
+    // The answer holds a secret, so it is not remembered for repetitions.
+    let made = state
+        .write(move |tx, state| {
+            let (endpoint, secret) = make(tx, state, None, input)?;
+            Ok::<_, Problem>(NewWebhookBody::of(endpoint, &secret))
+        })
+        .await?;
+    Ok(Reply::with(201, &made).into_response())
+}
+
+/// The employer may have one more; for operators there is always room.
+fn require_room_for_webhook(
+    tx: &mut DbConn,
+    state: &State,
+    caller: &Caller,
+    employer: Id,
+) -> Result<(), Problem> {
+    if caller.is_operator() {
+        return Ok(());
+    }
+    accounts::lock_employer(tx, employer)?;
+    let present = webhooks::count(tx, employer)?;
+    let quotas = state.limits.quotas;
+    Ok(accounts::require_room_beside(
+        tx,
+        employer,
+        Counted::Webhooks,
+        present,
+        1,
+        quotas,
+    )?)
+}
+
+/// Adds to the trail of the webhook's employer what was done to it. Those of the board belong to no employer.
+pub(super) fn note(
+    tx: &mut DbConn,
+    state: &State,
+    actor: &Actor,
+    endpoint: &Endpoint,
+    action: &'static str,
+) -> Result<(), Problem> {
+    let Some(employer) = endpoint.employer_id else {
+        return Ok(());
+    };
+    // The path and the query may hold a secret of the receiver.
+    let host = url::Url::parse(&endpoint.url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
+    let deed = deed(employer, action, "webhook", endpoint.id, json!({"host": host}));
+    Ok(accounts::record(tx, actor, deed, &state.random, state.now())?)
 }
 
 fn make(
@@ -242,18 +304,20 @@ fn make(
     state: &State,
     employer_id: Option<Id>,
     input: WebhookInput,
-) -> Result<Reply, Problem> {
+) -> Result<(Endpoint, Secret), Problem> {
     let new = NewEndpoint {
         url: input.url,
         description: input.description,
         events: input.events,
     };
-    let (endpoint, secret) = webhooks::create(tx, employer_id, new, state.reach, &state.random, state.now())?;
-    let body = NewWebhookBody {
-        webhook: endpoint.into(),
-        secret: secret.as_str().to_owned(),
-    };
-    Ok(Reply::with(201, &body))
+    Ok(webhooks::create(
+        tx,
+        employer_id,
+        new,
+        state.reach,
+        &state.random,
+        state.now(),
+    )?)
 }
 
 /// One webhook.
@@ -286,6 +350,7 @@ pub(crate) async fn update_webhook(
     let id = path_id(&path, Code::WebhookNotFound)?;
     let (expected, now) = (if_match(&request)?, state.now());
     let asked = Asked::new(&request, &caller, &patch)?;
+    let actor = caller.actor(&request);
     state
         .write_once(asked, move |tx, state| {
             require_webhook(tx, &caller, id)?;
@@ -296,6 +361,7 @@ pub(crate) async fn update_webhook(
                 state: patch.state,
             };
             let endpoint = webhooks::update(tx, id, change, expected, state.reach, now)?;
+            note(tx, state, &actor, &endpoint, "webhook.changed")?;
             Ok(Reply::ok(&WebhookBody::from(endpoint)))
         })
         .await
@@ -313,10 +379,12 @@ pub(crate) async fn delete_webhook(
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path, Code::WebhookNotFound)?;
     let expected = if_match(&request)?;
+    let actor = caller.actor(&request);
     state
-        .write(move |tx, _| {
-            require_webhook(tx, &caller, id)?;
-            Ok::<_, Problem>(webhooks::delete(tx, id, expected)?)
+        .write(move |tx, state| {
+            let endpoint = require_webhook(tx, &caller, id)?;
+            webhooks::delete(tx, id, expected)?;
+            note(tx, state, &actor, &endpoint, "webhook.deleted")
         })
         .await?;
     Ok(Reply::no_content().into_response())
@@ -333,18 +401,17 @@ pub(crate) async fn rotate_webhook_secret(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let id = path_id(&path, Code::WebhookNotFound)?;
-    let now = state.now();
-    let asked = Asked::new(&request, &caller, &())?;
-    state
-        .write_once(asked, move |tx, state| {
+    // The answer holds a secret, so it is not remembered for repetitions.
+    let (actor, now) = (caller.actor(&request), state.now());
+    let rotated = state
+        .write(move |tx, state| {
             require_webhook(tx, &caller, id)?;
             let (endpoint, secret) = webhooks::rotate_secret(tx, id, &state.random, now)?;
-            Ok(Reply::ok(&NewWebhookBody {
-                webhook: endpoint.into(),
-                secret: secret.as_str().to_owned(),
-            }))
+            note(tx, state, &actor, &endpoint, "webhook.secret_rotated")?;
+            Ok::<_, Problem>(NewWebhookBody::of(endpoint, &secret))
         })
-        .await
+        .await?;
+    Ok(Reply::ok(&rotated).into_response())
 }
 
 /// Send a trial, `webhook.test`.

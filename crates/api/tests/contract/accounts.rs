@@ -139,6 +139,7 @@ on_both! {
         assert_eq!(export.text_at("/user/email"), "a@example.org");
         assert_eq!(export.text_at("/memberships/0/employer_id"), employer);
         assert_eq!(export.text_at("/alerts/0/id"), alert);
+        assert_eq!((&export.json["second_factor"]["recovery_codes_left"], &export.json["email_change"], &export.json["registrations"]), (&json!(0), &json!(null), &json!([])));
         assert!(!export.text.contains("password"), "{}", export.text);
 
         assert_eq!(app.delete("/v1/me").by(&token).send().await.expect(409).code(), "last_owner");

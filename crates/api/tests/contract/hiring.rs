@@ -6,6 +6,7 @@ use postings::{PayTransparency, PostingRules, Review};
 use serde_json::{Value, json};
 use store::Backend;
 
+use crate::employers::join;
 use crate::{rtl_role, titled};
 
 /// Makes the person an operator.
@@ -16,6 +17,15 @@ async fn promote(app: &TestApp, email: &str) -> String {
         .write_blocking(|tx| accounts::make_operator(tx, &email.parse().unwrap(), now))
         .unwrap();
     token
+}
+
+/// Announces a day of interviews with so many seats; its address.
+async fn interview_day(app: &TestApp, owner: &str, employer: &str, seats: i32) -> String {
+    let event = json!({"title": "Interview day", "kind": "batch_interview", "starts_at": "2026-12-03T15:00:00Z",
+        "ends_at": "2026-12-03T23:00:00Z", "timezone": "America/Chicago", "place": "1 Fab Road, Austin", "capacity": seats});
+    let path = format!("/v1/employers/{employer}/events");
+    let made = app.post(&path).by(owner).json(&event).send().await.expect(201);
+    format!("/v1/events/{}", made.text_at("/id"))
 }
 
 on_both! {
@@ -146,6 +156,46 @@ on_both! {
         ask("max@reader.example").await.expect(409);
         app.post(&format!("{one}/registrations")).json(&json!({"email": "b@reader.example", "name": "x", "homepage": "x"})).send().await.expect(202);
         app.get("/v1/events/nothing").send().await.expect(404);
+    }
+
+    async fn who_comes_is_told_to_people_who_write_postings_and_nobody_else(app) {
+        let owner = app.sign_up("owner@acme.example").await;
+        let employer = app.found_employer(&owner, "Acme Compute").await;
+        let viewer = join(app, &owner, &employer, "viewer@acme.example", "viewer").await;
+        let recruiter = join(app, &owner, &employer, "recruiter@acme.example", "recruiter").await;
+        let key = app.post(&format!("/v1/employers/{employer}/api-keys")).by(&owner).json(&json!({"name": "sync"})).send().await.expect(201).text_at("/secret");
+        let path = format!("{}/registrations", interview_day(app, &owner, &employer, 1).await);
+        app.get(&path).by(&recruiter).send().await.expect(200);
+        for other in [&viewer, &key] {
+            assert_eq!(app.get(&path).by(other).send().await.expect(403).code(), "not_allowed");
+        }
+    }
+
+    async fn an_erased_account_leaves_no_seat_and_no_address(app) {
+        let owner = app.sign_up("owner@acme.example").await;
+        let employer = app.found_employer(&owner, "Acme Compute").await;
+        let posting = app.publish(&owner, &employer, &rtl_role()).await;
+        let reader = app.sign_up("kim@reader.example").await;
+        let one = interview_day(app, &owner, &employer, 1).await;
+        let seats = format!("{one}/registrations");
+        for email in ["kim@reader.example", "lee@reader.example"] {
+            app.post(&seats).json(&json!({"email": email, "name": "Kim Reader"})).send().await.expect(202);
+            let token = app.token_mailed_to(email).await;
+            app.post("/v1/events/registrations/confirm").json(&json!({"token": token})).send().await.expect(200);
+        }
+        let report = json!({"reason": "scam", "email": "kim@reader.example"});
+        app.post(&format!("/v1/postings/{posting}/reports")).json(&report).send().await.expect(202);
+        let export = app.get("/v1/me/export").by(&reader).send().await.expect(200);
+        assert_eq!((export.text_at("/registrations/0/name"), export.text_at("/registrations/0/status")), ("Kim Reader".to_owned(), "confirmed".to_owned()));
+        app.mails().await;
+        app.delete("/v1/me").by(&reader).send().await.expect(204);
+        let left = app.get(&seats).by(&owner).send().await.expect(200);
+        assert_eq!((left.json["data"].as_array().unwrap().len(), left.text_at("/data/0/email"), left.text_at("/data/0/status")), (1, "lee@reader.example".to_owned(), "confirmed".to_owned()), "the seat is somebody else's now");
+        let told = app.mails().await;
+        assert_eq!((told.len(), told[0].recipient.as_str()), (1, "lee@reader.example"));
+        let moderator = promote(app, "moderator@board.example").await;
+        let cases = app.get("/v1/moderation/reports").by(&moderator).send().await.expect(200);
+        assert_eq!((cases.text_at("/data/0/latest/0/reason"), &cases.json["data"][0]["latest"][0]["email"]), ("scam".to_owned(), &Value::Null));
     }
 
     async fn a_report_becomes_a_case_and_a_moderator_decides(app) {

@@ -1,11 +1,13 @@
 //! Webhooks as their owners handle them; `crates/postings` tests what they are told.
 
+use actix_web::http::Method;
 use api::on_both;
 use jiff::SignedDuration;
 use postings::webhooks;
 use serde_json::{Value, json};
 
 use crate::rtl_role;
+use crate::teams::make_operator;
 
 on_both! {
     async fn an_employer_looks_after_its_webhooks(app) {
@@ -91,7 +93,25 @@ on_both! {
         for n in 1..10 {
             app.post(&path).by(&owner).json(&json!({"url": format!("https://a{n}.example")})).send().await.expect(201);
         }
-        assert_eq!(app.post(&path).by(&owner).json(&body).send().await.expect(409).code(), "limit_reached");
+        assert_eq!(app.post(&path).by(&owner).json(&body).send().await.expect(409).code(), "quota_exceeded");
+    }
+
+    async fn the_operator_decides_how_many_webhooks_an_employer_may_have(app) {
+        let owner = app.sign_up("owner@acme.example").await;
+        let employer = app.found_employer(&owner, "Acme Compute").await;
+        let operator = app.sign_up("operator@board.example").await;
+        make_operator(app, "operator@board.example");
+        app.call(&Method::PUT, &format!("/v1/employers/{employer}/quotas")).by(&operator).json(&json!({"webhooks": 1})).send().await.expect(204);
+        let path = format!("/v1/employers/{employer}/webhooks");
+        let make = |token: &str| app.post(&path).by(token).header("Idempotency-Key", "one").json(&json!({"url": "https://hooks.acme.example/a"})).send();
+        let made = make(&owner).await.expect(201);
+        let refused = make(&owner).await.expect(409);
+        assert_eq!(refused.code(), "quota_exceeded", "an answer with a secret is not kept for repetitions");
+        make(&operator).await.expect(201);
+        app.delete(&format!("/v1/webhooks/{}", made.text_at("/id"))).by(&owner).send().await.expect(204);
+        let trail = app.get(&format!("/v1/employers/{employer}/audit")).by(&owner).send().await.expect(200);
+        let entry = trail.json["data"].as_array().unwrap().iter().find(|entry| entry["action"] == "webhook.deleted").unwrap();
+        assert_eq!((&entry["subject_id"], &entry["detail"]), (&made.json["id"], &json!({"host": "hooks.acme.example"})));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alerts::{MatchState, closing_pass, dispatch_pass, keep_pass, match_pass, mend_schedules, subscription};
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
-use postings::{import, lifecycle, registrations, schedule, warning};
+use postings::{import, lifecycle, numbers as figures, registrations, schedule, warning};
 use store::revision::{self, Counter};
 use store::{DbConn, StoreError, Timestamp, idempotency};
 
@@ -278,14 +278,31 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
             now,
         )?)
     })?;
+    let numbers = forget_numbers(shop, now)?;
     let began_before = now.minus(LONGEST_IMPORT);
     let runs = shop
         .db
         .write_blocking(|tx| import::fail_interrupted_runs(tx, began_before, now))?;
     Ok((
         expired,
-        warned + forgotten + mails + told + answers + seats + secrets + runs,
+        warned + forgotten + mails + told + answers + seats + secrets + numbers + runs,
     ))
+}
+
+/// Deletes figures of days that no report reaches any more. Days end once in 24 hours, and there is no index by day: looking in
+/// one minute of each hour is plenty.
+fn forget_numbers(shop: &Workshop, now: Timestamp) -> Result<usize> {
+    let mut gone = 0;
+    if now.seconds().rem_euclid(3600) >= 60 {
+        return Ok(gone);
+    }
+    for _ in 0..UPKEEP_ROUNDS {
+        let day: Result<_, StoreError> = shop.db.read_blocking(|conn| figures::find_old_day(conn, now));
+        let Some(day) = day? else { break };
+        let forgotten: Result<usize, StoreError> = shop.db.write_blocking(|tx| figures::forget_day(tx, day));
+        gone += forgotten?;
+    }
+    Ok(gone)
 }
 
 /// What alerts do by the calendar: tell what ends soon, ask whether to keep them, and mend what a wrong clock wrote.

@@ -8,4 +8,6 @@ mod counters;
 mod report;
 
 pub use counters::{Counters, Reader, Sight};
-pub use report::{Group, Line, NumbersError, Period, Sums, csv, of_employer, of_posting};
+pub use report::{
+    Group, Line, NumbersError, Period, Sums, csv, find_old_day, forget_day, of_employer, of_posting,
+};

@@ -206,6 +206,19 @@ struct Titled {
     title: String,
 }
 
+/// The oldest day that has figures and that no report reaches any more. Reads all figures: once in a while is enough.
+pub fn find_old_day(conn: &mut DbConn, now: Timestamp) -> Result<Option<i32>, StoreError> {
+    Ok(posting_numbers::table
+        .filter(posting_numbers::day.lt(day_of(now) - MAX_DAYS))
+        .select(diesel::dsl::min(posting_numbers::day))
+        .first(conn)?)
+}
+
+/// Deletes the figures of a day; returns how many. A pass: safe to run twice.
+pub fn forget_day(tx: &mut DbConn, day: i32) -> Result<usize, StoreError> {
+    Ok(diesel::delete(posting_numbers::table.filter(posting_numbers::day.eq(day))).execute(tx)?)
+}
+
 /// The numbers of one posting by day, and their sum.
 pub fn of_posting(
     conn: &mut DbConn,

@@ -12,8 +12,8 @@ use super::ledger::hold_queued;
 use super::secret::Secret;
 use crate::outward::{self, Reach};
 
-/// Endpoints of one employer, and of the board.
-const MAX_ENDPOINTS: i64 = 10;
+/// Endpoints that are shown of one employer, or of the board; quotas are smaller.
+const MAX_SHOWN: i64 = 1000;
 /// Longest description, in characters.
 const DESCRIPTION_CHARS: usize = 200;
 /// How long the secret before the present one signs too.
@@ -97,9 +97,6 @@ pub enum EndpointError {
     /// There is no such endpoint, or delivery.
     #[error("webhook not found")]
     NotFound,
-    /// There are as many as there can be.
-    #[error("there can be 10 webhooks at most")]
-    TooMany,
     /// Somebody else changed it meanwhile.
     #[error("the webhook was changed meanwhile")]
     VersionConflict,
@@ -144,7 +141,8 @@ pub struct EndpointChange {
     pub state: Option<EndpointState>,
 }
 
-/// Makes an endpoint that is told of what happens from now on to the postings of `employer_id`, or of the whole board.
+/// Makes an endpoint that is told of what happens from now on to the postings of `employer_id`, or of the whole board. How
+/// many an employer may have is the caller's to ask.
 pub fn create(
     tx: &mut DbConn,
     employer_id: Option<Id>,
@@ -155,9 +153,6 @@ pub fn create(
 ) -> Result<(Endpoint, Secret), EndpointError> {
     check_url(&new.url, reach)?;
     check_description(&new.description)?;
-    if list(tx, employer_id)?.len() as i64 >= MAX_ENDPOINTS {
-        return Err(EndpointError::TooMany);
-    }
     let secret = Secret::new(random);
     let endpoint = Endpoint {
         id: random.id(now),
@@ -204,7 +199,7 @@ fn check_description(text: &str) -> Result<(), EndpointError> {
 pub fn list(conn: &mut DbConn, employer_id: Option<Id>) -> Result<Vec<Endpoint>, StoreError> {
     let mut query = webhook_endpoints::table
         .order(webhook_endpoints::id)
-        .limit(MAX_ENDPOINTS)
+        .limit(MAX_SHOWN)
         .select(cols::<Endpoint>())
         .into_boxed();
     query = match employer_id {
@@ -212,6 +207,23 @@ pub fn list(conn: &mut DbConn, employer_id: Option<Id>) -> Result<Vec<Endpoint>,
         None => query.filter(webhook_endpoints::employer_id.is_null()),
     };
     Ok(query.load(conn)?)
+}
+
+/// Lets one change of an endpoint and of what it is told happen after the other: its row first, then its deliveries. False when
+/// there is no such endpoint.
+pub(super) fn lock(tx: &mut DbConn, id: Id) -> Result<bool, StoreError> {
+    let locked = diesel::update(webhook_endpoints::table.find(id))
+        .set(webhook_endpoints::version.eq(webhook_endpoints::version))
+        .execute(tx)?;
+    Ok(locked == 1)
+}
+
+/// How many endpoints the employer has.
+pub fn count(conn: &mut DbConn, employer_id: Id) -> Result<i64, StoreError> {
+    Ok(webhook_endpoints::table
+        .filter(webhook_endpoints::employer_id.eq(employer_id))
+        .count()
+        .get_result(conn)?)
 }
 
 /// The endpoint `id`.

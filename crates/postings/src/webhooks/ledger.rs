@@ -6,7 +6,7 @@ use store::page::Page;
 use store::schema::{webhook_deliveries, webhook_endpoints, webhook_events};
 use store::{DbConn, Id, StoreError, Timestamp, cols, text_enum};
 
-use super::endpoint::{Endpoint, EndpointError, EndpointState, find};
+use super::endpoint::{Endpoint, EndpointError, EndpointState, find, lock};
 use super::event::EventKind;
 
 /// How long a claimed row belongs to the process that claimed it.
@@ -158,6 +158,7 @@ pub fn replay(
     what: Replay,
     now: Timestamp,
 ) -> Result<usize, EndpointError> {
+    lock(tx, endpoint_id)?;
     let endpoint = find(tx, endpoint_id)?.ok_or(EndpointError::NotFound)?;
     if endpoint.state == EndpointState::Disabled {
         return Err(EndpointError::Disabled);
@@ -230,10 +231,15 @@ pub(super) fn claim(
     holder: Id,
     now: Timestamp,
 ) -> Result<Option<(Endpoint, Vec<Delivery>)>, StoreError> {
-    let endpoint = find(tx, endpoint_id)?.filter(|endpoint| endpoint.state == EndpointState::Enabled);
-    let Some(endpoint) = endpoint else {
+    lock(tx, endpoint_id)?;
+    let Some(endpoint) = find(tx, endpoint_id)? else {
         return Ok(None);
     };
+    if endpoint.state == EndpointState::Disabled {
+        // Noted while its owner disabled it.
+        hold_queued(tx, endpoint_id, now)?;
+        return Ok(None);
+    }
     let due: Vec<EventRow> = webhook_deliveries::table
         .inner_join(webhook_events::table)
         .filter(webhook_deliveries::endpoint_id.eq(endpoint_id))

@@ -16,7 +16,7 @@ mod secret;
 
 pub use delivery::{DeliveryReport, Messenger, delivery_pass};
 pub use endpoint::{
-    Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, create, delete, find, list,
+    Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, count, create, delete, find, list,
     rotate_secret, update,
 };
 pub use event::{EventKind, NoteReport, note_pass, send_trial};

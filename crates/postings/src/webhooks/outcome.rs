@@ -79,6 +79,9 @@ pub(super) fn record(
     random: &Random,
 ) -> Result<Verdict, StoreError> {
     let now = attempt.at;
+    if !super::endpoint::lock(tx, endpoint_id)? {
+        return Ok(Verdict::Lost);
+    }
     let (status, error, retry_after) = match &attempt.answer {
         Answer::Taken(status) => (Some(*status), None, None),
         Answer::Gone => (

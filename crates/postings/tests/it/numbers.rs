@@ -101,4 +101,19 @@ on_both! {
         counters.flush(db).unwrap();
         assert_eq!(of(db, board.acme, Group::Day, board.now).1, sums(0, 3, 0));
     }
+
+    fn figures_that_no_report_reaches_are_forgotten(db) {
+        let mut board = Board::new(db);
+        let one = board.published("One");
+        let counters = Counters::default();
+        counters.note(Sight::View, &[one], reader(1), &board.random, board.now);
+        counters.flush(db).unwrap();
+        let old = |now| db.read_blocking(|conn| numbers::find_old_day(conn, now)).unwrap();
+        board.now = board.now.plus(SignedDuration::from_hours(731 * 24));
+        assert_eq!(old(board.now), None);
+        board.now = board.now.plus(SignedDuration::from_hours(24));
+        let day = old(board.now).unwrap();
+        assert_eq!(db.write_blocking(|tx| numbers::forget_day(tx, day)).unwrap(), 1);
+        assert_eq!(old(board.now), None);
+    }
 }

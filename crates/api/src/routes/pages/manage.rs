@@ -14,6 +14,7 @@ use store::{DbConn, Id, Timestamp};
 use super::{message, page, problem_page};
 use crate::error::{Code, Problem};
 use crate::holder::{Holder, LinkToken};
+use crate::routes::me::forget_address;
 use crate::state::State;
 
 /// The rhythms, with their words.
@@ -283,29 +284,27 @@ async fn act(state: &State, own: Id, action: &str, fields: Fields) -> Result<&'s
     };
     let action = action.to_owned();
     state
-        .write(move |tx, _| match change {
+        .write(move |tx, state| match change {
             Some(patch) => {
                 holder.require(tx, id)?;
                 subscription::update(tx, id, patch, None, now)?;
                 Ok::<_, Problem>(())
             }
-            None => act_plainly(tx, &holder, &action, id, now),
+            None => act_plainly(tx, state, &holder, &action, id),
         })
         .await?;
     Ok(notice)
 }
 
-fn act_plainly(
-    tx: &mut DbConn,
-    holder: &Holder,
-    action: &str,
-    id: Id,
-    now: Timestamp,
-) -> Result<(), Problem> {
+fn act_plainly(tx: &mut DbConn, state: &State, holder: &Holder, action: &str, id: Id) -> Result<(), Problem> {
+    let now = state.now();
     let address: EmailAddress = holder.require_address(tx)?;
     match action {
         "confirm" => owner::confirm_waiting(tx, &address, id, now).map(|_| ())?,
-        "erase_all" => owner::erase_address(tx, &address).map(|_| ())?,
+        "erase_all" => {
+            forget_address(tx, state, &address)?;
+            owner::erase_address(tx, &address)?;
+        }
         "lift" => subscription::lift_suppression(tx, &address, Resume::Asked).map(|_| ())?,
         "keep" => {
             let alert = holder.require(tx, id)?;
