@@ -203,6 +203,8 @@ impl Stage {
             "post /v1/employers/{employer}/invitations" => json!({"email": email, "role": "viewer"}),
             "post /v1/employers/{employer}/postings" => rtl_role(),
             "patch /v1/postings/{id}" => json!({"openings": 2}),
+            "post /v1/postings/{id}/reject" => json!({"reason": "the pay is missing"}),
+            "post /v1/postings/{id}/fill" => json!({"count": 1}),
             "post /v1/postings/{id}/close" => json!({"reason": "filled"}),
             "post /v1/postings/{id}/schedule" => json!({"publish_at": "2026-12-24T09:00:00Z"}),
             "post /v1/employers/{employer}/ownership" => json!({"user_id": self.spare}),
