@@ -159,6 +159,8 @@ store::on_both! {
             pass.abort();
             courier.stop(std::time::Duration::ZERO).await;
         });
+        // Another process has a way to the relay of its own.
+        house.use_transport(&server.transport());
         let mut other = house.courier.clone();
         other.holder = house.random.id(monday_morning());
         assert_eq!(house.block_on(delivery_pass(&other)).unwrap().done(), 0, "the lease still runs");

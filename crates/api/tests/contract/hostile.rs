@@ -16,7 +16,7 @@ fn filled(operation: &Operation, value: &dyn Fn(&str) -> String) -> String {
         let name = parameter["name"].as_str().unwrap();
         if parameter["in"] == "path" {
             path = path.replace(&format!("{{{name}}}"), &value(name));
-        } else if parameter["required"] == true {
+        } else if parameter["in"] == "query" && parameter["required"] == true {
             query = format!("?{name}=x");
         }
     }

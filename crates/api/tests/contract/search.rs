@@ -42,6 +42,33 @@ const TECHNICIAN: &str = "Data Center Technician";
 const PLATFORM: &str = "Senior ML Platform Engineer";
 
 on_both! {
+    async fn an_answer_that_is_given_again_never_shows_what_has_left(app) {
+        let (owner, employer) = board(app).await;
+        app.settle().await;
+        let titles = async |header: Option<&str>| {
+            let mut call = app.get("/v1/search?q=systemverilog");
+            if let Some(value) = header {
+                call = call.header("Cache-Control", value);
+            }
+            let answer = call.send().await.expect(200);
+            assert_eq!(answer.json["total"], answer.json["data"].as_array().unwrap().len());
+            answer.json["data"].as_array().unwrap().iter().map(|hit| hit["id"].clone()).collect::<Vec<_>>()
+        };
+        let first = titles(None).await;
+        assert_eq!(first.len(), 1);
+        assert_eq!(titles(None).await, first);
+        assert_eq!(titles(Some("no-cache")).await, first);
+        let pause = format!("/v1/employers/{employer}/pause");
+        app.post(&pause).by(&owner).send().await.expect(200);
+        assert!(titles(None).await.is_empty(), "not even before the index has heard of it");
+        app.settle().await;
+        assert!(titles(None).await.is_empty());
+        let resume = format!("/v1/employers/{employer}/resume");
+        app.post(&resume).by(&owner).send().await.expect(200);
+        app.settle().await;
+        assert_eq!(titles(None).await, first);
+    }
+
     async fn every_parameter_filters(app) {
         board(app).await;
         for (query, expected) in [
