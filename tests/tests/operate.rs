@@ -107,6 +107,11 @@ on_both! {
             let answer = board.get("/readyz");
             (answer.status == 503 && board.get("/healthz").status == 200).then_some(())
         });
+        // It stays so until nothing answers any more.
+        eventually("the end of the answers", || match board.try_get("/readyz") {
+            Some(answer) => { answer.expect(503); None }
+            None => Some(()),
+        });
         assert!(board.terminate());
     }
 }

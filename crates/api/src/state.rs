@@ -139,6 +139,7 @@ pub struct Shared {
     pub(crate) answers: Answers,
     in_flight: AtomicUsize,
     is_ready: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 impl std::fmt::Debug for State {
@@ -197,6 +198,7 @@ impl State {
             answers: Answers::default(),
             in_flight: AtomicUsize::new(0),
             is_ready: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         }))
     }
 
@@ -210,9 +212,14 @@ impl State {
         &self.0.wake
     }
 
-    /// Whether the index has caught up and requests are welcome; false again while shutting down.
+    /// Whether the index has caught up and requests are welcome. Without effect once [`State::set_stopping`] was called.
     pub fn set_ready(&self, is_ready: bool) {
         self.is_ready.store(is_ready, Ordering::Release);
+    }
+
+    /// The process is about to end: it is not ready any more, whatever its passes find.
+    pub fn set_stopping(&self) {
+        self.is_stopping.store(true, Ordering::Release);
     }
 
     /// Looks again at domains whose time has come; see [`accounts::domain_pass`]. Without name servers nothing is looked at.
@@ -255,6 +262,10 @@ impl State {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
+        self.has_caught_up() && !self.is_stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_caught_up(&self) -> bool {
         self.is_ready.load(Ordering::Acquire)
     }
 

@@ -67,6 +67,11 @@ on_both! {
         app.state.set_ready(false);
         let waiting = app.get("/readyz").send().await.expect(503);
         assert_eq!((waiting.text_at("/status"), waiting.text_at("/index")), ("not_ready".to_owned(), "catching_up".to_owned()));
+        // A process that stops says so, and its passes do not take that back.
+        app.state.set_stopping();
+        app.state.set_ready(true);
+        let stopping = app.get("/readyz").send().await.expect(503);
+        assert_eq!((stopping.text_at("/status"), stopping.text_at("/index")), ("not_ready".to_owned(), "ok".to_owned()));
         app.get("/healthz").send().await.expect(200);
         assert!(app.get("/metrics").send().await.expect(200).header("content-type").unwrap().starts_with("text/plain"));
         let keys = app.get("/.well-known/jwks.json").send().await.expect(200);

@@ -353,7 +353,7 @@ impl Running {
             signal = signal() => {
                 let signal = signal?;
                 tracing::info!(signal, "stopping");
-                self.held.state.set_ready(false);
+                self.held.state.set_stopping();
                 let drain = self.held.config.drain;
                 if signal == "SIGTERM" && !drain.is_zero() {
                     tracing::info!(seconds = drain.as_secs(), "answering until load balancers have noticed");
@@ -373,7 +373,7 @@ impl Running {
 
     /// Refuses new requests, finishes those in flight and the passes, and gives everything up.
     pub(crate) async fn stop(self) {
-        self.held.state.set_ready(false);
+        self.held.state.set_stopping();
         self.handle.stop(true).await;
         self.loops.stop(LOOPS_PATIENCE).await;
     }
