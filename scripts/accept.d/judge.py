@@ -613,6 +613,84 @@ def check_kill_backup_and_restore(directory):
         other.stop()
 
 
+def a_postgres():
+    """A PostgreSQL server that lives as long as its standard input is open, and its address."""
+    words = 'echo "$BACKPLANE_TEST_POSTGRES_URL"; cat >/dev/null'
+    script = Path(__file__).resolve().parent.parent / "with-postgres"
+    server = subprocess.Popen([script, "sh", "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    address = server.stdout.readline().strip()
+    require(address, "no PostgreSQL could be started")
+    return server, address
+
+
+def answers(board):
+    """What a reader is told: hits, counts and values of a few searches, and the feed of changes."""
+    told = {}
+    for query in ["", "q=gpu", "q=data+center+technician", "q=rtl+design&sort=newest", "q=kernel&facets=discipline,country,pay",
+                  "discipline=silicon&limit=50", "country=US&facets=region", "pay_min=200000&sort=pay", "workplace=remote"]:
+        found = board.must(200, "GET", f"/v1/search?{query}&diversity=off")
+        told[query] = (found["total"], [hit["id"] for hit in found["data"]], found["facets"])
+    after, revisions = "0", []
+    while after:
+        page = board.must(200, "GET", f"/v1/changes?after={after}&limit=500")
+        revisions += [(change["revision"], change["kind"], change["posting"]["id"]) for change in page["data"]]
+        after = page["next_cursor"]
+    require(len(revisions) == len({posting for _, _, posting in revisions}), "the feed names a posting twice")
+    return told | {"changes": revisions}
+
+
+def check_real_postings_in_a_backup_and_in_postgres(directory):
+    """Real postings: backup beside the server, restore, verify; move to PostgreSQL, verify; the same answers each time."""
+    count = int(os.environ.get("BACKPLANE_ACCEPT_ROWS", "1500"))
+    rows = directory / "rows.ndjson.gz"
+    with gzip.open(SHARED / "data" / "postings-real.ndjson.gz", "rb") as source, gzip.open(rows, "wb") as target:
+        for _ in range(count):
+            target.write(source.readline())
+    limits = {"BACKPLANE_LIMITS__ENABLED": "false"}
+    board = Board(directory, **limits)
+    done = board.command("import", "--employer-from-company", "--json", rows)
+    require(done.returncode == 0, done.stderr[-1500:])
+
+    def agrees(which):
+        verified = which.command("verify", "--json")
+        require(verified.returncode == 0, verified.stdout[-1500:] + verified.stderr[-1500:])
+        require(json.loads(verified.stdout)["agrees"] is True, verified.stdout[-1500:])
+
+    try:
+        board.start()
+        before = answers(board)
+        require(before[""][0] > count * 0.8, f"only {before[''][0]} of {count} rows are found")
+        done = board.command("backup", directory / "copy")
+        require(done.returncode == 0, done.stderr)
+        agrees(board)
+    finally:
+        board.stop()
+    (directory / "other").mkdir()
+    other = Board(directory / "other", **limits)
+    try:
+        done = other.command("restore", directory / "copy")
+        require(done.returncode == 0, done.stderr)
+        other.start()
+        require(answers(other) == before, "the restored board answers otherwise")
+        agrees(other)
+    finally:
+        other.stop()
+    server, address = a_postgres()
+    try:
+        done = board.command("move", "--to", address)
+        require(done.returncode == 0, done.stderr[-1500:])
+        require("the same on both sides" in done.stdout, done.stdout[-1500:])
+        require(board.command("move", "--to", address).returncode == 1, "a database with rows is not refused")
+        board.environment["BACKPLANE_DATABASE__URL"] = address
+        board.start()
+        require(answers(board) == before, "the board on PostgreSQL answers otherwise")
+        agrees(board)
+    finally:
+        board.stop()
+        server.stdin.close()
+        server.wait()
+
+
 def main():
     failed = 0
     only = sys.argv[3:]

@@ -329,6 +329,23 @@ impl Board {
         })
     }
 
+    /// A GET with further headers.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let headers: Vec<(&str, Option<String>)> = headers
+            .iter()
+            .map(|(name, value)| (*name, Some((*value).to_owned())))
+            .collect();
+        self.send("GET", path, &headers, None).expect("an answer")
+    }
+
+    /// Waits for it to end by itself; returns whether it says that all was well.
+    pub fn wait_for_end(&mut self) -> bool {
+        let status = eventually("the end of the program", || {
+            self.child.try_wait().expect("the child's state")
+        });
+        status.success()
+    }
+
     /// A GET; `None` when no answer came.
     pub fn try_get(&self, path: &str) -> Option<Answer> {
         self.try_send("GET", path, None, None)

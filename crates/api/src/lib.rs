@@ -43,7 +43,7 @@ pub fn configure_worker(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clo
 pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + use<> {
     let state = state.clone();
     move |config: &mut web::ServiceConfig| {
-        let limits = state.limits;
+        let limits = state.limits();
         config
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(limits.body_bytes));

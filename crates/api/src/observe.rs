@@ -228,6 +228,20 @@ fn record(
         .record(elapsed.as_secs_f64());
     let code = problem.map(|problem| problem.code().as_str());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    let traceparent = response.request().headers().get("traceparent");
+    tracing::trace!(
+        target: "backplane::traces",
+        name = format!("{method} {route}").as_str(),
+        request = true,
+        duration_us,
+        failed = status >= 500 && status != 503,
+        traceparent = traceparent.and_then(|header| header.to_str().ok()),
+        http.request.method = method.as_str(),
+        http.route = route.as_str(),
+        http.response.status_code = u64::from(status),
+        request_id = id,
+        error.type = code,
+    );
     // Not being ready is an answer; only what nobody meant to say is an error.
     if status >= 500 && status != 503 {
         tracing::error!(%method, route, status, duration_us, request_id = id, code, "answered");

@@ -1,7 +1,7 @@
 //! What every handler works with.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use accounts::{DomainReport, JwtKeys, Letters, PasswordHasher, Quotas, SignInDesk, TxtLookup};
 
@@ -13,7 +13,7 @@ use postings::Posting;
 use postings::PostingRules;
 use postings::numbers::Counters;
 use postings::outward::Reach;
-use search::Index;
+use search::LiveIndex;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 
@@ -30,7 +30,7 @@ pub struct Parts {
     /// The database, migrated.
     pub db: Db,
     /// The search index.
-    pub index: Arc<Index>,
+    pub index: Arc<LiveIndex>,
     /// Who we are in mails, and under which URL.
     pub mail_config: Arc<MailConfig>,
     /// The links of alerts.
@@ -116,15 +116,15 @@ pub struct State(Arc<Shared>);
 /// What all clones of a [`State`] share.
 pub struct Shared {
     pub(crate) db: Db,
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<LiveIndex>,
     pub(crate) mail_config: Arc<MailConfig>,
     pub(crate) letterhead: Letterhead,
     pub(crate) jwt: JwtKeys,
     pub(crate) hasher: PasswordHasher,
     pub(crate) random: Arc<Random>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) limits: Limits,
-    pub(crate) posting_rules: PostingRules,
+    /// What the operator chose and may choose anew.
+    chosen: RwLock<(Limits, PostingRules)>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) reports: ReportDesk,
     pub(crate) reach: Reach,
@@ -186,8 +186,7 @@ impl State {
             hasher: parts.hasher,
             random: parts.random,
             clock: parts.clock,
-            limits: parts.limits,
-            posting_rules: parts.posting_rules,
+            chosen: RwLock::new((parts.limits, parts.posting_rules)),
             metrics: parts.metrics,
             reports: parts.reports,
             reach: parts.reach,
@@ -204,7 +203,23 @@ impl State {
 
     /// What the operator chose for postings.
     pub fn posting_rules(&self) -> PostingRules {
-        self.0.posting_rules
+        self.chosen().1
+    }
+
+    /// How much a client may ask.
+    pub(crate) fn limits(&self) -> Limits {
+        self.chosen().0
+    }
+
+    fn chosen(&self) -> (Limits, PostingRules) {
+        *self.0.chosen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The operator chose anew. The largest bodies stay what they were when the server started.
+    pub fn choose(&self, limits: Limits, posting_rules: PostingRules) {
+        self.rates.enable(limits.enabled);
+        *self.0.chosen.write().unwrap_or_else(PoisonError::into_inner) = (limits, posting_rules);
+        self.answers.forget();
     }
 
     /// Wakes the background passes.
@@ -253,7 +268,7 @@ impl State {
         let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
         // Made before the question, so that it is given back in either case.
         let place = Place(self.clone());
-        (before < self.limits.in_flight).then_some(place)
+        (before < self.limits().in_flight).then_some(place)
     }
 
     /// Requests that are worked on at this moment.

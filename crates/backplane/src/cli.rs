@@ -33,7 +33,10 @@ pub(crate) enum Command {
     /// file creates nothing. Ends with status 0 when the file was read to its end, also with rejected rows, and with 1
     /// when it could not be.
     Import(ImportArgs),
-    /// Build the search index anew from the database; no server may be running on the data directory
+    /// Build the search index anew from the database
+    ///
+    /// The old index answers until the new one is complete. A running server is asked to do it and waited for; interrupted,
+    /// it goes on. Without a server this command does it; interrupted, the next start goes on.
     Reindex,
     /// Check that index, alerts, mails and counters agree with the database
     ///
@@ -330,4 +333,19 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print every setting with its origin, passwords hidden
     Show,
+    /// Print data that is compiled in, as a beginning for a file in `data_override`
+    Data {
+        /// Which
+        #[arg(value_enum)]
+        which: OwnFile,
+    },
+}
+
+/// Data that an operator may put in place of what is compiled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OwnFile {
+    /// The vocabulary: taxonomy.toml
+    Taxonomy,
+    /// What laws want said about pay: pay_transparency.toml
+    PayTransparency,
 }

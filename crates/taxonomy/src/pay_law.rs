@@ -3,7 +3,7 @@
 //! The rules are data (`config/law/pay_transparency.toml`, with legal basis, source and the day of its comparison). This is
 //! not legal advice, and every assessment says so.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -232,17 +232,36 @@ pub struct Verdict {
     pub note: Option<String>,
 }
 
+const TEXT: &str = include_str!("../../../config/law/pay_transparency.toml");
+
+/// What an operator put in place of the rules that are compiled in.
+static REPLACEMENT: RwLock<Option<&'static PayLaw>> = RwLock::new(None);
+
 impl PayLaw {
-    /// The rules that are compiled in.
+    /// The rules in force: those that are compiled in, until they are replaced.
     pub fn bundled() -> &'static Self {
+        let replacement = *REPLACEMENT.read().unwrap_or_else(PoisonError::into_inner);
+        replacement.unwrap_or_else(Self::compiled_in)
+    }
+
+    /// Puts `rules` in force, or those that are compiled in. What is in use stays in memory until the process ends.
+    pub fn replace(rules: Option<Self>) {
+        let replacement = rules.map(|rules| &*Box::leak(Box::new(rules)));
+        *REPLACEMENT.write().unwrap_or_else(PoisonError::into_inner) = replacement;
+    }
+
+    /// The text that is compiled in: a starting point for an operator's own file.
+    pub fn bundled_toml() -> &'static str {
+        TEXT
+    }
+
+    fn compiled_in() -> &'static Self {
         static LAW: OnceLock<PayLaw> = OnceLock::new();
         LAW.get_or_init(|| {
             // A test holds that the file can be read.
-            Self::from_toml(include_str!("../../../config/law/pay_transparency.toml")).unwrap_or_else(|_| {
-                Self {
-                    version: String::new(),
-                    rules: Vec::new(),
-                }
+            Self::from_toml(TEXT).unwrap_or_else(|_| Self {
+                version: String::new(),
+                rules: Vec::new(),
             })
         })
     }

@@ -119,7 +119,7 @@ pub(crate) fn client_of(state: &State, request: &HttpRequest) -> Client {
     Client {
         network: client_address(request).map(|address| network(address).to_string()),
         user_agent: agent.and_then(|agent| agent.to_str().ok()).map(str::to_owned),
-        is_counted: state.limits.enabled,
+        is_counted: state.limits().enabled,
     }
 }
 

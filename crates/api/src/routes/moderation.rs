@@ -100,7 +100,7 @@ pub(crate) async fn approve_posting(
         move |tx, id, version, state, bench, now| {
             let unseen = "If-Match: the ETag of the version that you looked at, such as \"3\"";
             let seen = version.ok_or_else(|| Problem::new(Code::HeaderInvalid).detail(unseen))?;
-            Ok(review::approve(tx, id, seen, &state.posting_rules, bench, now)?)
+            Ok(review::approve(tx, id, seen, &state.posting_rules(), bench, now)?)
         },
     )
     .await

@@ -74,7 +74,7 @@ pub(crate) async fn validate_posting(
                 }
                 None => None,
             };
-            let choice = state.posting_rules.pay_transparency;
+            let choice = state.posting_rules().pay_transparency;
             Ok::<_, Problem>(advice::assess(conn, employer_id, input, choice, now)?)
         })
         .await?;
@@ -101,7 +101,7 @@ pub(crate) async fn schedule_posting(
     Body(body): Body<ScheduleBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &body)?;
-    let (at, rules) = (body.publish_at, state.posting_rules);
+    let (at, rules) = (body.publish_at, state.posting_rules());
     change(
         state,
         caller,
@@ -286,7 +286,7 @@ pub(crate) async fn change_postings(
                     tx,
                     employer.id,
                     operation,
-                    &state.posting_rules,
+                    &state.posting_rules(),
                     &state.random,
                     now,
                 ) {

@@ -269,7 +269,7 @@ fn require_room_for_webhook(
     }
     accounts::lock_employer(tx, employer)?;
     let present = webhooks::count(tx, employer)?;
-    let quotas = state.limits.quotas;
+    let quotas = state.limits().quotas;
     Ok(accounts::require_room_beside(
         tx,
         employer,

@@ -20,7 +20,7 @@ use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
 use postings::PostingRules;
 use postings::outward::Reach;
-use search::Index;
+use search::LiveIndex;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
 use store::{Backend, Clock, FixedClock, Random};
@@ -125,7 +125,7 @@ impl TestApp {
         let txt = Arc::new(FixedTxt::default());
         let state = State::new(Parts {
             db: db.clone(),
-            index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
+            index: Arc::new(LiveIndex::open(&dir.path().join("index")).expect("an index")),
             mail_config: Arc::clone(&mail_config),
             letterhead: letterhead.clone(),
             jwt: JwtKeys::random("https://board.example", &random).expect("keys"),

@@ -208,6 +208,15 @@ impl Layers {
     }
 }
 
+impl Layers {
+    /// Every key with its value in force as text; secrets too.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        self.values()
+            .map(|(key, value, _)| (key.to_owned(), serde_json::to_string(&value).unwrap_or_default()))
+            .collect()
+    }
+}
+
 fn parse(path: &Path, text: &str) -> Result<Dict, ConfigError> {
     Toml::from_str(text).map_err(|error| ConfigError::Toml {
         path: path.to_owned(),

@@ -142,7 +142,7 @@ pub(super) fn index(config: &Config, db: Option<&Db>, chart: &mut Chart) {
             _ => chart.ok("index", format!("{postings} postings at revision {cursor}")),
         },
         Ok(Found::Nothing) => chart.ok("index", "none yet; the next start builds it"),
-        Ok(Found::OtherVersion(_)) => chart.ok("index", "of another version; the next start builds it anew"),
+        Ok(Found::OtherVersion(_)) => chart.ok("index", "of another version; the server builds another while it answers"),
         Ok(Found::Damaged(detail)) => {
             chart.warn("index", format!("damaged: {detail}"), "restart the server, which builds it anew; or backplane reindex");
         }
