@@ -10,7 +10,7 @@ use crate::document::{Saying, SearchDocument};
 use crate::facet::Facet;
 
 /// Changes whenever the index must be rebuilt because documents are written differently.
-pub(crate) const VERSION: &str = "3";
+pub(crate) const VERSION: &str = "4";
 
 /// The fields by name.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(crate) struct Fields {
     pub(crate) concepts: Field,
     /// The concepts of the title once more.
     pub(crate) title_concepts: Field,
-    /// Values of facets, cells of the map and the role.
+    /// Values of facets and attributes, cells of the map and the role.
     pub(crate) terms: Field,
     pub(crate) title: Field,
     pub(crate) facets: [Field; Facet::ALL.len()],
