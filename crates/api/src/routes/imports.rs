@@ -7,8 +7,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use postings::FieldError;
 use postings::import::{
-    self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, Proposal,
-    RunState, Summary, TableError,
+    self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, MemberRules,
+    Proposal, RunState, Summary, TableError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -250,6 +250,16 @@ pub(crate) async fn start_import(
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_importer(tx, &caller, employer.id)?;
+            let members = if caller.is_operator() {
+                None
+            } else {
+                let quotas = accounts::quotas_of(tx, employer.id, state.limits.quotas)?;
+                Some(MemberRules {
+                    review: state.posting_rules.review,
+                    live_postings: quotas.live_postings.into(),
+                    drafts: quotas.drafts.into(),
+                })
+            };
             let run = import::start_run(tx, Some(employer.id), format, dry_run, &state.random, now)?;
             if !dry_run {
                 let deed = accounts::Deed {
@@ -259,14 +269,15 @@ pub(crate) async fn start_import(
                 };
                 accounts::record(tx, &actor, deed, &state.random, now)?;
             }
-            let _ = starting.set((employer.slug, run.id));
+            let _ = starting.set((employer.slug, run.id, members));
             Ok(Reply::with(202, &ImportBody::from(run)))
         })
         .await?;
     // A repetition is told of the first run and starts none.
     let is_new = !response.headers().contains_key(REPLAYED);
-    if let Some((slug, id)) = started.get().cloned().filter(|_| is_new) {
+    if let Some((slug, id, members)) = started.get().cloned().filter(|_| is_new) {
         options.employer = EmployerChoice::Slug(slug);
+        options.members = members;
         // The ledger says how it went; a run that the process did not survive is marked failed at the next start.
         drop(tokio::task::spawn_blocking(move || {
             work(&state, id, rows, &options);

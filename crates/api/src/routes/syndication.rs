@@ -340,12 +340,17 @@ fn element(name: &str, address: &str, at: Timestamp) -> String {
 }
 
 /// The sitemaps, each with when a posting in it last changed.
-#[utoipa::path(get, path = "/sitemap.xml", tag = "feeds", responses((status = 200, body = String, content_type = "application/xml")))]
+#[utoipa::path(get, path = "/sitemap.xml", tag = "feeds", responses((status = 200, body = String, content_type = "application/xml"), (status = 304)))]
 pub(crate) async fn get_sitemap_index(
     state: State,
+    request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
+    let etag = format!("\"sitemaps-{}\"", latest(&state).await?);
+    if is_known(&request, &etag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
+    }
     let sitemaps = state
         .read(move |conn, _| Ok::<_, Problem>(syndication::list_sitemaps(conn, now)?))
         .await?;
@@ -359,6 +364,7 @@ pub(crate) async fn get_sitemap_index(
         .collect();
     Ok(HttpResponse::Ok()
         .content_type("application/xml; charset=utf-8")
+        .insert_header((ETAG, etag))
         .insert_header((CACHE_CONTROL, FRESH))
         .body(body))
 }
