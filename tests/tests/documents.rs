@@ -83,9 +83,16 @@ fn every_way_out_works_when_pasted() {
         "apply": {"url": "https://acme.example/apply/1"},
     });
     let drafts = format!("/v1/employers/{employer}/postings");
-    let posting = board.post(&drafts, Some(&token), &draft).expect(201).text_at("/id");
+    let posting = board
+        .post(&drafts, Some(&token), &draft)
+        .expect(201)
+        .text_at("/id");
     board
-        .post(&format!("/v1/postings/{posting}/publish"), Some(&token), &json!({}))
+        .post(
+            &format!("/v1/postings/{posting}/publish"),
+            Some(&token),
+            &json!({}),
+        )
         .expect(200);
     let url = board.settings().url();
     let variables = [

@@ -64,7 +64,7 @@ impl ImportParams {
             }
             (Some(format), _) | (None, Some(format)) => format,
             (None, None) => {
-                let detail = "say whose answer this is: greenhouse, lever or ashby; or csv with a mapping";
+                let detail = "say whose answer this is: greenhouse, lever, ashby, smartrecruiters, recruitee or workday; or csv with a mapping";
                 return Err(wrong("/format", "value_missing", detail));
             }
         };
@@ -99,7 +99,7 @@ pub(crate) struct ImportBody {
     employer_id: Option<Id>,
     /// Which board answered.
     board_id: Option<Id>,
-    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever` or `ashby`.
+    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever`, `ashby`, `smartrecruiters`, `recruitee` or `workday`.
     format: String,
     state: RunState,
     dry_run: bool,
@@ -224,7 +224,7 @@ fn table_problem(error: TableError) -> Problem {
 /// Import postings: NDJSON, a table, or what a board answered. The run goes on after the answer.
 #[utoipa::path(post, path = "/v1/employers/{employer}/imports", tag = "imports",
     params(("employer" = String, Path),
-        ("format" = Option<String>, Query, description = "`greenhouse`, `lever`, `ashby`, or `csv` with a mapping; for JSON"),
+        ("format" = Option<String>, Query, description = "`greenhouse`, `lever`, `ashby`, `smartrecruiters`, `recruitee`, `workday`, or `csv` with a mapping; for JSON"),
         ("board" = Option<String>, Query, description = "Name of the board that answered, when there are several"),
         ("confirm" = Option<bool>, Query, description = "A person looked: an empty or much shorter answer is right"),
         ("dry_run" = Option<bool>, Query)),

@@ -22,6 +22,7 @@ mod lever;
 mod lines;
 mod loose;
 mod options;
+mod others;
 mod owners;
 mod row;
 mod run;
