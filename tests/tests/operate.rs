@@ -57,8 +57,13 @@ on_both! {
 
         // What only a person can decide is not touched.
         tamper(board.settings(), "UPDATE postings SET first_revision = revision + 1 WHERE status = 'published'");
+        tamper(board.settings(), "UPDATE postings SET campaign_id = id WHERE status = 'published'");
+        tamper(board.settings(), "INSERT INTO posting_numbers (posting_id, day, impressions, views, apply_clicks) SELECT id, 1, -1, 0, 0 FROM postings");
         let found = ends_with(board.settings(), &["verify", "--repair"], 3);
         assert!(found.contains("restore the last backup"), "{found}");
+        for rule in ["first_revision", "campaign_of_employer", "numbers_count"] {
+            assert!(found.contains(&format!("WRONG     {rule}")), "{rule} in {found}");
+        }
     }
 
     fn a_program_serves_a_schema_that_only_has_more_and_refuses_one_that_says_so(settings) {

@@ -59,6 +59,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::imports::routes(config, limits.import_bytes);
         routes::boards::routes(config);
         routes::campaigns::routes(config);
+        routes::holds::routes(config);
         routes::events::routes(config);
         routes::moderation::routes(config);
         routes::reports::routes(config);

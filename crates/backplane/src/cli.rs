@@ -181,6 +181,12 @@ pub(crate) enum ImportFormat {
     Lever,
     /// What an Ashby board answers
     Ashby,
+    /// What SmartRecruiters answers
+    Smartrecruiters,
+    /// What Recruitee answers
+    Recruitee,
+    /// What a Workday site answers
+    Workday,
     /// A page with schema.org's JobPosting in it, or JSON-LD by itself
     #[value(name = "json_ld")]
     JsonLd,
@@ -194,6 +200,9 @@ impl From<ImportFormat> for Format {
             ImportFormat::Greenhouse => Self::Greenhouse,
             ImportFormat::Lever => Self::Lever,
             ImportFormat::Ashby => Self::Ashby,
+            ImportFormat::Smartrecruiters => Self::Smartrecruiters,
+            ImportFormat::Recruitee => Self::Recruitee,
+            ImportFormat::Workday => Self::Workday,
             ImportFormat::JsonLd => Self::JsonLd,
         }
     }

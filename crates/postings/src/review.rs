@@ -61,31 +61,48 @@ pub struct Bench<'a> {
 
 /// Whether a posting has to wait for a moderator. One that was rejected always has to.
 fn must_wait(conn: &mut DbConn, posting: &Posting, review: Review) -> Result<bool, StoreError> {
-    if posting.row.source.is_some() {
-        return Ok(false);
-    }
     // Its status alone does not tell: one that was handed in again and taken back is a draft.
     let is_rejected = posting.row.status == PostingStatus::Rejected
         || last_decision(conn, posting.row.id)? == Some(ReviewDecision::Rejected);
     if is_rejected {
         return Ok(true);
     }
-    Ok(match review {
-        Review::None => false,
-        Review::All => true,
-        Review::First => {
-            postings::table
-                .filter(postings::employer_id.eq(posting.row.employer_id))
-                .filter(
-                    postings::first_revision
-                        .is_not_null()
-                        .and(postings::source.is_null()),
-                )
-                .count()
-                .get_result::<i64>(conn)?
-                == 0
-        }
-    })
+    is_looked_at(conn, posting.row.employer_id, review)
+}
+
+/// Whether what this employer hands in is looked at. What the operator or its board brought in says nothing about its members;
+/// what a moderator approved does.
+pub(crate) fn is_looked_at(conn: &mut DbConn, employer: Id, review: Review) -> Result<bool, StoreError> {
+    match review {
+        Review::None => return Ok(false),
+        Review::All => return Ok(true),
+        Review::First => {}
+    }
+    let written: i64 = postings::table
+        .filter(postings::employer_id.eq(employer))
+        .filter(
+            postings::first_revision
+                .is_not_null()
+                .and(postings::source.is_null()),
+        )
+        .count()
+        .get_result(conn)?;
+    if written > 0 {
+        return Ok(false);
+    }
+    let approved: i64 = posting_reviews::table
+        .filter(posting_reviews::decision.eq(ReviewDecision::Approved))
+        .filter(
+            posting_reviews::posting_id.eq_any(
+                postings::table
+                    .filter(postings::employer_id.eq(employer))
+                    .filter(postings::first_revision.is_not_null())
+                    .select(postings::id),
+            ),
+        )
+        .count()
+        .get_result(conn)?;
+    Ok(approved == 0)
 }
 
 /// What a moderator decided last about a posting. Versions order decisions that were made in the same moment.
@@ -176,15 +193,20 @@ pub fn renew(
 
 /// Whether a posting says what it said when it was public last, apart from how many openings are filled.
 fn says_what_was_public(conn: &mut DbConn, posting: &Posting) -> Result<bool, StoreError> {
+    was_public(conn, posting.row.id, posting.content())
+}
+
+/// Whether the posting `id` said `content` when it was public last, apart from how many openings are filled.
+pub(crate) fn was_public(conn: &mut DbConn, id: Id, content: &PostingContent) -> Result<bool, StoreError> {
     let last: Option<Json<PostingContent>> = posting_versions::table
-        .filter(posting_versions::posting_id.eq(posting.row.id))
+        .filter(posting_versions::posting_id.eq(id))
         .order(posting_versions::version.desc())
         .select(posting_versions::content)
         .first(conn)
         .optional()?;
     Ok(last.is_some_and(|last| {
-        let filled = posting.content().filled;
-        PostingContent { filled, ..last.0 } == *posting.content()
+        let filled = content.filled;
+        PostingContent { filled, ..last.0 } == *content
     }))
 }
 

@@ -9,6 +9,7 @@
 //! A query matches a document in the index exactly when it does in the matcher; tests hold the two to it.
 
 mod analyzer;
+mod attributes;
 mod collect;
 mod columns;
 mod comparison;

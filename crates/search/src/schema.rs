@@ -12,7 +12,7 @@ use crate::facet::Facet;
 use crate::older::Maker;
 
 /// Changes whenever the index must be rebuilt because documents are written differently.
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 
 /// The version of documents that are written now: how they are written, and with which vocabulary.
 pub(crate) fn version() -> String {
@@ -35,7 +35,7 @@ pub(crate) struct Fields {
     pub(crate) concepts: Field,
     /// The concepts of the title once more.
     pub(crate) title_concepts: Field,
-    /// Values of facets, cells of the map and the role.
+    /// Values of facets and attributes, cells of the map and the role.
     pub(crate) terms: Field,
     pub(crate) title: Field,
     pub(crate) facets: [Field; Facet::ALL.len()],

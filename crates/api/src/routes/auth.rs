@@ -92,9 +92,9 @@ pub(crate) struct TokensBody {
 /// An answer that is the same whatever happened.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AcceptedBody {
-    /// What will happen if the address is right.
+    /// What will happen, if what was given is right.
     #[schema(example = "if the address can be used, a mail is on its way")]
-    message: &'static str,
+    pub(crate) message: &'static str,
 }
 
 pub(crate) const ACCEPTED: AcceptedBody = AcceptedBody {

@@ -7,8 +7,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use postings::FieldError;
 use postings::import::{
-    self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, Proposal,
-    RunState, Summary, TableError,
+    self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, MemberRules,
+    Proposal, RunState, Summary, TableError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl ImportParams {
             }
             (Some(format), _) | (None, Some(format)) => format,
             (None, None) => {
-                let detail = "say whose answer this is: greenhouse, lever or ashby; or csv with a mapping";
+                let detail = "say whose answer this is: greenhouse, lever, ashby, smartrecruiters, recruitee or workday; or csv with a mapping";
                 return Err(wrong("/format", "value_missing", detail));
             }
         };
@@ -99,7 +99,7 @@ pub(crate) struct ImportBody {
     employer_id: Option<Id>,
     /// Which board answered.
     board_id: Option<Id>,
-    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever` or `ashby`.
+    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever`, `ashby`, `smartrecruiters`, `recruitee` or `workday`.
     format: String,
     state: RunState,
     dry_run: bool,
@@ -224,7 +224,7 @@ fn table_problem(error: TableError) -> Problem {
 /// Import postings: NDJSON, a table, or what a board answered. The run goes on after the answer.
 #[utoipa::path(post, path = "/v1/employers/{employer}/imports", tag = "imports",
     params(("employer" = String, Path),
-        ("format" = Option<String>, Query, description = "`greenhouse`, `lever`, `ashby`, or `csv` with a mapping; for JSON"),
+        ("format" = Option<String>, Query, description = "`greenhouse`, `lever`, `ashby`, `smartrecruiters`, `recruitee`, `workday`, or `csv` with a mapping; for JSON"),
         ("board" = Option<String>, Query, description = "Name of the board that answered, when there are several"),
         ("confirm" = Option<bool>, Query, description = "A person looked: an empty or much shorter answer is right"),
         ("dry_run" = Option<bool>, Query)),
@@ -250,6 +250,16 @@ pub(crate) async fn start_import(
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_importer(tx, &caller, employer.id)?;
+            let members = if caller.is_operator() {
+                None
+            } else {
+                let quotas = accounts::quotas_of(tx, employer.id, state.limits.quotas)?;
+                Some(MemberRules {
+                    review: state.posting_rules.review,
+                    live_postings: quotas.live_postings.into(),
+                    drafts: quotas.drafts.into(),
+                })
+            };
             let run = import::start_run(tx, Some(employer.id), format, dry_run, &state.random, now)?;
             if !dry_run {
                 let deed = accounts::Deed {
@@ -259,14 +269,15 @@ pub(crate) async fn start_import(
                 };
                 accounts::record(tx, &actor, deed, &state.random, now)?;
             }
-            let _ = starting.set((employer.slug, run.id));
+            let _ = starting.set((employer.slug, run.id, members));
             Ok(Reply::with(202, &ImportBody::from(run)))
         })
         .await?;
     // A repetition is told of the first run and starts none.
     let is_new = !response.headers().contains_key(REPLAYED);
-    if let Some((slug, id)) = started.get().cloned().filter(|_| is_new) {
+    if let Some((slug, id, members)) = started.get().cloned().filter(|_| is_new) {
         options.employer = EmployerChoice::Slug(slug);
+        options.members = members;
         // The ledger says how it went; a run that the process did not survive is marked failed at the next start.
         drop(tokio::task::spawn_blocking(move || {
             work(&state, id, rows, &options);

@@ -26,7 +26,7 @@ use store::testing::{TestDb, monday_morning};
 use store::{Backend, Clock, FixedClock, Random};
 use tempfile::TempDir;
 
-pub use call::{Answer, Call};
+pub use call::{Answer, Call, Reading};
 pub use txt::FixedTxt;
 
 use crate::edge::Edge;

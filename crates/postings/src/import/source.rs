@@ -85,7 +85,12 @@ pub(crate) fn open<R: BufRead>(mut input: R, options: &ImportOptions) -> Result<
                 mapping: None,
             })
         }
-        Format::Greenhouse | Format::Lever | Format::Ashby => {
+        Format::Greenhouse
+        | Format::Lever
+        | Format::Ashby
+        | Format::Smartrecruiters
+        | Format::Recruitee
+        | Format::Workday => {
             let bytes = read_whole(&mut input)?;
             let Answer { rows, gap, company } = read_answer(format, &bytes, options.is_whole)
                 .map_err(|detail| ImportError::Answer { format, detail })?;

@@ -19,6 +19,7 @@ pub use endpoint::{
     Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, count, create, delete, find, list,
     rotate_secret, update,
 };
+pub(crate) use event::forget_posting;
 pub use event::{EventKind, NoteReport, note_pass, send_trial};
 pub use ledger::{
     Delivery, DeliveryCounts, DeliveryKey, DeliveryState, Replay, count_by_state, find_delivery,

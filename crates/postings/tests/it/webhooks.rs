@@ -60,7 +60,7 @@ on_both! {
         let globex = hooks.board.employer("globex", None);
         let before = hooks.board.published("From before");
         let [own, board, closings] = [(); 3].map(|()| Receiver::start(|_| "200 OK"));
-        hooks.endpoint(Some(hooks.board.acme), &own.url, &[]);
+        let (endpoint, _) = hooks.endpoint(Some(hooks.board.acme), &own.url, &[]);
         hooks.endpoint(None, &board.url, &[]);
         hooks.endpoint(None, &closings.url, &[EventKind::Closed, EventKind::Removed]);
         let first = hooks.board.published("Staff RTL Design Engineer");
@@ -107,6 +107,13 @@ on_both! {
         assert_eq!(kinds(&closings), ["posting.closed", "posting.removed"]);
         let removed = closings[1].json();
         assert_eq!(removed["data"]["posting"], json!({"id": first, "employer": {"id": hooks.board.acme}}), "nothing else of what was erased");
+        let about_it: Vec<_> = hooks.ledger(endpoint.id).into_iter().filter(|delivery| delivery.event.posting_id == Some(first)).collect();
+        assert_eq!(about_it.len(), 5, "told once, paused, resumed, closed, removed");
+        for delivery in about_it {
+            let kept: serde_json::Value = serde_json::from_str(&delivery.event.payload).unwrap();
+            assert_eq!(kept["type"], delivery.event.kind.as_str());
+            assert_eq!(kept["data"]["posting"], removed["data"]["posting"], "nor in what was told before, and can be told again");
+        }
     }
 
     fn what_was_told_can_be_told_again_under_the_same_id(db) {

@@ -89,7 +89,7 @@ fn fields() -> impl Strategy<Value = Value> {
         few(&["H100", "TPU v5"]),
         0..72_i64,
     );
-    (text, facts, rest, conditions()).prop_map(|(text, facts, rest, conditions)| {
+    (text, facts, rest, (conditions(), attributes())).prop_map(|(text, facts, rest, conditions)| {
         let (title, description, employer) = text;
         let (discipline, skills, specialties, seniority, employment_type, workplace) = facts;
         let (places, remote_from, pay, currency, environment, accelerators, hours_ago) = rest;
@@ -109,16 +109,34 @@ fn fields() -> impl Strategy<Value = Value> {
         if let Some(amount) = pay {
             row["pay"] = json!({"base": {"min": 50_000, "max": amount, "currency": currency.unwrap_or("USD"), "period": "year"}});
         }
-        let (hardware, work_pattern, eligibility, equity) = conditions;
+        let ((hardware, work_pattern, eligibility, equity), attributes) = conditions;
         if let (Some(to), Some(from)) = (row["hardware"].as_object_mut(), hardware.as_object()) {
             to.extend(from.clone());
         }
+        row["attributes"] = attributes;
         row["work_pattern"] = work_pattern;
         row["eligibility"] = eligibility;
         if let Some(kind) = equity {
             row["pay"]["equity"] = json!({"kind": kind});
         }
         row
+    })
+}
+
+/// What employers name themselves: texts, numbers and flags.
+fn attributes() -> impl Strategy<Value = Value> {
+    let team = some(&["Compute", "compute  east", "9"]);
+    let size = prop::option::of(prop_oneof![Just(json!(9)), Just(json!(9.5)), Just(json!(9.0))]);
+    (team, size, some(&[true, false])).prop_map(|(team, size, lab)| {
+        let named = [
+            ("team", team.map(Value::from)),
+            ("team_size", size),
+            ("lab", lab.map(Value::from)),
+        ];
+        let given = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(given.collect())
     })
 }
 
@@ -207,6 +225,22 @@ fn query() -> impl Strategy<Value = Query> {
             select(&["required", "accepted", "not_needed"][..])
         )
             .prop_map(|(name, answer)| vec![(name.to_owned(), answer.to_owned())]),
+        subsequence(
+            vec![
+                "team:COMPUTE",
+                "team:compute east",
+                "team:9",
+                "team_size:9",
+                "team_size:9.5",
+                "lab:true",
+                "nothing:9"
+            ],
+            1..=2
+        )
+        .prop_map(|wanted| wanted
+            .into_iter()
+            .map(|wanted| ("attribute".to_owned(), wanted.to_owned()))
+            .collect()),
         Just(vec![("interpret".to_owned(), "off".to_owned())]),
         Just(vec![("role".to_owned(), ROLE.to_owned())]),
         (
@@ -238,12 +272,17 @@ fn query() -> impl Strategy<Value = Query> {
         }),
     ];
     (text(), prop::collection::vec(filter, 0..3)).prop_map(|(q, filters)| {
-        let mut pairs: BTreeMap<String, String> = filters.into_iter().flatten().collect();
+        // Only attributes repeat: a value of theirs may hold a comma.
+        let (repeated, single): (Vec<_>, Vec<_>) = filters
+            .into_iter()
+            .flatten()
+            .partition(|(name, _)| name == "attribute");
+        let mut pairs: BTreeMap<String, String> = single.into_iter().collect();
         if !pairs.contains_key("pay_min") {
             pairs.remove("pay_currency");
         }
         pairs.insert("q".to_owned(), q);
-        let pairs: Vec<_> = pairs.into_iter().collect();
+        let pairs: Vec<_> = pairs.into_iter().chain(repeated).collect();
         let query = parse_pairs(&pairs)
             .unwrap_or_else(|errors| panic!("{pairs:?}: {errors:?}"))
             .query;
