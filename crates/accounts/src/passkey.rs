@@ -73,7 +73,7 @@ impl From<diesel::result::Error> for PasskeyError {
 
 /// Names a credential to a browser.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct CredentialName {
+struct CredentialName {
     /// Always `public-key`.
     #[serde(rename = "type")]
     kind: &'static str,

@@ -28,6 +28,8 @@ pub(super) struct Vouched {
     /// Only one that the provider has verified.
     pub(super) email: Option<EmailAddress>,
     pub(super) name: Option<String>,
+    /// Whether the token said nothing about an address.
+    pub(super) is_bare: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,11 +42,47 @@ struct Claims {
     nbf: Option<i64>,
     nonce: Option<String>,
     azp: Option<String>,
+    #[serde(flatten)]
+    about: About,
+}
+
+/// What a provider says about somebody, in the token or where it is asked.
+#[derive(Deserialize)]
+struct About {
     email: Option<String>,
     /// True and nothing else: what merely looks like it is no proof.
     #[serde(default)]
     email_verified: serde_json::Value,
     name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct UserInfo {
+    sub: String,
+    #[serde(flatten)]
+    about: About,
+}
+
+impl About {
+    /// The address, when the provider has verified it.
+    fn address(&self) -> Option<EmailAddress> {
+        let is_verified = self.email_verified == serde_json::Value::Bool(true);
+        self.email.as_ref().filter(|_| is_verified)?.parse().ok()
+    }
+}
+
+impl Vouched {
+    /// Adds what the provider says where it is asked, when it is about the same person (section 5.3.2).
+    pub(super) fn complete(&mut self, answer: &[u8]) -> Result<(), ProviderError> {
+        let said: UserInfo = serde_json::from_slice(answer)
+            .map_err(|_| refused("what it says about the person cannot be read"))?;
+        if said.sub != self.subject {
+            return Err(refused("what it says is about another person"));
+        }
+        self.email = said.about.address();
+        self.name = said.about.name.or(self.name.take());
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
@@ -162,14 +200,11 @@ impl Claims {
         if !(1..=255).contains(&self.sub.len()) || !self.sub.is_ascii() {
             return Err(refused("the ID token names nobody"));
         }
-        let is_verified = self.email_verified == serde_json::Value::Bool(true);
         Ok(Vouched {
             subject: self.sub,
-            email: self
-                .email
-                .filter(|_| is_verified)
-                .and_then(|email| email.parse().ok()),
-            name: self.name,
+            email: self.about.address(),
+            is_bare: self.about.email.is_none(),
+            name: self.about.name,
         })
     }
 }

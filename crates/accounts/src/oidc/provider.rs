@@ -28,8 +28,8 @@ pub struct CallFailed(pub String);
 
 /// Talks to providers; each call returns status and body, which may be 256 KiB. Blocks.
 pub trait ProviderCalls: Send + Sync {
-    /// Asks for what is published at `url`.
-    fn get(&self, url: &str) -> Result<(u16, Vec<u8>), CallFailed>;
+    /// Asks for what is at `url`, with `authorization` as the header of that name.
+    fn get(&self, url: &str, authorization: Option<&str>) -> Result<(u16, Vec<u8>), CallFailed>;
 
     /// Sends the encoded `form` to `url`, with `authorization` as the header of that name.
     fn post_form(
@@ -128,6 +128,7 @@ struct Metadata {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    userinfo_endpoint: Option<String>,
     /// `client_secret_basic` when it says nothing.
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// RFC 9207.
@@ -142,7 +143,8 @@ struct KeySet {
 
 #[derive(Deserialize)]
 struct TokenAnswer {
-    id_token: Option<String>,
+    id_token: String,
+    access_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -203,7 +205,8 @@ impl Provider {
             }
             _ => {}
         }
-        let token = self.exchange(&known.metadata, returned)?;
+        let answer = self.exchange(&known.metadata, returned)?;
+        let token = answer.id_token;
         let expected = Expected {
             issuer,
             client_id: &self.settings.client_id,
@@ -214,10 +217,34 @@ impl Provider {
         if !id_token::is_known(&keys, key_id.as_deref()) {
             keys = self.newer_keys(now)?;
         }
-        id_token::verify(&token, &keys, &expected, now)
+        let mut vouched = id_token::verify(&token, &keys, &expected, now)?;
+        let about = known
+            .metadata
+            .userinfo_endpoint
+            .as_deref()
+            .zip(answer.access_token);
+        if let (true, Some((url, access_token))) = (vouched.is_bare, about) {
+            self.complete(&mut vouched, url, &access_token)?;
+        }
+        Ok(vouched)
     }
 
-    fn exchange(&self, metadata: &Metadata, returned: &Returned) -> Result<String, ProviderError> {
+    /// Providers that keep strictly to the standard say more about somebody only where they are asked for it (section 5.3).
+    fn complete(&self, vouched: &mut Vouched, url: &str, access_token: &str) -> Result<(), ProviderError> {
+        let authorization = format!("Bearer {access_token}");
+        let answer = self
+            .calls
+            .get(url, Some(&authorization))
+            .map_err(|CallFailed(words)| ProviderError::Unavailable(words))?;
+        match answer {
+            (200, body) => vouched.complete(&body),
+            (status, _) => Err(refused(format!(
+                "it says nothing more about the person ({status})"
+            ))),
+        }
+    }
+
+    fn exchange(&self, metadata: &Metadata, returned: &Returned) -> Result<TokenAnswer, ProviderError> {
         let settings = &self.settings;
         let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
         let is_basic = methods.is_none_or(|all| all.iter().any(|method| method == "client_secret_basic"));
@@ -246,13 +273,8 @@ impl Provider {
             .post_form(&metadata.token_endpoint, authorization.as_deref(), &form.finish())
             .map_err(|CallFailed(words)| ProviderError::Unavailable(words))?;
         match answer {
-            (200, body) => {
-                let answer: TokenAnswer = serde_json::from_slice(&body)
-                    .map_err(|_| refused("the answer to the code cannot be read"))?;
-                answer
-                    .id_token
-                    .ok_or_else(|| refused("the answer to the code has no ID token"))
-            }
+            (200, body) => serde_json::from_slice(&body)
+                .map_err(|_| refused("the answer to the code cannot be read, or has no ID token")),
             (500.., _) => Err(ProviderError::Unavailable("its token endpoint failed".to_owned())),
             (status, body) => {
                 let said = serde_json::from_slice::<TokenRefusal>(&body).map(|refusal| refusal.error);
@@ -287,6 +309,7 @@ impl Provider {
             &metadata.authorization_endpoint,
             &metadata.token_endpoint,
             &metadata.jwks_uri,
+            metadata.userinfo_endpoint.as_ref().unwrap_or(&metadata.jwks_uri),
         ] {
             if !self.calls.may_reach(url) {
                 let words = "what it publishes leads where nobody may be sent";
@@ -328,7 +351,7 @@ impl Provider {
     fn published<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, ProviderError> {
         let (status, body) = self
             .calls
-            .get(url)
+            .get(url, None)
             .map_err(|CallFailed(words)| ProviderError::Unavailable(words))?;
         if status != 200 {
             return Err(ProviderError::Unavailable(format!(
