@@ -62,6 +62,42 @@ impl Letters<'_> {
         )
     }
 
+    pub(crate) fn passkey_added(&self, name: &str) -> Letter {
+        self.news(
+            "passkey_added",
+            "A passkey was added",
+            &format!(
+                "The passkey \u{201c}{name}\u{201d} was added to your account. Whoever holds it signs in without a password."
+            ),
+        )
+    }
+
+    pub(crate) fn passkey_removed(&self, name: &str) -> Letter {
+        self.news(
+            "passkey_removed",
+            "A passkey was removed",
+            &format!(
+                "The passkey \u{201c}{name}\u{201d} was removed from your account. Nobody signs in with it any more."
+            ),
+        )
+    }
+
+    pub(crate) fn provider_connected(&self, provider: &str) -> Letter {
+        self.news(
+            "provider_connected",
+            "Another way to sign in",
+            &format!("Your account can be signed in to with {provider} now."),
+        )
+    }
+
+    pub(crate) fn provider_disconnected(&self, provider: &str) -> Letter {
+        self.news(
+            "provider_disconnected",
+            "One way less to sign in",
+            &format!("Your account cannot be signed in to with {provider} any more."),
+        )
+    }
+
     fn news(&self, kind: &'static str, title: &str, words: &str) -> Letter {
         let site = self.site();
         Letter {

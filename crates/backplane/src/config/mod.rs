@@ -4,6 +4,7 @@
 mod boards;
 mod edge;
 mod layers;
+mod oidc;
 mod own_data;
 mod parts;
 mod retention;
@@ -90,6 +91,7 @@ pub(super) struct Written {
     postings: PostingRules,
     webhooks: Webhooks,
     telemetry: tracing_out::Telemetry,
+    oidc: BTreeMap<String, oidc::Oidc>,
 }
 
 #[derive(Deserialize)]
@@ -252,6 +254,7 @@ pub(crate) struct Config {
     pub(crate) webhook_reach: Reach,
     /// Where traces are sent; none when they are not.
     pub(crate) traces: Option<Traces>,
+    oidc: Vec<oidc::Named>,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -333,6 +336,7 @@ impl Config {
             return Err(layers.refuse("mail.report_token", "must have at least 24 characters"));
         }
         let public_url = public_url(layers, &written.server.public_url, bind)?;
+        let oidc = oidc::providers(layers, written.oidc, &public_url)?;
         tracing_subscriber::EnvFilter::try_new(&written.log.filter)
             .map_err(|error| layers.refuse("log.filter", &format!("is not a filter: {error}")))?;
         Ok(Self {
@@ -368,6 +372,7 @@ impl Config {
             posting_rules: written.postings,
             webhook_reach: written.webhooks.reach(),
             traces: written.telemetry.checked(layers)?,
+            oidc,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,
@@ -387,6 +392,14 @@ impl Config {
         };
         mail::check(&config, &self.transport).map_err(|error| ConfigError::Together(error.to_string()))?;
         Ok(Arc::new(config))
+    }
+
+    /// The identity providers with which people sign in; reads their secrets.
+    ///
+    /// # Errors
+    /// When a file with a secret cannot be read.
+    pub(crate) fn identity_providers(&self) -> Result<accounts::Providers, ConfigError> {
+        oidc::open(&self.oidc)
     }
 
     /// What each mail names as the envelope's sender; `None` when it is the address of `mail.from` as it is.
