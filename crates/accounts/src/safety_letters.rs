@@ -1,6 +1,6 @@
 //! The mails of this crate about the safety of an account.
 
-use mail::{Block, Layout};
+use mail::{Block, Layout, MailKind};
 use store::Timestamp;
 
 use crate::Letters;
@@ -22,7 +22,7 @@ impl Letters<'_> {
         let at = now.to_string();
         let at = at.get(..16).unwrap_or(&at).replace('T', " ");
         Letter {
-            kind: "new_sign_in",
+            kind: MailKind::NewSignIn,
             subject: format!("A new sign-in to your account at {site}"),
             layout: Layout {
                 title: "A new sign-in".to_owned(),
@@ -47,7 +47,7 @@ impl Letters<'_> {
 
     pub(crate) fn second_factor_on(&self) -> Letter {
         self.news(
-            "second_factor_on",
+            MailKind::SecondFactorOn,
             "Signing in asks for a code now",
             "A second factor was switched on for your account, and other devices were signed out. Keep the recovery codes \
              where you find them without your phone.",
@@ -56,13 +56,13 @@ impl Letters<'_> {
 
     pub(crate) fn second_factor_off(&self) -> Letter {
         self.news(
-            "second_factor_off",
+            MailKind::SecondFactorOff,
             "Signing in asks for no code any more",
             "The second factor of your account was switched off. The password alone is enough now.",
         )
     }
 
-    fn news(&self, kind: &'static str, title: &str, words: &str) -> Letter {
+    fn news(&self, kind: MailKind, title: &str, words: &str) -> Letter {
         let site = self.site();
         Letter {
             kind,
@@ -88,7 +88,7 @@ impl Letters<'_> {
     pub(crate) fn email_change_old(&self, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "email_change",
+            kind: MailKind::EmailChange,
             subject: format!("Give your account at {site} another address?"),
             layout: Layout {
                 title: "Another address for your account?".to_owned(),
@@ -113,7 +113,7 @@ impl Letters<'_> {
     pub(crate) fn email_change_new(&self, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "email_change",
+            kind: MailKind::EmailChange,
             subject: format!("Confirm your new address for {site}"),
             layout: Layout {
                 title: "Confirm your new address".to_owned(),
