@@ -144,6 +144,8 @@ impl Settings {
         command.env("BACKPLANE_SERVER__BIND", format!("127.0.0.1:{}", self.port));
         command.env("BACKPLANE_LIMITS__ENABLED", "false");
         command.env("BACKPLANE_MAIL__POSTAL_ADDRESS", "1 Main Street, Springfield");
+        // The relays here answer at once, on however slow a machine: how many mails a crash repeats is no matter of time.
+        command.env("BACKPLANE_MAIL__UNCONFIRMED_WAIT_MS", "60000");
         if let Some(url) = self.database_url() {
             command.env("BACKPLANE_DATABASE__URL", url);
         }

@@ -78,7 +78,7 @@ pub use mfa::{
 };
 pub use oidc::{
     CallFailed, ProviderAnswer, ProviderCalls, ProviderError, ProviderIdentity, ProviderSettings,
-    ProviderStart, Providers, list_identities, remove_identity,
+    ProviderStart, Providers, connect_identity, list_identities, remove_identity,
 };
 pub use ownership::{
     OwnershipError, OwnershipOffer, accept_ownership, find_ownership_offer, offer_ownership,

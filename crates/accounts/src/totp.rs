@@ -50,7 +50,7 @@ pub(crate) fn accepted_step(secret: &[u8], given: &str, last_step: i64, now: Tim
     matching.filter(|step| *step > last_step)
 }
 
-/// The code that an app shows at `now`, for tests and for nothing else in the program.
+/// The code that an app shows at `now`, for tests and previews of mails, and for nothing else in the program.
 #[doc(hidden)]
 pub fn totp_code(secret_base32: &str, now: Timestamp) -> Option<String> {
     let secret = BASE32_NOPAD.decode(secret_base32.as_bytes()).ok()?;

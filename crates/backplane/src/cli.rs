@@ -280,6 +280,9 @@ pub(crate) enum MailCommand {
     Preview {
         /// One kind, such as alert_instant; all when left out
         kind: Option<String>,
+        /// The language of names and titles in them: ar, de, el, en, he, hi, ja, ru, th or zh; or all
+        #[arg(long, default_value = "en")]
+        language: String,
         /// Where to
         #[arg(long, default_value = "mail-preview")]
         dir: PathBuf,

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig};
+use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig, MailKind};
 use store::schema::{members, users};
 use store::{DbConn, Id, Random, StoreError, Timestamp};
 
@@ -27,7 +27,7 @@ pub(crate) fn recipients(conn: &mut DbConn, employer_id: Id) -> Result<Vec<Email
 /// What a notice says.
 pub(crate) struct Notice<'a> {
     /// Kind of the mail.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: MailKind,
     /// Subject and title.
     pub(crate) subject: String,
     /// Paragraphs.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use mail::EmailAddress;
+use mail::{EmailAddress, MailKind};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{case_decisions, posting_reports, postings, report_cases};
@@ -23,7 +23,7 @@ pub const MAX_DETAIL_CHARS: usize = 2000;
 const MAX_KEPT: i32 = 100;
 /// Reports of one case that are shown.
 const SHOWN: usize = 20;
-const KIND: &str = "posting_moderated";
+const KIND: MailKind = MailKind::PostingModerated;
 
 text_enum! {
     /// What is wrong with a posting.

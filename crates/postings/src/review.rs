@@ -1,7 +1,7 @@
 //! Publishing under the operator's rules: what waits for a moderator, and what they decide.
 
 use diesel::prelude::*;
-use mail::MailConfig;
+use mail::{MailConfig, MailKind};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{employers, posting_reviews, posting_versions, postings};
@@ -16,7 +16,7 @@ use crate::posting::{EmployerRef, Posting, PostingRow, PostingStatus};
 use crate::rules::{PostingRules, Review};
 use crate::{schedule, transparency};
 
-const KIND: &str = "posting_review";
+const KIND: MailKind = MailKind::PostingReview;
 
 text_enum! {
     /// What a moderator decided about a posting that waited.

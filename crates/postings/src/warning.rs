@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::{Block, Draft, EmailAddress, Entry, Footer, Layout, MailConfig};
+use mail::{Block, Draft, EmailAddress, Entry, Footer, Layout, MailConfig, MailKind};
 use store::schema::{employers, postings};
 use store::{DbConn, Id, Random, StoreError, Timestamp, cols};
 
@@ -17,7 +17,7 @@ pub const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a posting is public before anybody is told of its end.
 const SETTLED: SignedDuration = SignedDuration::from_hours(24);
 /// The kind of these mails.
-const KIND: &str = "posting_ends";
+const KIND: MailKind = MailKind::PostingEnds;
 /// Postings named in one mail.
 const NAMED: usize = 20;
 

@@ -122,6 +122,7 @@ struct Mail {
     report_token: String,
     connections: usize,
     unconfirmed: usize,
+    unconfirmed_wait_ms: u64,
     domain_connections: usize,
     domain_per_second: usize,
     domains: String,

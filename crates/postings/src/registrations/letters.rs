@@ -1,7 +1,7 @@
 //! The mails about seats.
 
 use jiff::tz::TimeZone;
-use mail::{Block, Draft, Footer, Layout, MailConfig};
+use mail::{Block, Draft, Footer, Layout, MailConfig, MailKind};
 use store::Timestamp;
 
 use super::{CANCEL, CONFIRM, CONFIRM_WITHIN, Desk, NEWS, Registration, SEAT, SeatStatus};
@@ -142,7 +142,7 @@ fn give_back_link(desk: &Desk<'_>, to: &Registration) -> (String, String) {
 #[expect(clippy::too_many_arguments, reason = "what three mails differ in")]
 fn draft(
     config: &MailConfig,
-    kind: &'static str,
+    kind: MailKind,
     to: &Registration,
     subject: &str,
     blocks: Vec<Block>,

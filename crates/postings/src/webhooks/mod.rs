@@ -25,4 +25,5 @@ pub use ledger::{
     Delivery, DeliveryCounts, DeliveryKey, DeliveryState, Replay, count_by_state, find_delivery,
     list_deliveries, purge, release_claims, replay,
 };
+pub use letter::write_letters;
 pub use secret::{Secret, SecretError};
