@@ -231,6 +231,12 @@ impl Index {
         Ok(opened)
     }
 
+    /// Closes it when all merges are done.
+    pub(crate) fn close(self) -> Result<(), IndexError> {
+        let writer = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(writer.wait_merging_threads()?)
+    }
+
     /// Revision up to which the index is complete.
     pub fn cursor(&self) -> i64 {
         self.cursor.load(Ordering::Acquire)

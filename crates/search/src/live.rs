@@ -273,6 +273,16 @@ impl LiveIndex {
         self.len() == 0
     }
 
+    /// Closes the index in service when its segments are merged; a process that only stops leaves that to the next.
+    ///
+    /// # Errors
+    /// When a merge failed.
+    pub fn close(self) -> Result<(), IndexError> {
+        let serving = self.serving.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Nobody searches an index that this process owns.
+        Arc::into_inner(serving).map_or(Ok(()), |serving| serving.index.close())
+    }
+
     fn serving(&self) -> Arc<Generation> {
         Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -253,9 +253,9 @@ pub(crate) async fn start_import(
             let members = if caller.is_operator() {
                 None
             } else {
-                let quotas = accounts::quotas_of(tx, employer.id, state.limits.quotas)?;
+                let quotas = accounts::quotas_of(tx, employer.id, state.limits().quotas)?;
                 Some(MemberRules {
-                    review: state.posting_rules.review,
+                    review: state.posting_rules().review,
                     live_postings: quotas.live_postings.into(),
                     drafts: quotas.drafts.into(),
                 })

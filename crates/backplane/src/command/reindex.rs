@@ -32,7 +32,8 @@ pub(super) fn run(config: Config) -> Result<ExitCode> {
         LiveIndex::want_rebuild(&dir).with_context(|| format!("{} cannot be written", dir.display()))?;
         let index = LiveIndex::open(&dir)?;
         bring_up_to_date(&index, &place.db)?;
-        drop((index, lock));
+        index.close()?;
+        drop(lock);
         "and the next start searches it"
     };
     println!(
