@@ -640,7 +640,7 @@ def answers(board):
         told[query] = (found["total"], [hit["id"] for hit in found["data"]], found["facets"])
     after, revisions = "0", []
     while after:
-        page = board.must(200, "GET", f"/v1/changes?after={after}&limit=500")
+        page = board.must(200, "GET", f"/v1/changes?after={after}&limit=100")
         revisions += [(change["revision"], change["kind"], change["posting"]["id"]) for change in page["data"]]
         after = page["next_cursor"]
     require(len(revisions) == len({posting for _, _, posting in revisions}), "the feed names a posting twice")

@@ -77,13 +77,16 @@ fn after_a_sync_that_failed_nothing_is_acknowledged_and_the_program_ends() {
     let mut witness = witness(&board, "e");
     (0..6).for_each(|_| assert!(witness.act(&board)));
     // Late enough to be ready, and then for good: "EIO" is what a dying disk says.
-    let inject = "inject=fsync,fdatasync:error=EIO:when=120+";
+    let inject = "inject=fsync,fdatasync:error=EIO:when=40+";
     restart_under(
         &mut board,
         &["-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", inject],
     );
-    let acknowledged = (0..400).take_while(|_| witness.act(&board)).count();
-    assert!(acknowledged < 400, "every write is a sync, so one of them failed");
+    let acknowledged = (0..2000).take_while(|_| witness.act(&board)).count();
+    assert!(
+        acknowledged < 2000,
+        "every write is a sync, so one of them failed"
+    );
     assert!(
         !board.wait_for_end(),
         "it ends by itself, and says that something is wrong"

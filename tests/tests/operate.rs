@@ -1,6 +1,7 @@
 //! What an operator does and what happens to a machine, with the real program.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +85,33 @@ on_both! {
         tamper(board.settings(), "INSERT INTO installation (name, value) VALUES ('oldest_step', '9000')");
         let refused = ends_with(board.settings(), &["serve"], 1);
         assert!(refused.contains("belongs to a later version of Backplane"), "{refused}");
+    }
+
+    fn one_key_makes_one_thing_however_many_ask_at_once(settings) {
+        let mut board = Board::start(settings);
+        let access = board.sign_up("recruiter@acme.example");
+        let employer = board.found_employer(&access, "Acme Compute");
+        let path = format!("/v1/employers/{employer}/postings");
+        let draft = json!({"title": "Fabric Engineer", "description": "Own the network."});
+        // A machine that is too busy says so, and is asked again.
+        let ask = |body: &serde_json::Value| eventually("an answer", || {
+            let answer = board.try_send_keyed("POST", &path, &access, "one-key", body);
+            answer.filter(|answer| answer.status != 503)
+        });
+        let ids: HashSet<String> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..50).map(|_| scope.spawn(|| ask(&draft).expect(201).text_at("/id"))).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        board.kill();
+        board.restart();
+        let again = board.try_send_keyed("POST", &path, &access, "one-key", &draft).unwrap().expect(201);
+        assert!(ids.contains(&again.text_at("/id")), "also after a kill");
+        let other = json!({"title": "Another", "description": "Own the network."});
+        let refused = board.try_send_keyed("POST", &path, &access, "one-key", &other).unwrap().expect(422);
+        assert_eq!(refused.text_at("/code"), "idempotency_key_reused");
+        let made = board.try_send("GET", &path, Some(&access), None).unwrap().expect(200);
+        assert_eq!(made.json["data"].as_array().unwrap().len(), 1);
     }
 
     fn every_figure_says_what_it_means(settings) {

@@ -147,4 +147,26 @@ on_both! {
         assert!(!dir.join("generation-4").exists(), "what is out of use is removed");
         assert!(Index::compare(&dir, db, &mut |_| ()).unwrap().unwrap().agrees());
     }
+
+    fn any_flipped_bit_is_found_or_does_no_harm(db) {
+        let (board, dir) = three(db);
+        let random = store::Random::seeded(11);
+        for round in 0..20 {
+            let mut files: Vec<PathBuf> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.retain(|path| path.is_file() && fs::metadata(path).unwrap().len() > 0);
+            files.sort();
+            let pick = |of: usize| (random.fraction() * of as f64) as usize;
+            let file = &files[pick(files.len())];
+            let mut bytes = fs::read(file).unwrap();
+            let at = pick(bytes.len());
+            bytes[at] ^= 1 << pick(8);
+            fs::write(file, bytes).unwrap();
+            let live = LiveIndex::open(&dir).unwrap();
+            settle(&live, db);
+            assert_eq!(found(&live, &board), 3, "round {round}: {} at {at}", file.display());
+            drop(live);
+            let compared = Index::compare(&dir, db, &mut |_| ()).unwrap();
+            assert!(compared.unwrap().agrees(), "round {round}: {} at {at}", file.display());
+        }
+    }
 }
