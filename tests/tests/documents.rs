@@ -108,7 +108,7 @@ fn every_way_out_works_when_pasted() {
     );
     for part in [
         "x-revision",
-        "\n304\n",
+        "304\n",
         "<feed xmlns=\"http://www.w3.org/2005/Atom\"",
         "<rss version=\"2.0\"",
         "https://jsonfeed.org/version/1.1",
