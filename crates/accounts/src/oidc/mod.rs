@@ -14,6 +14,7 @@ use store::StoreError;
 
 pub(crate) use flow::forget_flows;
 pub use flow::{ProviderAnswer, ProviderStart};
+pub(crate) use identity::remove_all;
 pub use identity::{ProviderIdentity, list_identities, remove_identity};
 pub use provider::{CallFailed, ProviderCalls, ProviderSettings, Providers};
 
