@@ -242,6 +242,8 @@ on_both! {
         let mut device = Device::new(b"thief");
         add_passkey(app, &token, &mut device).await;
         connected(app, &token, json!({"sub": "thief"})).await.expect(201);
+        app.mails().await;
+        app.advance(SignedDuration::from_mins(2));
         let half_done = offered(app, &token, &json!({})).await.expect(200).json;
         app.post("/v1/auth/password/forgot").json(&json!({"email": EMAIL})).send().await.expect(202);
         let mailed = app.token_mailed_to(EMAIL).await;
