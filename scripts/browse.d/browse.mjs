@@ -167,14 +167,25 @@ async function providers(browser, board, complaints) {
   });
   await step("nobody is signed in with somebody else's code", async () => {
     const eve = await visitor(browser, board, complaints);
-    let stolen;
-    await eve.route(`${board.url}/sign-in/acme?*`, (route) => { stolen = route.request().url(); return route.abort(); });
-    await eve.getByRole('button', {name: 'Sign in with Acme'}).click();
-    await atProvider(eve, 'eve').catch(() => {});
-    assert.match(stolen ?? '', /[?&]code=/);
+    const finish = `${board.url}/v1/auth/providers/acme/finish`;
+    await eve.route(finish, (route) => route.abort());
+    const [brought] = await Promise.all([
+      eve.waitForRequest((request) => request.url().startsWith(`${board.url}/sign-in/acme?`)),
+      eve.waitForRequest(finish),
+      eve.getByRole('button', {name: 'Sign in with Acme'}).click().then(() => atProvider(eve, 'eve')),
+    ]);
+    assert.match(brought.url(), /[?&]code=/);
     const victim = await visitor(browser, board, complaints);
-    await victim.goto(stolen);
+    await victim.goto(brought.url());
     await victim.getByText('This sign-in was begun elsewhere.').waitFor();
+    // Nor in the middle of a sign-in of one's own.
+    await victim.evaluate(async () => {
+      const headers = {'Content-Type': 'application/json'};
+      const flow = await (await fetch('/v1/auth/providers/acme/start', {method: 'POST', headers, body: '{}'})).json();
+      sessionStorage.setItem('backplane-flow', JSON.stringify({provider: 'acme', flow_token: flow.flow_token}));
+    });
+    await victim.goto(brought.url());
+    await victim.getByText('the sign-in took too long, or was begun elsewhere').waitFor();
     assert.equal(await victim.locator('#inside').isVisible(), false);
     await eve.context().close();
     await victim.context().close();

@@ -1,6 +1,6 @@
 // The program and an identity provider, started for one run and thrown away.
 import {spawn} from 'node:child_process';
-import {mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -98,7 +98,7 @@ export async function register(board, email) {
   const asked = await post('/v1/auth/register', {email, password: PASSWORD, name: 'Ada Example'});
   if (asked.status !== 202) throw new Error(`registering: ${await asked.text()}`);
   const token = await eventually(`a mail to ${email}`, () => {
-    for (const name of readdirSync(board.mails)) {
+    for (const name of existsSync(board.mails) ? readdirSync(board.mails) : []) {
       const mail = readFileSync(join(board.mails, name), 'utf8').replaceAll('=\r\n', '').replaceAll('=3D', '=');
       const found = mail.includes(email) && /verify-email[^\s]*token=([\w-]+)/.exec(mail);
       if (found) return found[1];

@@ -353,6 +353,13 @@ pub fn remove_passkey(
     Ok(())
 }
 
+/// Takes every passkey of `user` away, and what was offered for another.
+pub(crate) fn remove_all(tx: &mut DbConn, user: Id) -> Result<(), StoreError> {
+    diesel::delete(passkey_challenges::table.filter(passkey_challenges::user_id.eq(user))).execute(tx)?;
+    diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx)?;
+    Ok(())
+}
+
 /// What any browser is told that wants to sign in.
 pub fn ask_for_passkey(
     tx: &mut DbConn,

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use jiff::SignedDuration;
 use mail::EmailAddress;
 use serde::Serialize;
-use store::schema::{one_time_tokens, provider_identities, users};
-use store::{DbConn, Id, StoreError, Timestamp, cols};
+use store::schema::{one_time_tokens, provider_flows, provider_identities, users};
+use store::{DbConn, Id, StoreError, Timestamp, cols, is_unique_violation};
 
 use super::ProviderError;
 use super::id_token::Vouched;
@@ -141,7 +141,7 @@ pub fn connect_identity(
         created_at: now,
         last_used_at: now,
     };
-    diesel::insert_into(provider_identities::table)
+    let inserted = diesel::insert_into(provider_identities::table)
         .values((
             provider_identities::id.eq(identity.id),
             provider_identities::user_id.eq(user.id),
@@ -151,7 +151,12 @@ pub fn connect_identity(
             provider_identities::created_at.eq(now),
             provider_identities::last_used_at.eq(now),
         ))
-        .execute(tx)?;
+        .execute(tx);
+    match inserted {
+        // Of two who connect it at once one is too late.
+        Err(error) if is_unique_violation(&error, "subject") => return Err(ProviderError::Taken),
+        outcome => outcome?,
+    };
     let actor = Actor {
         kind: ActorKind::User,
         id: Some(user.id),
@@ -163,6 +168,13 @@ pub fn connect_identity(
     let letter = letters.provider_connected(&settings.title);
     letters.send(tx, letter, &user.email, key, NEWS_FOR, now)?;
     Ok(identity)
+}
+
+/// Takes every identity of `user` away, and what is on its way to connect another.
+pub(crate) fn remove_all(tx: &mut DbConn, user: Id) -> Result<(), StoreError> {
+    diesel::delete(provider_flows::table.filter(provider_flows::user_id.eq(user))).execute(tx)?;
+    diesel::delete(provider_identities::table.filter(provider_identities::user_id.eq(user))).execute(tx)?;
+    Ok(())
 }
 
 /// Takes the identity `id` away from `user`: it signs in to nothing from here on. A mail says so.

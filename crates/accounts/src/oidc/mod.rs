@@ -15,6 +15,7 @@ use store::StoreError;
 pub(crate) use flow::forget_flows;
 pub use flow::{ProviderAnswer, ProviderStart};
 pub use identity::{ProviderIdentity, connect_identity, list_identities, remove_identity};
+pub(crate) use identity::remove_all;
 pub use provider::{CallFailed, ProviderCalls, ProviderSettings, Providers};
 
 use crate::{PasswordUnavailable, SignInError};

@@ -110,11 +110,17 @@ impl FakeProvider {
 
     /// Somebody whom the browser brought to `authorization_url` agrees; returns what the browser brings back. `claims` are laid over
     /// those of a right token, made at `now` seconds; null takes one away.
+    ///
+    /// # Panics
+    /// As [`FakeProvider::agree_with`].
     pub fn agree(&self, authorization_url: &str, claims: Value, now: i64) -> Value {
         self.agree_with(authorization_url, claims, json!({}), now)
     }
 
     /// The same with what is laid over the token's header.
+    ///
+    /// # Panics
+    /// When the board did not ask for a code, or without PKCE.
     pub fn agree_with(&self, authorization_url: &str, claims: Value, header: Value, now: i64) -> Value {
         let asked = parameters(authorization_url);
         let of = |name: &str| asked.get(name).cloned().unwrap_or_default();

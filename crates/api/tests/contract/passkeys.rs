@@ -6,6 +6,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::Clock as _;
 
+use crate::providers::connected;
+
 const EMAIL: &str = "ada@acme.example";
 
 async fn offered(app: &TestApp, token: &str, proof: &Value) -> Answer {
@@ -233,6 +235,43 @@ on_both! {
         let body = json!({"name": "Laptop", "credential": credential});
         let refused = app.post("/v1/me/passkeys").by(&token).json(&body).send().await;
         assert!(refused.expect(422).text_at("/detail").contains("contradict"));
+    }
+
+    async fn a_new_password_by_mail_takes_the_account_back_from_whoever_added_a_passkey(app) {
+        let token = app.sign_up(EMAIL).await;
+        let mut device = Device::new(b"thief");
+        add_passkey(app, &token, &mut device).await;
+        connected(app, &token, json!({"sub": "thief"})).await.expect(201);
+        app.mails().await;
+        app.advance(SignedDuration::from_mins(2));
+        let half_done = offered(app, &token, &json!({})).await.expect(200).json;
+        app.post("/v1/auth/password/forgot").json(&json!({"email": EMAIL})).send().await.expect(202);
+        let mailed = app.token_mailed_to(EMAIL).await;
+        let body = json!({"token": mailed, "password": "another long passphrase"});
+        app.post("/v1/auth/password/reset").json(&body).send().await.expect(204);
+        signed_in(app, &device.sign(&asked(app).await)).await.expect(401);
+        added(app, &token, &mut Device::new(b"second"), &half_done).await.expect(401);
+        let body = json!({"email": EMAIL, "password": "another long passphrase"});
+        let token = app.post("/v1/auth/login").json(&body).send().await.expect(200).text_at("/access_token");
+        for kind in ["passkeys", "identities"] {
+            let list = app.get(&format!("/v1/me/{kind}")).by(&token).send().await.expect(200);
+            assert_eq!(list.json["data"], json!([]), "{kind}");
+        }
+    }
+
+    async fn a_sign_in_with_a_passkey_from_elsewhere_is_told_by_mail(app) {
+        let token = app.sign_up(EMAIL).await;
+        let mut device = Device::new(b"first");
+        add_passkey(app, &token, &mut device).await;
+        app.mails().await;
+        for mails in [1, 0] {
+            let body = json!({"credential": device.sign(&asked(app).await)});
+            let call = app.post("/v1/auth/passkey").header("user-agent", "Elsewhere/1").json(&body);
+            call.send().await.expect(200);
+            let told = app.mails().await;
+            let told: Vec<_> = told.iter().filter(|mail| mail.as_text().contains("A new sign-in")).collect();
+            assert_eq!(told.len(), mails);
+        }
     }
 
     async fn an_erased_account_takes_its_passkeys_along(app) {
