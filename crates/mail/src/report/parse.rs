@@ -275,10 +275,11 @@ mod tests {
             let changed = kind("Action: failed", &format!("Action: {action}"));
             assert_eq!(changed, Err(ReportError::NothingWrong), "{action}");
         }
-        assert_eq!(
-            kind("message/delivery-status", "text/html"),
-            Err(ReportError::NotReport)
-        );
+        let prose = PLAIN.replace("message/delivery-status", "text/html");
+        let read = Report::parse(prose.as_bytes()).unwrap();
+        assert_eq!((read.kind, read.status), (ReportKind::Bounce, None), "in prose");
+        let of_a_person = prose.replace("mailer-daemon@", "reader@");
+        assert_eq!(Report::parse(of_a_person.as_bytes()), Err(ReportError::NotReport));
     }
 
     #[test]
