@@ -48,6 +48,10 @@ lint: ## Formatting, clippy, documentation, dependency arrows, unused dependenci
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
+.PHONY: browse
+browse: ## Sign in like a person: a real browser with passkeys, and a real identity provider
+	scripts/browse
+
 .PHONY: accept
 accept: ## Judge the program from outside with the tools in ../shared, where they are
 	scripts/accept

@@ -126,6 +126,44 @@ pub fn record(
     Ok(())
 }
 
+/// Adds an entry about something that `actor` did with their own account. It belongs to no employer's trail.
+pub(crate) fn record_own(
+    tx: &mut DbConn,
+    actor: &Actor,
+    action: &'static str,
+    (subject_kind, subject_id): (&'static str, Id),
+    random: &Random,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let entry = AuditEntry {
+        id: random.id(now),
+        at: now,
+        employer_id: None,
+        actor_kind: actor.kind,
+        actor_id: actor.id,
+        action: action.to_owned(),
+        subject_kind: subject_kind.to_owned(),
+        subject_id: Some(subject_id),
+        detail: Json(Value::Null),
+        request_id: actor.request_id.clone(),
+    };
+    diesel::insert_into(audit_entries::table)
+        .values(&entry)
+        .execute(tx)?;
+    Ok(())
+}
+
+/// What `user` did with their own account, newest first.
+pub(crate) fn list_own(conn: &mut DbConn, user: Id, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+    Ok(audit_entries::table
+        .filter(audit_entries::employer_id.is_null())
+        .filter(audit_entries::actor_id.eq(user))
+        .order(audit_entries::id.desc())
+        .limit(limit)
+        .select(cols::<AuditEntry>())
+        .load(conn)?)
+}
+
 /// The trail of `employer`, newest first, before the entry `before`.
 pub fn list_audit(
     conn: &mut DbConn,

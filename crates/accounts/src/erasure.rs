@@ -12,8 +12,8 @@ use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::member::lock_employer;
 use crate::{
-    EmployerStatus, Role, SecondFactor, Session, User, audit, email_change, find_user, list_memberships, mfa,
-    throttle,
+    AuditEntry, EmployerStatus, Passkey, ProviderIdentity, Role, SecondFactor, Session, User, audit,
+    email_change, find_user, list_identities, list_memberships, list_passkeys, mfa, oidc, passkey, throttle,
 };
 
 /// How long what is over is kept.
@@ -56,6 +56,12 @@ pub struct UserExport {
     pub email_change: Option<PendingEmail>,
     /// When the clients that the account is known by were seen last; of themselves only hashes are kept.
     pub known_clients: Vec<Timestamp>,
+    /// Passkeys; of the keys themselves only the public half is kept.
+    pub passkeys: Vec<Passkey>,
+    /// Identity providers with which the account can be signed in to.
+    pub identities: Vec<ProviderIdentity>,
+    /// What the user changed about how they sign in; the newest 1,000.
+    pub safety_changes: Vec<AuditEntry>,
 }
 
 /// A new address that waits to be confirmed by both mailboxes.
@@ -167,6 +173,9 @@ pub fn export_user(conn: &mut DbConn, id: Id) -> Result<Option<UserExport>, Stor
         second_factor: mfa::second_factor(conn, id)?,
         email_change,
         known_clients,
+        passkeys: list_passkeys(conn, id)?,
+        identities: list_identities(conn, id)?,
+        safety_changes: audit::list_own(conn, id, 1000)?,
     }))
 }
 
@@ -241,6 +250,8 @@ pub fn purge_expired(
     let attempts = throttle::forget(tx, limit, kept.known_clients, now)?
         + audit::forget_before(tx, limit, now.minus(kept.audit))?
         + mfa::forget_challenges(tx, now)?
+        + passkey::forget_challenges(tx, now)?
+        + oidc::forget_flows(tx, now)?
         + email_change::forget_changes(tx, now)?;
     Ok(attempts
         + diesel::delete(one_time_tokens::table.filter(one_time_tokens::token_hash.eq_any(tokens)))

@@ -247,7 +247,7 @@ fn take_code(
 }
 
 /// Takes a code of the app, or a recovery code, which is used up.
-fn take_any_code(
+pub(crate) fn take_any_code(
     tx: &mut DbConn,
     user: Id,
     code: &str,

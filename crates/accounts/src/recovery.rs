@@ -7,7 +7,7 @@ use store::schema::{one_time_tokens, users};
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::registration::{Purpose, consume_token, delete_tokens, may_write_to, minute_key, replace_token};
-use crate::{AccountError, Letters, User, secret, session, user};
+use crate::{AccountError, Letters, User, oidc, passkey, secret, session, user};
 
 /// How long a mailed reset works.
 const RESET_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -61,8 +61,9 @@ pub fn require_reset_token(conn: &mut DbConn, token: &str, now: Timestamp) -> Re
     }
 }
 
-/// Uses a mailed reset up: sets the password, ends every session of the user, and returns them. Whoever can read the mail
-/// owns the address, so it counts as verified too.
+/// Uses a mailed reset up: sets the password, ends every session and every other way to sign in (passkeys, providers) of the
+/// user, and returns them: so an account is taken back from whoever added one. Whoever can read the mail owns the address, so
+/// it counts as verified too. The second factor stays.
 ///
 /// # Errors
 /// [`AccountError::Token`].
@@ -84,6 +85,8 @@ pub fn reset_password(
         ))
         .returning(cols::<User>())
         .get_result(tx)?;
+    passkey::remove_all(tx, id)?;
+    oidc::remove_all(tx, id)?;
     after_change(tx, &changed, None, letters, now)?;
     Ok(changed)
 }

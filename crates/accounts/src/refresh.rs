@@ -7,7 +7,7 @@ use store::schema::{refresh_tokens, sessions};
 use store::{DbConn, Id, StoreError, Timestamp, cols};
 
 use crate::session::insert_refresh_token;
-use crate::{SESSION_LIFETIME, Session, StartedSession, secret};
+use crate::{Session, StartedSession, secret};
 
 /// For this long after its use a token is answered with the same successor once more: two tabs, or a lost reply.
 const GRACE: SignedDuration = SignedDuration::from_secs(10);
@@ -76,13 +76,21 @@ pub fn rotate_refresh(
 }
 
 fn go_on(tx: &mut DbConn, session: Id, successor: String, now: Timestamp) -> Result<Rotation, StoreError> {
+    let began: Option<Timestamp> = sessions::table
+        .find(session)
+        .select(sessions::created_at)
+        .first(tx)
+        .optional()?;
+    let Some(ends_at) = began.map(|began| Session::end_after(began, now)) else {
+        return Ok(Rotation::Invalid);
+    };
+    if ends_at <= now {
+        return Ok(Rotation::Invalid);
+    }
     let continued: Option<Session> = diesel::update(sessions::table.find(session))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(now))
-        .set((
-            sessions::last_used_at.eq(now),
-            sessions::expires_at.eq(now.plus(SESSION_LIFETIME)),
-        ))
+        .set((sessions::last_used_at.eq(now), sessions::expires_at.eq(ends_at)))
         .returning(cols::<Session>())
         .get_result(tx)
         .optional()?;

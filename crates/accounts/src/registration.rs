@@ -58,16 +58,16 @@ impl From<diesel::result::Error> for AccountError {
 
 #[derive(Insertable)]
 #[diesel(table_name = users, treat_none_as_default_value = false)]
-struct NewUser<'a> {
-    id: Id,
-    email: &'a EmailAddress,
-    name: &'a str,
-    password_hash: &'a str,
-    verified_at: Option<Timestamp>,
-    is_operator: bool,
-    version: i32,
-    created_at: Timestamp,
-    updated_at: Timestamp,
+pub(crate) struct NewUser<'a> {
+    pub(crate) id: Id,
+    pub(crate) email: &'a EmailAddress,
+    pub(crate) name: &'a str,
+    pub(crate) password_hash: &'a str,
+    pub(crate) verified_at: Option<Timestamp>,
+    pub(crate) is_operator: bool,
+    pub(crate) version: i32,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
 }
 
 /// Registers somebody. The outcome is the same whether the address is known or not; the mail that leaves differs: a new

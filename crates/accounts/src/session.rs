@@ -11,6 +11,12 @@ use crate::{User, secret};
 /// A session ends when it was not used for this long.
 pub const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// A session ends so long after it began, however much it is used (ASVS 5.0, 7.3.2).
+pub const SESSION_LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// How long a sign-in counts as having just shown who asks.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(10);
+
 /// Sessions that [`list_sessions`] shows at most, and that one user can have: the oldest ends when another begins.
 const MOST_SESSIONS: i64 = 100;
 
@@ -39,6 +45,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// When it ends, used at `now` and not again.
+    pub(crate) fn end_after(created_at: Timestamp, now: Timestamp) -> Timestamp {
+        now.plus(SESSION_LIFETIME).min(created_at.plus(SESSION_LONGEST))
+    }
+
     /// Whether it can still be used.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at > now
@@ -175,6 +186,18 @@ pub fn require_active_session(conn: &mut DbConn, id: Id, now: Timestamp) -> Resu
         Some(user) => Ok(Identity { user, session_id: id }),
         None => Err(SessionError::Ended),
     }
+}
+
+/// Whether the session `id` of `user` began just now, so that who asks in it has just shown who they are.
+pub(crate) fn is_fresh(conn: &mut DbConn, user: Id, id: Id, now: Timestamp) -> Result<bool, StoreError> {
+    let found: i64 = sessions::table
+        .find(id)
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::created_at.gt(now.minus(FRESH_FOR)))
+        .count()
+        .get_result(conn)?;
+    Ok(found == 1)
 }
 
 /// The active sessions of `user`, newest first; at most 100.

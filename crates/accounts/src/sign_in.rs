@@ -83,6 +83,9 @@ pub enum SignInError {
         /// Seconds until the next.
         wait_s: u64,
     },
+    /// Neither password nor code, in a session that is no fresh one.
+    #[error("show that it is you: with the password, a code, or by signing in again")]
+    ProofMissing,
     /// The second step.
     #[error(transparent)]
     SecondFactor(#[from] MfaError),
@@ -95,7 +98,7 @@ pub enum SignInError {
 }
 
 impl SignInDesk {
-    fn letters(&self) -> Letters<'_> {
+    pub(crate) fn letters(&self) -> Letters<'_> {
         Letters {
             config: &self.mail,
             random: &self.random,
@@ -248,13 +251,13 @@ impl SignInDesk {
         }
     }
 
-    fn client_bucket(&self, client: &Client) -> Option<Bucket> {
+    pub(crate) fn client_bucket(&self, client: &Client) -> Option<Bucket> {
         let network = client.network.as_deref().filter(|_| client.is_counted)?;
         Some(Bucket::client(&self.links, network))
     }
 
     /// Starts the session; a mail tells the owner when the client is a new one.
-    fn begin(
+    pub(crate) fn begin(
         &self,
         tx: &mut DbConn,
         user: &User,

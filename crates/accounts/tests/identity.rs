@@ -101,6 +101,30 @@ store::on_both! {
         assert_eq!(wait(&board, &from, "victim20"), 0);
     }
 
+    fn made_up_passkeys_are_throttled_like_any_other_sign_in(db) {
+        let board = Board::new(db);
+        let made_up = || accounts::Assertion {
+            raw_id: "AAAA".to_owned(),
+            response: accounts::AssertionResponse {
+                client_data_json: "e30".to_owned(),
+                authenticator_data: "AAAA".to_owned(),
+                signature: "AAAA".to_owned(),
+                user_handle: None,
+            },
+        };
+        let attempt = |from: &Client| {
+            let (desk, now) = (board.desk(), board.now());
+            board.block_on(desk.sign_in_with_passkey(made_up(), from.clone(), now)).unwrap_err()
+        };
+        let from = client("198.51.100.7");
+        for n in 0..20 {
+            assert!(matches!(attempt(&from), SignInError::Credentials), "{n}");
+        }
+        assert!(matches!(attempt(&from), SignInError::Throttled { wait_s: 30 }));
+        assert_eq!(wait(&board, &from, "anybody"), 30, "and passwords with it");
+        assert!(matches!(attempt(&client("198.51.100.8")), SignInError::Credentials), "its neighbour is free");
+    }
+
     fn a_new_client_is_told_to_the_owner_and_a_known_one_is_not(db) {
         let board = Board::new(db);
         board.user("ada");

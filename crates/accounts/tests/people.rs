@@ -185,7 +185,7 @@ store::on_both! {
         let board = Board::new(db);
         let user = board.user("ada");
         let mut started = board.session(&user);
-        for _ in 0..5 {
+        for _ in 0..2 {
             board.advance(hours(24 * 29));
             started = board.rotated(&started.refresh_token);
             assert!(board.is_active(started.session.id));
@@ -194,6 +194,22 @@ store::on_both! {
         assert!(!board.is_active(started.session.id));
         assert_eq!(board.rotate(&started.refresh_token), Rotation::Invalid);
         assert_eq!(board.rotate("never given out"), Rotation::Invalid);
+    }
+
+    fn a_session_ends_after_ninety_days_however_much_it_is_used(db) {
+        let board = Board::new(db);
+        let user = board.user("ada");
+        let mut started = board.session(&user);
+        for _ in 0..89 {
+            board.advance(hours(24));
+            started = board.rotated(&started.refresh_token);
+        }
+        board.advance(hours(23));
+        started = board.rotated(&started.refresh_token);
+        assert!(board.is_active(started.session.id));
+        board.advance(hours(1));
+        assert!(!board.is_active(started.session.id));
+        assert_eq!(board.rotate(&started.refresh_token), Rotation::Invalid);
     }
 
     fn a_refresh_token_that_comes_back_ends_the_session_for_thief_and_owner(db) {

@@ -60,6 +60,12 @@ codes! {
     MfaRequired = "mfa_required", 403, "The second factor is asked for";
     /// The code of the second factor is wrong or used, or the sign-in took too long.
     MfaInvalid = "mfa_invalid", 401, "The code is not valid";
+    /// The password, a code, or a sign-in of the last ten minutes is asked for.
+    ProofRequired = "proof_required", 403, "Show once more that it is you";
+    /// The identity provider, or what it said, is not believed.
+    ProviderRefused = "provider_refused", 401, "The identity provider did not vouch for this sign-in";
+    /// The sign-in with a provider was begun elsewhere, is finished, or took too long.
+    FlowInvalid = "flow_invalid", 401, "The sign-in took too long, or was begun elsewhere";
     /// The caller may not do this.
     NotAllowed = "not_allowed", 403, "You may not do this";
     /// There is no such path.
@@ -80,6 +86,12 @@ codes! {
     OfferNotFound = "offer_not_found", 404, "There is no such offer";
     /// There is no such session.
     SessionNotFound = "session_not_found", 404, "Session not found";
+    /// There is no such passkey.
+    PasskeyNotFound = "passkey_not_found", 404, "Passkey not found";
+    /// The operator has named no such identity provider.
+    ProviderNotFound = "provider_not_found", 404, "Identity provider not found";
+    /// The account has no such identity.
+    IdentityNotFound = "identity_not_found", 404, "Identity not found";
     /// There is no such import run.
     ImportNotFound = "import_not_found", 404, "Import run not found";
     /// There is no such board.
@@ -102,6 +114,10 @@ codes! {
     BodyTooSlow = "body_too_slow", 408, "The body took too long";
     /// The step is not possible from this state.
     StateConflict = "state_conflict", 409, "This is not possible in the present state";
+    /// There is an account with the address. Whoever owns it signs in and connects the provider.
+    IdentityUnconnected = "identity_unconnected", 409, "There is an account with this address already";
+    /// The identity signs in to another account.
+    IdentityTaken = "identity_taken", 409, "This identity is connected to another account";
     /// The `external_id` is taken.
     ExternalIdTaken = "external_id_taken", 409, "Another posting has this external_id";
     /// The employer has this board already, or as many as it may have.
@@ -130,6 +146,8 @@ codes! {
     ContentInvalid = "content_invalid", 422, "The body is not valid";
     /// A field is not one of this call's.
     UnknownField = "unknown_field", 422, "There is no such field";
+    /// What the browser handed over for a passkey is not believed, or came too late.
+    PasskeyInvalid = "passkey_invalid", 422, "The passkey could not be verified";
     /// The alert's query restricts nothing.
     QueryUnfiltered = "query_unfiltered", 422, "The query would match every posting";
     /// The same key came with another request.

@@ -52,6 +52,8 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::auth::routes(config);
         routes::me::routes(config);
         routes::safety::routes(config);
+        routes::passkeys::routes(config);
+        routes::providers::routes(config);
         routes::employers::routes(config);
         routes::members::routes(config);
         routes::domains::routes(config);

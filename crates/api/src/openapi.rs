@@ -9,8 +9,9 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ProblemBody;
 use crate::routes::{
     alert_owner, alerts, auth, boards, calendars, campaigns, changes, deliveries, domains, employers, events,
-    feeds, imports, mail_reports, me, members, moderation, numbers, operations, ownership, posting_lists,
-    postings, publishing, reports, safety, search, syndication, vocabulary, webhooks,
+    feeds, imports, mail_reports, me, members, moderation, numbers, operations, ownership, passkeys,
+    posting_lists, postings, providers, publishing, reports, safety, search, syndication, vocabulary,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -25,7 +26,10 @@ use crate::routes::{
         auth::reset_password, me::get_me, me::update_me, me::delete_me, me::export_me, me::list_sessions, me::end_session,
         safety::take_second_step, safety::change_password, safety::request_email_change, safety::confirm_email_change,
         safety::get_second_factor, safety::enrol_totp, safety::confirm_totp, safety::disable_totp,
-        safety::renew_recovery_codes,
+        safety::renew_recovery_codes, passkeys::ask_for_passkey, passkeys::sign_in_with_passkey, passkeys::offer_passkey,
+        passkeys::add_passkey, passkeys::list_passkeys, passkeys::rename_passkey, passkeys::remove_passkey,
+        providers::list_providers, providers::start_with_provider, providers::finish_with_provider,
+        providers::start_connecting, providers::connect_identity, providers::list_identities, providers::remove_identity,
         employers::create_employer, employers::list_employers, employers::get_employer, employers::update_employer,
         employers::pause_employer, employers::resume_employer, members::list_members, members::change_role,
         members::remove_member, members::list_invitations, members::invite, members::revoke_invitation,

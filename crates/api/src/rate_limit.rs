@@ -197,6 +197,8 @@ pub(crate) fn cost_of(method: &Method, path: &str) -> Option<Cost> {
         "/v1/me/password",
         "/v1/me/email",
         "/v1/me/second-factor",
+        "/v1/me/passkeys/",
+        "/v1/me/identities/",
         "/v1/domains/",
     ]
     .iter()

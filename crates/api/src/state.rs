@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use accounts::{DomainReport, JwtKeys, Letters, PasswordHasher, Quotas, SignInDesk, TxtLookup};
+use accounts::{DomainReport, JwtKeys, Letters, PasswordHasher, Providers, Quotas, SignInDesk, TxtLookup};
 
 use alerts::Letterhead;
 use mail::MailConfig;
@@ -57,6 +57,8 @@ pub struct Parts {
     pub dns: Option<Arc<dyn TxtLookup>>,
     /// What stands between the world and us.
     pub edge: Edge,
+    /// Identity providers with which people may sign in.
+    pub providers: Providers,
 }
 
 /// How much a client may ask.
@@ -133,6 +135,7 @@ pub struct Shared {
     pub(crate) feeds: Arc<Semaphore>,
     pub(crate) dns: Option<Arc<dyn TxtLookup>>,
     pub(crate) edge: Edge,
+    pub(crate) providers: Providers,
     pub(crate) desk: SignInDesk,
     pub(crate) wake: Wake,
     pub(crate) rates: RateLimiter,
@@ -177,6 +180,7 @@ impl State {
         Self(Arc::new(Shared {
             desk,
             edge: parts.edge,
+            providers: parts.providers,
             rates: RateLimiter::new(parts.limits.enabled),
             db: parts.db,
             index: parts.index,

@@ -18,6 +18,14 @@ store::text_enum! {
         SecondFactorOn = "second_factor_on",
         /// Signing in asks for no code any more.
         SecondFactorOff = "second_factor_off",
+        /// A passkey signs in to the account from now on.
+        PasskeyAdded = "passkey_added",
+        /// A passkey does not any more.
+        PasskeyRemoved = "passkey_removed",
+        /// An identity provider signs in to the account from now on.
+        ProviderConnected = "provider_connected",
+        /// An identity provider does not any more.
+        ProviderDisconnected = "provider_disconnected",
         /// Another address for the account; to both of them.
         EmailChange = "email_change",
         /// To work for an employer.

@@ -2,16 +2,17 @@
 //! redirects, no proxies, limits on time.
 
 use std::fmt;
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::Uri;
+use ureq::http::{Response, Uri};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body};
 use url::Url;
 
 /// How long a connection may take.
@@ -49,6 +50,71 @@ pub(crate) fn agent(reach: Reach, patience: Duration) -> Agent {
         inner: DefaultResolver::default(),
     };
     Agent::with_parts(config, DefaultConnector::default(), resolver)
+}
+
+/// Asks single questions, for others than this crate. Statuses are answers.
+#[derive(Debug)]
+pub struct Caller {
+    agent: Agent,
+    reach: Reach,
+    most_bytes: u64,
+}
+
+impl Caller {
+    /// A caller that goes as far as `reach`, waits `patience` for a whole answer, and takes `most_bytes` of it.
+    pub fn new(reach: Reach, patience: Duration, most_bytes: u64) -> Self {
+        Self {
+            agent: agent(reach, patience),
+            reach,
+            most_bytes,
+        }
+    }
+
+    /// Whether anybody may be sent to `url`.
+    pub fn may_reach(&self, url: &str) -> bool {
+        check(url, self.reach).is_ok()
+    }
+
+    /// Status and body of the JSON at `url`; else what went wrong. `authorization` is the header of that name. Blocks.
+    pub fn get(&self, url: &str, authorization: Option<&str>) -> Result<(u16, Vec<u8>), String> {
+        let mut request = self.agent.get(url).header("Accept", "application/json");
+        if let Some(authorization) = authorization {
+            request = request.header("Authorization", authorization);
+        }
+        self.read(request.call())
+    }
+
+    /// Status and body of the answer to an encoded `form`. Blocks.
+    pub fn post_form(
+        &self,
+        url: &str,
+        authorization: Option<&str>,
+        form: &str,
+    ) -> Result<(u16, Vec<u8>), String> {
+        let mut request = self
+            .agent
+            .post(url)
+            .header("Accept", "application/json")
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        if let Some(authorization) = authorization {
+            request = request.header("Authorization", authorization);
+        }
+        self.read(request.send(form))
+    }
+
+    fn read(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<(u16, Vec<u8>), String> {
+        let answer = answer.map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let (mut body, mut bytes) = (answer.into_body(), Vec::new());
+        let mut reader = body.with_config().limit(self.most_bytes + 1).reader();
+        reader
+            .read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
+        if bytes.len() as u64 > self.most_bytes {
+            return Err("the answer is too large".to_owned());
+        }
+        Ok((status, bytes))
+    }
 }
 
 /// Longest address, in bytes.

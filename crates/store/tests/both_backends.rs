@@ -315,7 +315,7 @@ macro_rules! select_every_column {
                     )*
                     Ok::<_, StoreError>(())
                 }).unwrap();
-                assert_eq!(tables.len(), 47);
+                assert_eq!(tables.len(), 51);
             }
         }
     };
@@ -345,6 +345,10 @@ mod whole_schema {
         totp_factors,
         recovery_codes,
         mfa_challenges,
+        passkeys,
+        passkey_challenges,
+        provider_identities,
+        provider_flows,
         sign_in_attempts,
         known_clients,
         email_changes,

@@ -2,8 +2,8 @@
 
 use accounts::{
     AccountError, ApiKeyError, DomainError, EmailChangeError, EmployerError, ErasureError, InvitationError,
-    MemberError, MfaError, OwnershipError, PasswordProblem, PasswordUnavailable, QuotaError, SessionError,
-    SignInError, TokenError, UserError,
+    MemberError, MfaError, OwnershipError, PasskeyError, PasswordProblem, PasswordUnavailable, ProviderError,
+    QuotaError, SessionError, SignInError, TokenError, UserError,
 };
 
 use super::{Code, Problem, internal};
@@ -65,9 +65,51 @@ impl From<SignInError> for Problem {
             SignInError::Throttled { wait_s } => Self::new(Code::RateLimited)
                 .detail(error.to_string())
                 .retry_after(wait_s),
+            SignInError::ProofMissing => Self::new(Code::ProofRequired).detail(error.to_string()),
             SignInError::SecondFactor(error) => error.into(),
             SignInError::Password(error) => error.into(),
             SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PasskeyError> for Problem {
+    fn from(error: PasskeyError) -> Self {
+        let words = error.to_string();
+        match error {
+            PasskeyError::NotFound => Self::new(Code::PasskeyNotFound),
+            PasskeyError::Name => Self::field("/name", "name_invalid", words),
+            PasskeyError::TooMany => Self::new(Code::LimitReached).detail(words),
+            PasskeyError::Exists => Self::new(Code::StateConflict).detail(words),
+            PasskeyError::Challenge => Self::new(Code::PasskeyInvalid).detail(words),
+            PasskeyError::Disbelieved(why) => {
+                Self::new(Code::PasskeyInvalid).detail(format!("{words}: {why}"))
+            }
+            PasskeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        let words = error.to_string();
+        match error {
+            ProviderError::Unknown => Self::new(Code::ProviderNotFound),
+            ProviderError::Unavailable(reason) => {
+                tracing::warn!(reason, "an identity provider cannot be asked");
+                Self::new(Code::Unavailable).detail(words).retry_after(30)
+            }
+            ProviderError::Refused(reason) => {
+                tracing::warn!(reason, "an identity provider was not believed");
+                Self::new(Code::ProviderRefused)
+            }
+            ProviderError::Flow => Self::new(Code::FlowInvalid).detail(words),
+            ProviderError::NoAddress | ProviderError::Domain => Self::new(Code::NotAllowed).detail(words),
+            ProviderError::ConnectFirst => Self::new(Code::IdentityUnconnected).detail(words),
+            ProviderError::Taken => Self::new(Code::IdentityTaken),
+            ProviderError::NotFound => Self::new(Code::IdentityNotFound),
+            ProviderError::SignIn(error) => error.into(),
+            ProviderError::Store(error) => error.into(),
         }
     }
 }

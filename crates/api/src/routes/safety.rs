@@ -143,7 +143,7 @@ pub(crate) async fn change_password(
 }
 
 /// The person and the session in which they ask.
-fn person(caller: &Caller) -> Result<(&accounts::User, store::Id), Problem> {
+pub(crate) fn person(caller: &Caller) -> Result<(&accounts::User, store::Id), Problem> {
     let user = caller.user()?;
     match caller {
         Caller::User(_, session) => Ok((user, *session)),

@@ -2,6 +2,8 @@
 //! mailbox in memory. Tests speak to it in the product's verbs.
 
 mod call;
+mod device;
+mod provider;
 mod txt;
 
 use std::cell::RefCell;
@@ -9,7 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use accounts::{JwtKeys, PasswordHasher, TxtLookup};
+use accounts::{JwtKeys, PasswordHasher, ProviderCalls, Providers, TxtLookup};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
@@ -27,6 +29,8 @@ use store::{Backend, Clock, FixedClock, Random};
 use tempfile::TempDir;
 
 pub use call::{Answer, Call};
+pub use device::Device;
+pub use provider::FakeProvider;
 pub use txt::FixedTxt;
 
 use crate::edge::Edge;
@@ -48,6 +52,8 @@ pub struct TestApp {
     pub mailbox: MemoryMailbox,
     /// What the name servers say.
     pub txt: Arc<FixedTxt>,
+    /// The identity provider `acme`, and `closed`, which lets in addresses of `acme.example` only.
+    pub provider: Arc<FakeProvider>,
     /// The state behind the routes.
     pub state: State,
     courier: Courier,
@@ -123,6 +129,11 @@ impl TestApp {
         .with_return_path(return_path.clone())
         .with_review(Arc::new(LastLook::new(letterhead.clone())));
         let txt = Arc::new(FixedTxt::default());
+        let provider = Arc::new(FakeProvider::new(&random));
+        let named = ["acme", "closed"].map(|name| {
+            let calls = Arc::clone(&provider) as Arc<dyn ProviderCalls>;
+            (provider::settings(name), calls)
+        });
         let state = State::new(Parts {
             db: db.clone(),
             index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
@@ -143,6 +154,7 @@ impl TestApp {
                 cors_origins: vec!["https://careers.acme.example".to_owned()],
                 ..Edge::default()
             },
+            providers: Providers::new(named),
         });
         state.set_ready(true);
         Self {
@@ -150,6 +162,7 @@ impl TestApp {
             clock,
             mailbox,
             txt,
+            provider,
             state,
             courier,
             letterhead,

@@ -6,6 +6,20 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 on_both! {
+    async fn all_256_characters_of_a_password_count_and_a_257th_is_refused(app) {
+        let long: String = "quarzuhr\u{1f511}bindfaden\u{fc}bermut ".chars().cycle().take(255).collect();
+        let register = |last: &str| json!({"email": "long@example.org", "password": format!("{long}{last}"), "name": "L"});
+        let refused = app.post("/v1/auth/register").json(&register("xy")).send().await;
+        assert_eq!(refused.expect(422).text_at("/errors/0/pointer"), "/password");
+        app.post("/v1/auth/register").json(&register("x")).send().await.expect(202);
+        let token = app.token_mailed_to("long@example.org").await;
+        app.post("/v1/auth/verify-email").json(&json!({"token": token})).send().await.expect(200);
+        for (last, status) in [("y", 401), ("", 401), ("xy", 401), ("x", 200)] {
+            let body = json!({"email": "long@example.org", "password": format!("{long}{last}")});
+            app.post("/v1/auth/login").json(&body).send().await.expect(status);
+        }
+    }
+
     async fn registering_answers_the_same_for_a_known_and_an_unknown_address(app) {
         app.sign_up("known@example.org").await;
         app.advance(SignedDuration::from_mins(20));

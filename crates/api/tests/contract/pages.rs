@@ -28,6 +28,23 @@ on_both! {
         assert!(lost.header("content-type").unwrap().starts_with("text/html"));
     }
 
+    async fn the_account_page_runs_its_own_script_and_nothing_else(app) {
+        for path in ["/account", "/sign-in/acme?code=%3Cscript%3E&state=x"] {
+            let page = app.get(path).send().await.expect(200);
+            let (_, script) = page.text.split_once("<script>").unwrap();
+            let (script, rest) = script.split_once("</script>").unwrap();
+            assert!(!rest.contains("<script") && !script.contains("innerHTML") && !script.contains("eval("));
+            let hash = data_encoding::BASE64.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, script.as_bytes()).as_ref());
+            let policy = page.header("content-security-policy").unwrap();
+            assert_eq!(policy, format!(
+                "default-src 'none'; style-src 'self'; script-src 'sha256-{hash}'; connect-src 'self'; form-action 'self'; \
+                 base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+            ));
+            assert_eq!(page.header("referrer-policy"), Some("no-referrer"), "the code goes to nobody");
+            assert_eq!(page.header("cache-control"), Some("no-store"));
+        }
+    }
+
     async fn the_links_of_account_mails_lead_to_forms(app) {
         let form = "application/x-www-form-urlencoded";
         let body = json!({"email": "a@example.org", "password": "correct horse battery", "name": "A"});

@@ -4,13 +4,15 @@
 //! `INSTA_UPDATE=always cargo nextest run -p backplane-api -E 'test(walk)'`. What no table may ever say is asserted beside it.
 
 use actix_web::http::Method;
-use api::testing::{PASSWORD, TestApp};
+use api::testing::{Device, PASSWORD, TestApp};
 use serde_json::{Value, json};
 use store::Backend;
 
 use crate::employers::join;
 use crate::hostile::sample;
 use crate::openapi::{Operation, operations};
+use crate::passkeys::add_passkey;
+use crate::providers::connected;
 use crate::rtl_role;
 use crate::teams::make_operator;
 
@@ -142,6 +144,19 @@ impl Stage {
                     .await;
                 started.expect(202).text_at("/id")
             }
+            path if path.starts_with("/v1/me/passkeys/") => {
+                let token = self.app.sign_in("owner@acme.example").await;
+                let mut device = Device::new(format!("walk {turn}").as_bytes());
+                add_passkey(&self.app, &token, &mut device).await
+            }
+            path if path.starts_with("/v1/me/identities/") => {
+                let token = self.app.sign_in("owner@acme.example").await;
+                let claims = json!({"sub": format!("walk {turn}")});
+                connected(&self.app, &token, claims)
+                    .await
+                    .expect(201)
+                    .text_at("/id")
+            }
             path if path.starts_with("/v1/me/sessions/") => {
                 let token = self.app.sign_in("owner@acme.example").await;
                 let list = self.app.get("/v1/me/sessions").by(&token).send().await;
@@ -160,7 +175,8 @@ impl Stage {
         let mut path = operation
             .path
             .replace("{employer}", &self.employer)
-            .replace("{user}", &self.spare);
+            .replace("{user}", &self.spare)
+            .replace("{provider}", "acme");
         let mut query = String::new();
         for parameter in &operation.parameters {
             let name = parameter["name"].as_str().unwrap();
@@ -197,6 +213,7 @@ impl Stage {
             "post /v1/auth/register" => json!({"email": email, "password": PASSWORD, "name": "Some Body"}),
             "post /v1/auth/login" | "post /v1/me/email" => json!({"email": email, "password": PASSWORD}),
             "post /v1/auth/password/forgot" => json!({"email": email}),
+            "post /v1/me/identities/start" => json!({"provider": "acme"}),
             "post /v1/me/password" => json!({"current_password": "wrong", "password": PASSWORD}),
             "post /v1/alerts" => json!({"email": email, "query": query, "frequency": "daily"}),
             "post /v1/alerts/preview" => json!({"query": query}),

@@ -37,6 +37,14 @@ fn check(config: &Config) -> Result<()> {
         Transport::Smtp(relay) => writeln!(out, "mail:     {relay:?}")?,
         Transport::Memory(_) => {}
     }
+    for provider in config.identity_providers()?.settings() {
+        let (name, issuer) = (&provider.name, &provider.issuer);
+        writeln!(
+            out,
+            "sign-in:  {name} by {issuer}, which returns to {}",
+            provider.redirect_url
+        )?;
+    }
     for key in &mail.dkim {
         writeln!(out, "dkim:     publish this TXT record at {}:", key.dns_name())?;
         writeln!(out, "          {}", key.dns_record())?;

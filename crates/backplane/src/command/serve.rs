@@ -188,6 +188,7 @@ impl Board {
             reach: config.webhook_reach,
             dns: wiring::name_servers(),
             edge: config.edge.clone(),
+            providers: config.identity_providers()?,
         });
         let messenger = Messenger::new(
             db.clone(),

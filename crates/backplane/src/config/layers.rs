@@ -10,6 +10,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
+use super::oidc::TEMPLATE;
 
 /// The defaults, which also say which keys exist and of what kind their values are.
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -89,7 +90,7 @@ impl Layers {
         let mut given = BTreeMap::new();
         flatten("", &dict, &mut given);
         for key in given.keys() {
-            self.require_known(key, &name)?;
+            self.note(key, &name)?;
         }
         self.add(Layer { name, dict });
         Ok(())
@@ -107,6 +108,7 @@ impl Layers {
         variables.sort();
         for (variable, value) in variables {
             let key = variable[PREFIX.len()..].to_lowercase().replace("__", ".");
+            self.note(&key, &variable)?;
             let known = self.require_known(&key, &variable)?;
             let value = value.to_str().ok_or_else(|| ConfigError::Value {
                 key: key.clone(),
@@ -128,9 +130,17 @@ impl Layers {
         self.merged = std::mem::take(&mut self.merged).merge(layer);
     }
 
+    /// Makes sure that there is `key`. A section with a name of the operator's has the keys of its template from here on.
+    fn note(&mut self, key: &str, origin: &str) -> Result<(), ConfigError> {
+        let known = self.require_known(key, origin)?.clone();
+        self.keys.entry(key.to_owned()).or_insert(known);
+        Ok(())
+    }
+
     /// The default of `key`, when there is such a key.
     fn require_known(&self, key: &str, origin: &str) -> Result<&Value, ConfigError> {
-        self.keys.get(key).ok_or_else(|| ConfigError::UnknownKey {
+        let found = self.keys.get(key).or_else(|| self.keys.get(&of_template(key)?));
+        found.ok_or_else(|| ConfigError::UnknownKey {
             key: key.to_owned(),
             origin: origin.to_owned(),
             hint: self.hint(key),
@@ -206,6 +216,12 @@ impl Layers {
             Some((key.as_str(), value, self.origin(key)))
         })
     }
+}
+
+/// The key of the defaults that stands for `key`, which is in a section with a name of the operator's.
+fn of_template(key: &str) -> Option<String> {
+    let (_, name) = key.strip_prefix("oidc.")?.split_once('.')?;
+    Some(format!("oidc.{TEMPLATE}.{name}"))
 }
 
 fn parse(path: &Path, text: &str) -> Result<Dict, ConfigError> {

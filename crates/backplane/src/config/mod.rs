@@ -4,11 +4,13 @@
 mod boards;
 mod edge;
 mod layers;
+mod oidc;
 mod parts;
 mod retention;
 mod show;
 mod webhooks;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,6 +86,7 @@ pub(super) struct Written {
     boards: Boards,
     postings: PostingRules,
     webhooks: Webhooks,
+    oidc: BTreeMap<String, oidc::Oidc>,
 }
 
 #[derive(Deserialize)]
@@ -239,6 +242,7 @@ pub(crate) struct Config {
     pub(crate) posting_rules: PostingRules,
     /// How far webhooks may go.
     pub(crate) webhook_reach: Reach,
+    oidc: Vec<oidc::Named>,
     from: Mailbox,
     postal_address: String,
     dkim: Dkim,
@@ -318,6 +322,7 @@ impl Config {
             return Err(layers.refuse("mail.report_token", "must have at least 24 characters"));
         }
         let public_url = public_url(layers, &written.server.public_url, bind)?;
+        let oidc = oidc::providers(layers, written.oidc, &public_url)?;
         tracing_subscriber::EnvFilter::try_new(&written.log.filter)
             .map_err(|error| layers.refuse("log.filter", &format!("is not a filter: {error}")))?;
         Ok(Self {
@@ -349,6 +354,7 @@ impl Config {
             boards: boards::endpoints(layers, written.boards)?,
             posting_rules: written.postings,
             webhook_reach: written.webhooks.reach(),
+            oidc,
             from,
             postal_address: written.mail.postal_address,
             dkim: written.mail.dkim,
@@ -368,6 +374,14 @@ impl Config {
         };
         mail::check(&config, &self.transport).map_err(|error| ConfigError::Together(error.to_string()))?;
         Ok(Arc::new(config))
+    }
+
+    /// The identity providers with which people sign in; reads their secrets.
+    ///
+    /// # Errors
+    /// When a file with a secret cannot be read.
+    pub(crate) fn identity_providers(&self) -> Result<accounts::Providers, ConfigError> {
+        oidc::open(&self.oidc)
     }
 
     /// What each mail names as the envelope's sender; `None` when it is the address of `mail.from` as it is.

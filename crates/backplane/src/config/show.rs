@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use figment::value::Value;
 
 use super::Layers;
+use super::oidc::TEMPLATE;
 
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
@@ -13,7 +14,9 @@ impl Layers {
     /// Every setting as a line of TOML with its origin behind it; passwords are hidden.
     pub(crate) fn show(&self) -> String {
         let mut out = String::new();
-        for (key, value, origin) in self.values() {
+        let template = format!(".{TEMPLATE}.");
+        let values = self.values().filter(|(key, ..)| !key.contains(&template));
+        for (key, value, origin) in values {
             let text = match &value {
                 Value::String(_, text) if key.ends_with("url") => quoted(&redacted(text)),
                 Value::String(_, text) if key.ends_with("_token") && !text.is_empty() => quoted(HIDDEN),

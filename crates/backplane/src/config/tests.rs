@@ -238,3 +238,70 @@ fn the_token_for_reports_is_never_shown() {
     let shown = layers(None, &[token]).unwrap().show();
     assert!(shown.contains("mail.report_token = \"***\"") && !shown.contains("twenty-four"));
 }
+
+#[test]
+fn every_identity_provider_has_a_section_of_its_own() {
+    let text = "[server]\npublic_url = \"https://board.example\"\n[oidc.acme]\nissuer = \"https://login.acme.example\"\nclient_id = \"board\"\n";
+    let providers = config(
+        Some(text),
+        &[(
+            "BACKPLANE_OIDC__ACME__EMAIL_DOMAINS",
+            "Acme.example, acme.co.example",
+        )],
+    )
+    .unwrap()
+    .identity_providers()
+    .unwrap();
+    let all: Vec<_> = providers.settings().cloned().collect();
+    assert_eq!(all.len(), 1, "the pattern is none");
+    assert_eq!((all[0].name.as_str(), all[0].title.as_str()), ("acme", "acme"));
+    assert_eq!(all[0].redirect_url, "https://board.example/sign-in/acme");
+    assert_eq!(all[0].scopes, ["openid", "email", "profile"]);
+    assert_eq!(all[0].email_domains, ["acme.example", "acme.co.example"]);
+    assert!(
+        config(None, &[])
+            .unwrap()
+            .identity_providers()
+            .unwrap()
+            .settings()
+            .next()
+            .is_none()
+    );
+    for (addition, complaint) in [
+        (
+            "issuer = \"http://login.acme.example\"",
+            "oidc.acme.issuer (my.toml) must be",
+        ),
+        (
+            "isuer = \"https://login.acme.example\"",
+            "oidc.acme.isuer (my.toml) is not a setting; did you mean oidc.NAME.issuer?",
+        ),
+        (
+            "issuer = \"https://login.acme.example\"",
+            "oidc.acme.client_id (default) must be set",
+        ),
+        (
+            "issuer = \"https://login.acme.example\"\nclient_id = \"b\"\nscopes = \"email\"",
+            "must contain openid",
+        ),
+    ] {
+        let error = refusal(Some(&format!("[oidc.acme]\n{addition}\n")), &[]);
+        assert!(error.contains(complaint), "{error}");
+    }
+    let missing = format!("{text}client_secret_file = \"nowhere/secret\"\n");
+    let error = config(Some(&missing), &[])
+        .unwrap()
+        .identity_providers()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the secret of oidc.acme in nowhere/secret cannot be read"),
+        "{error}"
+    );
+    let shown = layers(Some(text), &[]).unwrap().show();
+    assert!(
+        shown.contains("oidc.acme.client_id = \"board\"  # my.toml"),
+        "{shown}"
+    );
+    assert!(!shown.contains("NAME"), "{shown}");
+}

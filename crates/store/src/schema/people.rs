@@ -141,3 +141,63 @@ diesel::table! {
         created_at -> Moment,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    passkeys (id) {
+        id -> Identifier,
+        user_id -> Identifier,
+        credential_id -> Binary,
+        public_key -> Binary,
+        name -> Text,
+        sign_count -> BigInt,
+        is_synced -> Bool,
+        created_at -> Moment,
+        last_used_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use crate::column::sql::{Identifier, Moment};
+
+    passkey_challenges (challenge_hash) {
+        challenge_hash -> Binary,
+        user_id -> Nullable<Identifier>,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::column::sql::{Identifier, Moment};
+
+    provider_identities (id) {
+        id -> Identifier,
+        user_id -> Identifier,
+        provider -> Text,
+        issuer -> Text,
+        subject -> Text,
+        created_at -> Moment,
+        last_used_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use crate::column::sql::{Identifier, Moment};
+
+    provider_flows (token_hash) {
+        token_hash -> Binary,
+        provider -> Text,
+        state_hash -> Binary,
+        nonce -> Text,
+        code_verifier -> Text,
+        user_id -> Nullable<Identifier>,
+        expires_at -> Moment,
+        created_at -> Moment,
+    }
+}

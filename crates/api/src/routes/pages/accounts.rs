@@ -111,7 +111,7 @@ pub(super) async fn reset_page(state: State, LinkToken(token): LinkToken) -> Htt
         &state,
         StatusCode::OK,
         "Set a new password",
-        "At least 8 characters. All your sessions will end.",
+        "At least 8 characters. All your sessions will end, and passkeys and identity providers have to be added anew.",
         vec![form],
     )
 }

@@ -1,5 +1,6 @@
-//! Pages for people: plain HTML without scripts. A GET never changes anything.
+//! Pages for people: plain HTML, and without scripts but for the one of the account page. A GET never changes anything.
 
+mod account;
 mod accounts;
 mod alerts;
 mod board;
@@ -79,6 +80,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(accounts::email_change_page))
                 .route(web::post().to(accounts::email_change_form)),
         )
+        .service(web::resource("/account").route(web::get().to(account::account_page)))
+        .service(web::resource("/sign-in/{provider}").route(web::get().to(account::account_page)))
         .service(web::resource("/accept-invitation").route(web::get().to(accounts::invitation_page)))
         .service(web::resource("/assets/backplane.css").route(web::get().to(style)))
         .service(web::resource("/robots.txt").route(web::get().to(robots)))

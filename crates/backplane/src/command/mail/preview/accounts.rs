@@ -3,7 +3,7 @@
 use ::accounts::{
     Client, PasswordHasher, Registration, SignInDesk, Texts, TxtLookup, add_domain, confirm_by_mail,
     confirm_totp, disable_totp, domain_pass, enrol_totp, mail_proof, register, request_email_change,
-    request_password_reset, reset_password, start_session, totp_code,
+    request_password_reset, reset_password, start_session, totp_code, write_ways_to_sign_in,
 };
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
@@ -25,6 +25,8 @@ pub(super) fn write_mails(stage: &Stage, cast: &Cast) -> Result<()> {
     db.write_blocking(|tx| reset_password(tx, &token, "none", stage.letters(), stage.now()))?;
     sign_in(stage, cast)?;
     use_codes(stage, cast)?;
+    let ways = (stage.words.place, stage.words.employer);
+    db.write_blocking(|tx| write_ways_to_sign_in(tx, user, ways, stage.letters(), stage.now()))?;
     let elsewhere: EmailAddress = "rita@elsewhere.example".parse()?;
     db.write_blocking(|tx| request_email_change(tx, user, &elsewhere, stage.letters(), stage.now()))?;
     stage.name_last(MailKind::EmailChange, &elsewhere, "new")
