@@ -180,17 +180,7 @@ impl Letters<'_> {
     }
 
     pub(crate) fn site(&self) -> &str {
-        let host = self
-            .config
-            .public_url
-            .split_once("://")
-            .map_or("", |(_, host)| host);
-        let name = self.config.from.name.as_str();
-        if name.is_empty() {
-            host.trim_end_matches('/')
-        } else {
-            name
-        }
+        self.config.site()
     }
 }
 

@@ -78,7 +78,7 @@ pub use mfa::{
 };
 pub use oidc::{
     CallFailed, ProviderAnswer, ProviderCalls, ProviderError, ProviderIdentity, ProviderSettings,
-    ProviderStart, Providers, connect_identity, list_identities, remove_identity,
+    ProviderStart, Providers, list_identities, remove_identity,
 };
 pub use ownership::{
     OwnershipError, OwnershipOffer, accept_ownership, find_ownership_offer, offer_ownership,
@@ -101,6 +101,7 @@ pub use session::{
     Identity, SESSION_LIFETIME, SESSION_LONGEST, Session, SessionError, StartedSession, list_sessions,
     require_active_session, revoke_all_sessions, revoke_session, start_session,
 };
+pub use safety_letters::write_ways_to_sign_in;
 pub use sign_in::{ChallengeToken, SignIn, SignInDesk, SignInError, SignInRequest};
 pub use throttle::Client;
 pub use totp::totp_code;

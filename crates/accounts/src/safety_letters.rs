@@ -1,10 +1,33 @@
 //! The mails of this crate about the safety of an account.
 
+use jiff::SignedDuration;
 use mail::{Block, Layout, MailKind};
-use store::Timestamp;
+use store::{DbConn, StoreError, Timestamp};
 
-use crate::Letters;
+use crate::{Letters, User};
 use crate::letters::{Letter, not_you};
+
+/// Writes every mail about further ways to sign in, a passkey called `passkey` and the identity provider `provider`, to `user`.
+/// What adds and removes such ways writes them one by one; all of them only a preview does.
+pub fn write_ways_to_sign_in(
+    tx: &mut DbConn,
+    user: &User,
+    (passkey, provider): (&str, &str),
+    letters: Letters<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let all = [
+        letters.passkey_added(passkey),
+        letters.passkey_removed(passkey),
+        letters.provider_connected(provider),
+        letters.provider_disconnected(provider),
+    ];
+    for letter in all {
+        let key = format!("{}:{}:{}", letter.kind, user.id, now.micros());
+        letters.send(tx, letter, &user.email, key, SignedDuration::from_hours(24), now)?;
+    }
+    Ok(())
+}
 
 impl Letters<'_> {
     pub(crate) fn new_sign_in(&self, user_agent: Option<&str>, now: Timestamp) -> Letter {
@@ -64,7 +87,7 @@ impl Letters<'_> {
 
     pub(crate) fn passkey_added(&self, name: &str) -> Letter {
         self.news(
-            MailKind::SignInWayAdded,
+            MailKind::PasskeyAdded,
             "A passkey was added",
             &format!(
                 "The passkey \u{201c}{name}\u{201d} was added to your account. Whoever holds it signs in without a password."
@@ -74,7 +97,7 @@ impl Letters<'_> {
 
     pub(crate) fn passkey_removed(&self, name: &str) -> Letter {
         self.news(
-            MailKind::SignInWayRemoved,
+            MailKind::PasskeyRemoved,
             "A passkey was removed",
             &format!(
                 "The passkey \u{201c}{name}\u{201d} was removed from your account. Nobody signs in with it any more."
@@ -84,7 +107,7 @@ impl Letters<'_> {
 
     pub(crate) fn provider_connected(&self, provider: &str) -> Letter {
         self.news(
-            MailKind::SignInWayAdded,
+            MailKind::ProviderConnected,
             "Another way to sign in",
             &format!("Your account can be signed in to with {provider} now."),
         )
@@ -92,7 +115,7 @@ impl Letters<'_> {
 
     pub(crate) fn provider_disconnected(&self, provider: &str) -> Letter {
         self.news(
-            MailKind::SignInWayRemoved,
+            MailKind::ProviderDisconnected,
             "One way less to sign in",
             &format!("Your account cannot be signed in to with {provider} any more."),
         )

@@ -293,6 +293,11 @@ impl State {
         &self.counters
     }
 
+    /// What the board calls itself on its pages, as in its mails.
+    pub(crate) fn site(&self) -> &str {
+        self.mail_config.site()
+    }
+
     /// A posting as `GET /v1/postings/{id}` shows it.
     pub fn render(&self, posting: Posting) -> serde_json::Value {
         serde_json::to_value(PostingBody::of(posting, self)).unwrap_or_default()

@@ -18,10 +18,14 @@ store::text_enum! {
         SecondFactorOn = "second_factor_on",
         /// Signing in asks for no code any more.
         SecondFactorOff = "second_factor_off",
-        /// The account can be signed in to with a passkey or a provider, too.
-        SignInWayAdded = "sign_in_way_added",
-        /// A passkey or a provider signs in no more.
-        SignInWayRemoved = "sign_in_way_removed",
+        /// A passkey signs in to the account from now on.
+        PasskeyAdded = "passkey_added",
+        /// A passkey does not any more.
+        PasskeyRemoved = "passkey_removed",
+        /// An identity provider signs in to the account from now on.
+        ProviderConnected = "provider_connected",
+        /// An identity provider does not any more.
+        ProviderDisconnected = "provider_disconnected",
         /// Another address for the account; to both of them.
         EmailChange = "email_change",
         /// To work for an employer.

@@ -1,7 +1,7 @@
 //! Publishing under the operator's rules: what waits for a moderator, and what they decide.
 
 use diesel::prelude::*;
-use mail::{MailConfig, MailKind};
+use mail::{Block, MailConfig, MailKind};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{employers, posting_reviews, posting_versions, postings};
@@ -274,12 +274,19 @@ pub fn approve(
     let words = if let Some(at) = posting.row.publish_at.filter(|at| *at > now) {
         posting.row.status = PostingStatus::Scheduled;
         posting = save(tx, posting, now)?;
-        format!("A moderator approved it. It becomes public at {at}.")
+        format!("A moderator approved it. It becomes public at {}.", in_words(at))
     } else {
         posting = lifecycle::go_public(tx, posting, now)?;
         "A moderator approved it. It is public now.".to_owned()
     };
-    write(tx, &posting, "Approved", vec![words], bench, now)?;
+    write(
+        tx,
+        &posting,
+        "Approved",
+        vec![Block::Paragraph(words)],
+        bench,
+        now,
+    )?;
     Ok(posting)
 }
 
@@ -306,9 +313,11 @@ pub fn reject(
     posting.row.publish_at = None;
     let posting = save(tx, posting, now)?;
     let words = vec![
-        "A moderator did not approve it, for this reason:".to_owned(),
-        reason.to_owned(),
-        format!("Change it and hand it in again: PATCH, then POST /v1/postings/{id}/publish."),
+        Block::Paragraph("A moderator did not approve it, for this reason:".to_owned()),
+        Block::Paragraph(reason.to_owned()),
+        Block::Paragraph("Change it and hand it in again:".to_owned()),
+        Block::Code(format!("PATCH /v1/postings/{id}")),
+        Block::Code(format!("POST /v1/postings/{id}/publish")),
     ];
     write(tx, &posting, "Not approved", words, bench, now)?;
     Ok(posting)
@@ -337,18 +346,25 @@ fn note(
     Ok(())
 }
 
+/// "2026-11-23 09:00 UTC".
+fn in_words(at: Timestamp) -> String {
+    let text = at.to_string();
+    let minutes = text.get(..16).unwrap_or(&text);
+    format!("{} UTC", minutes.replace('T', " "))
+}
+
 fn write(
     tx: &mut DbConn,
     posting: &Posting,
     subject: &str,
-    words: Vec<String>,
+    blocks: Vec<Block>,
     bench: &Bench<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let notice = Notice {
         kind: KIND,
         subject: format!("{subject}: {}", posting.content().title),
-        words,
+        blocks,
         about: format!("{}/{}", posting.row.id, posting.row.version),
         posting,
     };

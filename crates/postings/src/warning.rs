@@ -89,21 +89,21 @@ fn draft(config: &MailConfig, ending: &[&Posting], recipient: EmailAddress, now:
     let entries = ending.iter().take(NAMED).map(|posting| Entry {
         title: posting.content().title.clone(),
         url: config.url(&format!("/postings/{}", posting.row.slug)),
-        lines: vec![format!("Ends on {}", day_of(posting.row.expires_at))],
+        lines: vec![
+            format!("Ends on {}", day_of(posting.row.expires_at)),
+            format!("To renew it: POST /v1/postings/{}/renew", posting.row.id),
+        ],
         links: Vec::new(),
     });
     let mut blocks = vec![
         Block::Paragraph(
-            "These postings end by themselves within a week. Renew those that are still open; the others need nothing.".to_owned(),
+            "These postings end by themselves within a week. Renewing one gives it another 60 days; those that are filled need nothing.".to_owned(),
         ),
         Block::List(entries.collect()),
     ];
     if ending.len() > NAMED {
         blocks.push(Block::Paragraph(format!("And {} more.", ending.len() - NAMED)));
     }
-    blocks.push(Block::Paragraph(
-        "To renew one: POST /v1/postings/{id}/renew gives it another 60 days.".to_owned(),
-    ));
     let layout = Layout {
         title: subject.clone(),
         preheader: String::new(),

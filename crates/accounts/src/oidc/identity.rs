@@ -124,12 +124,12 @@ pub(super) fn make_account(
     find_user_by_email(tx, email)?.ok_or(ProviderError::Flow)
 }
 
-/// From now on `subject`, as the provider names the person, signs in to the account of `user`, who is told by mail.
-pub fn connect_identity(
+/// From now on `vouched` signs in to the account of `user`, who is told by mail.
+pub(super) fn connect(
     tx: &mut DbConn,
     user: &User,
     settings: &ProviderSettings,
-    subject: &str,
+    vouched: &Vouched,
     letters: Letters<'_>,
     now: Timestamp,
 ) -> Result<ProviderIdentity, ProviderError> {
@@ -137,7 +137,7 @@ pub fn connect_identity(
         id: letters.random.id(now),
         provider: settings.name.clone(),
         issuer: settings.issuer.clone(),
-        subject: subject.to_owned(),
+        subject: vouched.subject.clone(),
         created_at: now,
         last_used_at: now,
     };

@@ -14,8 +14,8 @@ use store::StoreError;
 
 pub(crate) use flow::forget_flows;
 pub use flow::{ProviderAnswer, ProviderStart};
-pub use identity::{ProviderIdentity, connect_identity, list_identities, remove_identity};
 pub(crate) use identity::remove_all;
+pub use identity::{ProviderIdentity, list_identities, remove_identity};
 pub use provider::{CallFailed, ProviderCalls, ProviderSettings, Providers};
 
 use crate::{PasswordUnavailable, SignInError};

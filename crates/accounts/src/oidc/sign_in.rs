@@ -105,9 +105,7 @@ impl SignInDesk {
                 let settings = &provider.settings;
                 let owner = identity::find_owner(tx, &settings.issuer, &vouched.subject)?;
                 match owner {
-                    None => {
-                        identity::connect_identity(tx, &user, settings, &vouched.subject, desk.letters(), now)
-                    }
+                    None => identity::connect(tx, &user, settings, &vouched, desk.letters(), now),
                     Some(owner) if owner == user.id => identity::list_identities(tx, user.id)?
                         .into_iter()
                         .find(|one| one.issuer == settings.issuer && one.subject == vouched.subject)
@@ -166,14 +164,7 @@ impl SignInDesk {
         let password_hash = password_hash.ok_or(ProviderError::Flow)?;
         let email = vouched.email.as_ref().ok_or(ProviderError::NoAddress)?;
         let user = identity::make_account(tx, email, vouched, password_hash, self.letters(), now)?;
-        identity::connect_identity(
-            tx,
-            &user,
-            &provider.settings,
-            &vouched.subject,
-            self.letters(),
-            now,
-        )?;
+        identity::connect(tx, &user, &provider.settings, vouched, self.letters(), now)?;
         Ok(user)
     }
 }

@@ -355,7 +355,7 @@ pub(crate) async fn unsubscribe(
         .write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, alert, now)?))
         .await?;
     if super::pages::wants_html(&request) {
-        return Ok(super::pages::unsubscribed());
+        return Ok(super::pages::unsubscribed(&state));
     }
     Ok(Reply::ok(&UnsubscribedBody {
         status: "unsubscribed",

@@ -1,10 +1,9 @@
 //! The mails about accounts and about who runs an employer.
 
 use ::accounts::{
-    Actor, ActorKind, Client, PasswordHasher, ProviderSettings, Registration, SignInDesk, Texts, TxtLookup,
-    add_domain, confirm_by_mail, confirm_totp, connect_identity, disable_totp, domain_pass, enrol_totp,
-    mail_proof, register, remove_identity, request_email_change, request_password_reset, reset_password,
-    start_session, totp_code,
+    Client, PasswordHasher, Registration, SignInDesk, Texts, TxtLookup, add_domain, confirm_by_mail,
+    confirm_totp, disable_totp, domain_pass, enrol_totp, mail_proof, register, request_email_change,
+    request_password_reset, reset_password, start_session, totp_code, write_ways_to_sign_in,
 };
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
@@ -26,7 +25,8 @@ pub(super) fn write_mails(stage: &Stage, cast: &Cast) -> Result<()> {
     db.write_blocking(|tx| reset_password(tx, &token, "none", stage.letters(), stage.now()))?;
     sign_in(stage, cast)?;
     use_codes(stage, cast)?;
-    use_provider(stage, cast)?;
+    let ways = (stage.words.place, stage.words.employer);
+    db.write_blocking(|tx| write_ways_to_sign_in(tx, user, ways, stage.letters(), stage.now()))?;
     let elsewhere: EmailAddress = "rita@elsewhere.example".parse()?;
     db.write_blocking(|tx| request_email_change(tx, user, &elsewhere, stage.letters(), stage.now()))?;
     stage.name_last(MailKind::EmailChange, &elsewhere, "new")
@@ -74,33 +74,6 @@ fn use_codes(stage: &Stage, cast: &Cast) -> Result<()> {
     })?;
     let code = recovery.first().context("there are no recovery codes")?;
     db.write_blocking(|tx| disable_totp(tx, user, code, links, stage.letters(), stage.now()))?;
-    Ok(())
-}
-
-/// Connects a provider and takes it away again.
-fn use_provider(stage: &Stage, cast: &Cast) -> Result<()> {
-    let user = &cast.recruiter;
-    let provider = ProviderSettings {
-        name: "board".to_owned(),
-        title: "the single sign-on of your company".to_owned(),
-        issuer: "https://id.fernhollow.example".to_owned(),
-        client_id: String::new(),
-        client_secret: None,
-        scopes: Vec::new(),
-        email_domains: Vec::new(),
-        redirect_url: String::new(),
-    };
-    let identity = stage
-        .db
-        .write_blocking(|tx| connect_identity(tx, user, &provider, "rita", stage.letters(), stage.now()))?;
-    let actor = Actor {
-        kind: ActorKind::User,
-        id: Some(user.id),
-        request_id: None,
-    };
-    stage
-        .db
-        .write_blocking(|tx| remove_identity(tx, user, identity.id, &actor, stage.letters(), stage.now()))?;
     Ok(())
 }
 

@@ -32,7 +32,9 @@ pub(super) fn write_mails(stage: &Stage, cast: &Cast) -> Result<()> {
     let ines: EmailAddress = "ines@candidate.example".parse()?;
     let narrow = json!({"q": stage.words.search, "country": ["US"]});
     subscribe(stage, &letterhead, &ines, narrow, Frequency::Instant, earlier)?;
-    samples::load(&stage.db, &stage.random, earlier)?;
+    if stage.words.language == "en" {
+        samples::load(&stage.db, &stage.random, earlier)?;
+    }
     let first = publish(stage, cast, stage.words.title, earlier)?;
     settle(stage, &letterhead, earlier)?;
     for n in 1..ROLES {

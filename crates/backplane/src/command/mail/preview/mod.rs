@@ -48,8 +48,10 @@ fn act_of(kind: MailKind) -> Act {
         | MailKind::NewSignIn
         | MailKind::SecondFactorOn
         | MailKind::SecondFactorOff
-        | MailKind::SignInWayAdded
-        | MailKind::SignInWayRemoved
+        | MailKind::PasskeyAdded
+        | MailKind::PasskeyRemoved
+        | MailKind::ProviderConnected
+        | MailKind::ProviderDisconnected
         | MailKind::EmailChange => Act::Accounts,
         MailKind::Invitation
         | MailKind::DomainProof
