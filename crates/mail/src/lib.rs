@@ -31,6 +31,7 @@ pub mod report;
 mod return_path;
 mod review;
 mod rules;
+mod sealing;
 mod status;
 mod suppression;
 mod traffic;

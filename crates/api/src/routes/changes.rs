@@ -40,7 +40,14 @@ pub(crate) struct ChangeBody {
 #[serde(untagged)]
 pub(crate) enum ChangedPosting {
     Upsert(Box<PostingBody>),
-    Remove { id: Id },
+    Remove(RemovedPosting),
+}
+
+/// The id of a posting that was removed, and nothing else.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemovedPosting {
+    id: Id,
 }
 
 /// Changes in order of their revisions.
@@ -99,7 +106,7 @@ fn to_body(revision: i64, change: Change, state: &State) -> ChangeBody {
         Change::Remove(id) => ChangeBody {
             revision,
             kind: "remove",
-            posting: ChangedPosting::Remove { id },
+            posting: ChangedPosting::Remove(RemovedPosting { id }),
         },
     }
 }

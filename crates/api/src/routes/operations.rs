@@ -80,7 +80,11 @@ pub(crate) async fn readyz(state: State) -> HttpResponse {
             "unavailable"
         },
         migrations: if is_migrated { "ok" } else { "pending" },
-        index: if state.has_caught_up() { "ok" } else { "catching_up" },
+        index: if state.has_caught_up() {
+            "ok"
+        } else {
+            "catching_up"
+        },
         index_revision,
         latest_revision,
     };

@@ -6,6 +6,7 @@ mod edge;
 mod layers;
 mod parts;
 mod retention;
+mod safety;
 mod show;
 mod webhooks;
 
@@ -94,6 +95,7 @@ struct Server {
     trusted_proxies: String,
     forwarded_header: String,
     cors_origins: String,
+    hsts: String,
     drain_s: u64,
 }
 
