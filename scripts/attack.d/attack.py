@@ -158,6 +158,8 @@ def main():
                 began = time.monotonic()
                 if not attack(board, name, token, directory):
                     failed.append(name)
+                if token and board.ask("GET", "/v1/me", token=token)[0] != 200:
+                    failed.append(f"{name} was signed out on the way, so much was not tried")
                 print(f"attack: as {name}: {time.monotonic() - began:.0f} s", flush=True)
             if board.ask("GET", "/readyz")[0] != 200:
                 failed.append("the server is not ready any more")
