@@ -48,6 +48,8 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         config
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(limits.body_bytes));
+        // Paths are tried in this order, so what is asked most comes first.
+        routes::search::routes(config);
         routes::auth::routes(config);
         routes::me::routes(config);
         routes::safety::routes(config);
@@ -61,7 +63,6 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::events::routes(config);
         routes::moderation::routes(config);
         routes::reports::routes(config);
-        routes::search::routes(config);
         routes::vocabulary::routes(config);
         routes::publishing::routes(config, limits.import_bytes);
         routes::postings::routes(config);

@@ -63,22 +63,19 @@ impl Check {
         let mut seen = HashSet::new();
         let mut ids = Vec::new();
         for (n, word) in words.iter().take(MAX_LIST).enumerate() {
-            let (found, nearest, code) = match kind {
-                Kind::Specialty => (
-                    taxonomy.specialty_id(word),
-                    taxonomy.nearest_specialty(word),
-                    "specialty_unknown",
-                ),
-                Kind::Skill => (
-                    taxonomy.skill_id(word),
-                    taxonomy.nearest_skill(word),
-                    "skill_unknown",
-                ),
+            let found = match kind {
+                Kind::Specialty => taxonomy.specialty_id(word),
+                Kind::Skill => taxonomy.skill_id(word),
             };
             match found {
                 Some(id) if seen.insert(id.to_owned()) => ids.push(id.to_owned()),
                 Some(_) => {}
                 None => {
+                    // Every name of the taxonomy is compared: only for a word that is not one.
+                    let (nearest, code) = match kind {
+                        Kind::Specialty => (taxonomy.nearest_specialty(word), "specialty_unknown"),
+                        Kind::Skill => (taxonomy.nearest_skill(word), "skill_unknown"),
+                    };
                     let hint = nearest
                         .map(|id| format!("; did you mean {id:?}?"))
                         .unwrap_or_default();

@@ -13,7 +13,6 @@ use postings::changes::{Change, changed_since};
 use store::revision::{self, Counter};
 use store::{Db, StoreError};
 use tantivy::directory::{Directory as _, INDEX_WRITER_LOCK, MmapDirectory};
-use tantivy::indexer::LogMergePolicy;
 use tantivy::{
     IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
 };
@@ -21,6 +20,7 @@ use tantivy::{
 use crate::analyzer;
 use crate::columns::Columns;
 use crate::counts::{Counts, Lookups};
+use crate::directory::{IndexDirectory, Merging};
 use crate::document::SearchDocument;
 use crate::schema::{self, Fields};
 
@@ -148,7 +148,7 @@ impl Index {
 
     fn open_existing(dir: &Path) -> Result<Self, IndexError> {
         let (schema, fields) = schema::build();
-        let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+        let directory = IndexDirectory::open(dir).map_err(TantivyError::from)?;
         let settings = IndexSettings {
             docstore_blocksize: STORE_BLOCK_BYTES,
             ..IndexSettings::default()
@@ -172,12 +172,7 @@ impl Index {
             let detail = format!("{} does not have its checksum", path.display());
             return Err(TantivyError::InternalError(detail).into());
         }
-        // Three of a size become one, sizes four times apart: a search pays for every segment, a merge for every posting in it.
-        let mut merging = LogMergePolicy::default();
-        merging.set_min_num_segments(3);
-        merging.set_level_log_size(2.0);
-        merging.set_min_layer_size(500);
-        writer.set_merge_policy(Box::new(merging));
+        writer.set_merge_policy(Box::new(Merging::default()));
         let payload = index.load_metas()?.payload;
         let cursor = payload.and_then(|text| text.parse().ok()).unwrap_or(0);
         let reader = index
@@ -255,6 +250,8 @@ impl Index {
             writer.delete_all_documents()?;
             self.commit(writer, 0)?;
             is_caught_up = false;
+        } else if self.was_merged(writer)? {
+            self.refresh(cursor)?;
         }
         Ok(PassReport {
             applied,
@@ -268,6 +265,14 @@ impl Index {
         commit.set_payload(&cursor.to_string());
         commit.commit()?;
         self.refresh(cursor)
+    }
+
+    /// Whether segments were merged since the last look.
+    fn was_merged(&self, writer: &IndexWriter) -> Result<bool, TantivyError> {
+        let now = writer.index().searchable_segment_ids()?;
+        let view = self.view();
+        let seen = view.searcher.segment_readers();
+        Ok(now.len() != seen.len() || seen.iter().any(|reader| !now.contains(&reader.segment_id())))
     }
 
     fn is_ahead(&self, db: &Db) -> Result<bool, StoreError> {

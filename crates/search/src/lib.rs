@@ -14,6 +14,7 @@ mod comparison;
 mod compiled;
 mod counting;
 mod counts;
+mod directory;
 mod document;
 mod facet;
 mod highlight;

@@ -346,10 +346,12 @@ fn open_sqlite(path: &Path, role: SqliteRole) -> Result<DbConn, StoreError> {
         .ok_or_else(|| StoreError::Address(format!("{} is not UTF-8", path.display())))?;
     let unavailable = |error: String| StoreError::Unavailable(format!("{text}: {error}"));
     let mut conn = SqliteConnection::establish(text).map_err(|e| unavailable(e.to_string()))?;
-    // FULL: an acknowledged write survives power loss. Every pragma here holds for this connection only.
+    // FULL: an acknowledged write survives power loss. No mapped file: an error of the disk under one ends the process
+    // with a signal instead of an error, and each connection's pages would count as memory once more. Every pragma here
+    // holds for this connection only.
     conn.batch_execute(
         "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA mmap_size = 268435456;",
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA mmap_size = 0;",
     )
     .map_err(|e| unavailable(e.to_string()))?;
     if role == SqliteRole::Reader {
