@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 BINARY = Path(sys.argv[1]).resolve()
-EXAMPLES = int(sys.argv[2]) if len(sys.argv) > 2 else 6
+EXAMPLES = int(sys.argv[2]) if len(sys.argv) > 2 else 4
 SEED = "20261123"
 PASSWORD = "correct horse battery staple"
 CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
