@@ -7,6 +7,7 @@
 )]
 
 mod cluster;
+pub mod parsers;
 mod process;
 mod smtp;
 mod witness;

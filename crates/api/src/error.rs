@@ -304,6 +304,7 @@ impl From<EndpointError> for Problem {
             EndpointError::VersionConflict => Self::new(Code::VersionConflict).detail(error.to_string()),
             EndpointError::Disabled => Self::new(Code::StateConflict).detail(error.to_string()),
             EndpointError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
+            EndpointError::Sealed => internal(&error),
             EndpointError::Store(error) => error.into(),
         }
     }

@@ -15,6 +15,7 @@ mod observe;
 mod openapi;
 mod rate_limit;
 mod reply;
+mod room;
 mod routes;
 mod state;
 #[cfg(feature = "testing")]

@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
-    HeaderValue, ORIGIN, VARY,
+    HeaderValue, ORIGIN, STRICT_TRANSPORT_SECURITY, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
@@ -115,6 +115,7 @@ pub async fn observe(
         (verdict, held) => verdict.or(held),
     };
     add_headers(&mut response, &id, verdict);
+    add_hsts(&mut response, &state);
     if !state.edge.cors_origins.is_empty() {
         add_cors(&mut response, allowed.as_deref(), is_preflight);
     }
@@ -178,6 +179,15 @@ fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict
             retry_after_s.unwrap_or(window * u64::from(quota.saturating_sub(remaining)) / u64::from(quota));
         set("ratelimit-policy", &format!("\"{name}\";q={quota};w={window}"));
         set("ratelimit", &format!("\"{name}\";r={remaining};t={reset}"));
+    }
+}
+
+/// Browsers take it from https only (RFC 6797, section 8.1); the proxy in front speaks that.
+fn add_hsts(response: &mut ServiceResponse, state: &State) {
+    let is_secure = state.mail_config.public_url.starts_with("https://");
+    let value = Some(&state.edge.hsts).filter(|hsts| is_secure && !hsts.is_empty());
+    if let Some(value) = value.and_then(|hsts| HeaderValue::from_str(hsts).ok()) {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value);
     }
 }
 

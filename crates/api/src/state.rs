@@ -133,6 +133,8 @@ pub struct Shared {
     counters: Counters,
     /// Room for readers of large feeds, each of whom has a thread and a connection.
     pub(crate) feeds: Arc<Semaphore>,
+    /// Room for large bodies, see [`crate::room`].
+    pub(crate) bodies: Arc<Semaphore>,
     pub(crate) dns: Option<Arc<dyn TxtLookup>>,
     pub(crate) edge: Edge,
     pub(crate) providers: Providers,
@@ -196,6 +198,7 @@ impl State {
             reach: parts.reach,
             counters: Counters::default(),
             feeds: Arc::new(Semaphore::new(LARGE_FEEDS)),
+            bodies: crate::room::all(parts.limits.import_bytes),
             dns: parts.dns,
             wake: Wake::default(),
             answers: Answers::default(),

@@ -32,6 +32,7 @@ pub mod report;
 mod return_path;
 mod review;
 mod rules;
+mod sealing;
 mod status;
 mod suppression;
 mod traffic;

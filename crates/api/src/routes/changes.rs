@@ -48,7 +48,14 @@ pub(crate) struct ChangeBody {
 #[serde(untagged)]
 pub(crate) enum ChangedPosting {
     Upsert(Box<PostingBody>),
-    Remove { id: Id },
+    Remove(RemovedPosting),
+}
+
+/// The id of a posting that was removed, and nothing else.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemovedPosting {
+    id: Id,
 }
 
 /// Changes in order of their revisions.
@@ -119,7 +126,7 @@ fn to_body(revision: i64, change: Change, state: &State) -> ChangeBody {
         Change::Remove(id) => ChangeBody {
             revision,
             kind: "remove",
-            posting: ChangedPosting::Remove { id },
+            posting: ChangedPosting::Remove(RemovedPosting { id }),
         },
     }
 }

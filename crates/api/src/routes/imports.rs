@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use postings::FieldError;
 use postings::import::{
     self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, MemberRules,
@@ -21,6 +21,7 @@ use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{NoParams, PageParams, Params, content_type, from_json, path_id, read_body};
 use crate::reply::{Asked, REPLAYED, Reply};
+use crate::room::{LargeBodies, Room};
 use crate::routes::ListBody;
 use crate::state::State;
 
@@ -29,12 +30,14 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         .service(
             web::resource("/v1/employers/{employer}/imports")
                 .app_data(web::PayloadConfig::new(import_bytes))
+                .app_data(LargeBodies(import_bytes))
                 .route(web::post().to(start_import))
                 .route(web::get().to(list_imports)),
         )
         .service(
             web::resource("/v1/employers/{employer}/imports/mapping")
                 .app_data(web::PayloadConfig::new(import_bytes))
+                .app_data(LargeBodies(import_bytes))
                 .route(web::post().to(propose_mapping)),
         )
         .service(web::resource("/v1/imports/{id}").route(web::get().to(get_import)));
@@ -143,6 +146,8 @@ pub(crate) struct Rows {
     bytes: web::Bytes,
     /// What the media type says about the format; JSON may be any board's.
     format: Option<Format>,
+    /// Its room in memory, for as long as it is there.
+    room: Option<Room>,
 }
 
 impl FromRequest for Rows {
@@ -161,10 +166,12 @@ impl FromRequest for Rows {
             }
         };
         let bytes = read_body(request, payload);
+        let request = request.clone();
         Box::pin(async move {
             Ok(Self {
                 format: format?,
                 bytes: bytes.await?,
+                room: request.extensions_mut().remove(),
             })
         })
     }
@@ -192,6 +199,7 @@ async fn check_columns(rows: Rows, options: &mut ImportOptions) -> Result<Rows, 
     Ok(Rows {
         bytes,
         format: rows.format,
+        room: rows.room,
     })
 }
 
@@ -289,14 +297,16 @@ pub(crate) async fn start_import(
 fn work(state: &State, id: Id, rows: Rows, options: &ImportOptions) {
     let mut progress = |_: &Summary| state.wake.postings_changed();
     let now = state.now();
+    let Rows { bytes, room, .. } = rows;
     let outcome = import::run(
         &state.db,
-        Cursor::new(rows.bytes),
+        Cursor::new(bytes),
         options,
         &state.random,
         now,
         &mut progress,
     );
+    drop(room);
     let (run_state, summary) = match outcome {
         Ok(summary) => (RunState::Completed, summary),
         Err(error) => {

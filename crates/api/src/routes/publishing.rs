@@ -23,6 +23,7 @@ use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, ProblemBody};
 use crate::extract::{Body, NoParams, PageParams, Params, path_id};
 use crate::reply::{Asked, Reply};
+use crate::room::LargeBodies;
 use crate::state::State;
 
 /// Before the routes of one posting, whose ids would take the word.
@@ -32,6 +33,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         .service(
             web::resource("/v1/employers/{employer}/postings/bulk")
                 .app_data(web::PayloadConfig::new(import_bytes))
+                .app_data(LargeBodies(import_bytes))
                 .route(web::post().to(change_postings)),
         )
         .service(web::resource("/v1/postings/{id}/schedule").route(web::post().to(schedule_posting)))

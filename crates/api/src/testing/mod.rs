@@ -152,6 +152,7 @@ impl TestApp {
             edge: Edge {
                 trusted_proxies: crate::edge::parse_networks("10.0.0.0/8").expect("a network"),
                 cors_origins: vec!["https://careers.acme.example".to_owned()],
+                hsts: "max-age=31536000".to_owned(),
                 ..Edge::default()
             },
             providers: Providers::new(named),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use mail::Transport;
 use store::{Db, DbOptions, pending_migrations};
 
@@ -62,6 +62,16 @@ fn check(config: &Config) -> Result<()> {
     }
     if let Some(warning) = config.mail_warning() {
         writeln!(out, "warning:  {warning}")?;
+    }
+    let dangers = config.dangers();
+    for danger in &dangers {
+        writeln!(out, "unsafe:   {danger}")?;
+    }
+    if !dangers.is_empty() {
+        bail!(
+            "these settings are not safe where the world can reach them: {} of them",
+            dangers.len()
+        );
     }
     Ok(())
 }

@@ -193,6 +193,7 @@ impl Board {
             db.clone(),
             config.webhook_reach,
             Arc::clone(&mail_config),
+            Arc::clone(&letterhead.links),
             Arc::clone(&random),
             Arc::clone(&clock),
             holder,
@@ -208,7 +209,7 @@ impl Board {
         .with_rules(&config.transport, config.delivery.clone())
         .with_return_path(return_path)
         .with_review(Arc::new(LastLook::new(letterhead.clone())));
-        if let Some(warning) = config.mail_warning() {
+        for warning in config.mail_warning().into_iter().chain(config.dangers()) {
             tracing::warn!("{warning}");
         }
         let shop = Workshop {

@@ -8,6 +8,7 @@ mod oidc;
 mod own_data;
 mod parts;
 mod retention;
+mod safety;
 mod show;
 mod tracing_out;
 mod webhooks;
@@ -102,6 +103,7 @@ struct Server {
     trusted_proxies: String,
     forwarded_header: String,
     cors_origins: String,
+    hsts: String,
     drain_s: u64,
 }
 

@@ -287,7 +287,7 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
             UPKEEP_ROWS,
         )?)
     })?;
-    let told = in_rounds(shop, |tx| super::webhooks::tidy(tx, UPKEEP_ROWS, now))?;
+    let told = in_rounds(shop, |tx| super::webhooks::tidy(shop, tx, UPKEEP_ROWS, now))?;
     let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
     let seats = in_rounds(shop, |tx| Ok(registrations::forget_past(tx, UPKEEP_ROWS, now)?))?;
     let secrets = in_rounds(shop, |tx| {

@@ -47,6 +47,7 @@ pub use run::run;
 pub use schedule::{
     BoardError, EVERY_MINUTES, FetchReport, NewBoard, Vouched, add_board, fetch_pass, set_rhythm,
 };
+pub use source::count;
 pub use summary::{Rejection, Summary};
 pub use table::{ColumnProposal, Mapping, Proposal, TableError, check_table, propose};
 

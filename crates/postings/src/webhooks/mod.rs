@@ -17,7 +17,7 @@ mod secret;
 pub use delivery::{DeliveryReport, Messenger, delivery_pass};
 pub use endpoint::{
     Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, count, create, delete, find, list,
-    rotate_secret, update,
+    rotate_secret, seal_secrets, update,
 };
 pub(crate) use event::forget_posting;
 pub use event::{EventKind, NoteReport, note_pass, send_trial};

@@ -18,6 +18,13 @@ use crate::wiring;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn address(config: &Config, chart: &mut Chart) {
+    for danger in config.dangers() {
+        chart.fail(
+            "settings",
+            danger,
+            "backplane config check says what else is unsafe",
+        );
+    }
     let url = &config.public_url;
     if url.starts_with("https://") {
         chart.ok("address", format!("{} as {url}", config.bind));
