@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use mail::{Block, Layout, MailKind};
 use store::{DbConn, StoreError, Timestamp};
 
-use crate::{Letters, User};
 use crate::letters::{Letter, not_you};
+use crate::{Letters, User};
 
 /// Writes every mail about further ways to sign in, a passkey called `passkey` and the identity provider `provider`, to `user`.
 /// What adds and removes such ways writes them one by one; all of them only a preview does.

@@ -44,6 +44,7 @@ mod values;
 mod why;
 mod worth;
 
+pub use attributes::WantedAttributes;
 pub use comparison::{Comparison, Found};
 pub use document::SearchDocument;
 pub use facet::{Counted, Facet};

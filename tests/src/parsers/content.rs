@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use mail::report::Report;
-use mail::{Draft, EmailAddress, ListHeaders, Mail, MailConfig, Mailbox};
+use mail::{Draft, EmailAddress, ListHeaders, Mail, MailConfig, MailKind, Mailbox};
 use postings::{DescriptionFormat, PostingInput};
 use store::testing::{TestDb, monday_morning};
 use store::{Backend, Random};
@@ -133,7 +133,7 @@ pub(super) fn email_address(input: &[u8]) {
 static MAIL: LazyLock<Mail> = LazyLock::new(|| {
     let db = TestDb::new(Backend::Sqlite);
     let draft = Draft {
-        kind: "alert_daily",
+        kind: MailKind::AlertDigest,
         recipient: "lena@reader.example".parse().expect("an address"),
         subject: String::new(),
         text: String::new(),
