@@ -307,10 +307,11 @@ impl Provider {
             return Ok(known.clone());
         }
         // Also for who asked before it failed, and waited here.
-        if published
+        let since = |at: Timestamp| (now.seconds() - at.seconds()).abs();
+        let is_left_alone = published
             .failed_at
-            .is_some_and(|at| now < at.plus(LEFT_ALONE_FOR))
-        {
+            .is_some_and(|at| since(at) < LEFT_ALONE_FOR.as_secs());
+        if is_left_alone {
             return Err(ProviderError::Unavailable("it failed a moment ago".to_owned()));
         }
         let read = self.read(now);
