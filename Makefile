@@ -40,11 +40,13 @@ chaos: ## Let everything fail under load, ROUNDS=100 times for each database, an
 	BACKPLANE_TEST_CHAOS_ROUNDS=$(ROUNDS) scripts/with-postgres $(CARGO) test --package backplane-tests --test chaos --test nodes -- --nocapture --test-threads 1 2> >(grep -v '^board: ' >&2)
 
 .PHONY: lint
-lint: ## Formatting, clippy, documentation, dependency arrows, unused dependencies, house words
+lint: ## Formatting, clippy, documentation, dependency arrows, unused and unwanted dependencies, house words, named tests
 	$(CARGO) fmt --all --check
 	scripts/check-arrows
 	scripts/check-unused
 	scripts/check-words
+	scripts/check-proof
+	scripts/check-dependencies
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
@@ -55,6 +57,21 @@ browse: ## Sign in like a person: a real browser with passkeys, and a real ident
 .PHONY: accept
 accept: ## Judge the program from outside with the tools in ../shared, where they are
 	scripts/accept
+
+.PHONY: attack
+attack: ## Attack the running program with what its OpenAPI document says and does not say
+	scripts/attack
+
+# How long `make fuzz` looks at each parser, in seconds.
+SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: ## Let libFuzzer look for what breaks each parser, SECONDS=60 each
+	scripts/fuzz $(SECONDS)
+
+.PHONY: audit
+audit: ## Ask cargo-deny about licences, sources and advisories of dependencies; builds it first
+	scripts/audit
 
 .PHONY: bench
 bench: ## Measure and print figures

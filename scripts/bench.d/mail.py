@@ -2,14 +2,14 @@
 """Measures one posting that matches many instant alerts: how long until an SMTP server has every mail, and what searching
 is like meanwhile. Prints one figure a line.
 
-  mail.py BINARY [ALERTS] [KEY.pem]
+  mail.py BINARY [ALERTS] [KEY.pem] [RELAY_UP]
 
 ALERTS is 10,000 when left out. With a key (RSA, PEM) every mail is signed. The SMTP server is part of this script and
-takes what it gets. Standard library only.
+takes what it gets; with RELAY_UP (tools/relay_up.sh) a Postfix stands before it, as in life, and its log says how fast it was
+given mails. MAIL_UNCONFIRMED in the environment is `mail.unconfirmed`. Standard library only.
 """
 import asyncio, http.client, json, os, quopri, re, socket, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
-
 
 
 class Sink(asyncio.Protocol):
@@ -86,7 +86,8 @@ class Board:
             "BACKPLANE_DATA_DIR": data, "BACKPLANE_SERVER__BIND": f"127.0.0.1:{self.port}", "BACKPLANE_LIMITS__ENABLED": "false",
             "BACKPLANE_LOG__FILTER": "warn", "BACKPLANE_MAIL__URL": f"smtp://127.0.0.1:{smtp}",
             "BACKPLANE_MAIL__FROM": "Board <board@board.example>", "BACKPLANE_MAIL__POSTAL_ADDRESS": "1 Main Street, Springfield",
-            "BACKPLANE_SERVER__PUBLIC_URL": "https://board.example"}
+            "BACKPLANE_SERVER__PUBLIC_URL": "https://board.example",
+            "BACKPLANE_MAIL__UNCONFIRMED": os.environ.get("MAIL_UNCONFIRMED", "1")}
         if key:
             self.env |= {"BACKPLANE_MAIL__DKIM__SELECTOR": "s1", "BACKPLANE_MAIL__DKIM__DOMAIN": "board.example",
                          "BACKPLANE_MAIL__DKIM__KEY_FILE": os.path.abspath(key)}
@@ -159,17 +160,56 @@ def watched(board, work):
     return quantile(times, 0.5), quantile(times, 0.99), len(times)
 
 
+def single(board, employer, access):
+    """Publish until the mail is taken, ms (median, 99 %): one reader, 100 postings one after the other."""
+    reader = "single@inbox.example"
+    Sink.keep = True
+    board.need("POST", "/v1/alerts", {"email": reader, "query": {"q": "photonics"}, "frequency": "instant"})
+    wait_for("no confirmation", lambda: reader in Sink.tokens, 60)
+    board.need("POST", "/v1/alerts/confirm", {"token": Sink.tokens[reader]})
+    Sink.keep, times = False, []
+    for n in range(100):
+        posting = {"title": f"Photonics Engineer {n}", "description": "Own it.", "discipline": "silicon",
+                   "apply": {"url": "https://bench.example/apply"}}
+        draft = board.need("POST", f"/v1/employers/{employer}/postings", posting, access)["id"]
+        before, began = len(Sink.taken), time.monotonic()
+        board.need("POST", f"/v1/postings/{draft}/publish", {}, access)
+        while len(Sink.taken) == before:
+            time.sleep(0.002)
+        times.append(Sink.taken[-1][0] - began)
+    return quantile(times, 0.5), quantile(times, 0.99)
+
+
 def main():
     binary, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
     key = sys.argv[3] if len(sys.argv) > 3 else None
+    relay_up = sys.argv[4] if len(sys.argv) > 4 else None
     smtp = start_sink()
     with tempfile.TemporaryDirectory(prefix="backplane-bench-") as data:
-        board = Board(binary, data, smtp, key)
+        # Postfix gives up its rights, and must still get at what is its own.
+        os.chmod(data, 0o755)
+        relay = os.path.join(data, "postfix")
+        if relay_up:
+            public = os.path.join(data, "public.pem")
+            subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            subprocess.run([relay_up, "start", relay, public, "board.example", "s1", str(port), f"127.0.0.1:{smtp}"],
+                           env=os.environ | {"DKIM": "0"}, check=True)
+            smtp = port
+        board = Board(binary, os.path.join(data, "board"), smtp, key)
         try:
             measure(board, count)
+            if relay_up:
+                taken = [line for line in open(os.path.join(relay, "mail.log"), errors="replace") if "client=" in line][-count:]
+                at = [int(h) * 3600 + int(m) * 60 + int(s) for h, m, s in (line.split()[2].split(":") for line in taken)]
+                print(f"Postfix was given {len(at)} mails in {at[-1] - at[0]} s: {len(at) / max(1, at[-1] - at[0]):.0f}/s")
         finally:
             board.process.terminate()
             board.process.wait()
+            if relay_up:
+                subprocess.run([relay_up, "stop", relay])
 
 
 def measure(board, count):
@@ -203,6 +243,9 @@ def measure(board, count):
     twice = len(times) - len({to for _, to in Sink.taken[before:]})
     print(f"{count} instant alerts: the first after {times[0]:.2f} s, half after {times[len(times) // 2]:.1f} s, all after "
           f"{times[-1]:.1f} s, {len(times) / (times[-1] - times[0]):.0f}/s, {twice} twice, {Sink.most} connections at most")
+    median_single, most_single = single(board, employer, access)
+    print(f"from publishing to the mail taken: {median_single:.0f} ms in the middle, {most_single:.0f} ms for 99 %, "
+          "100 postings of which one reader is told")
     print(f"search meanwhile: {median:.1f} ms in the middle, {most:.1f} ms for 99 %, {asked / times[-1]:.0f}/s, one client")
 
 

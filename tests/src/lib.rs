@@ -7,6 +7,7 @@
 )]
 
 mod cluster;
+pub mod parsers;
 mod process;
 mod smtp;
 mod witness;
@@ -58,14 +59,20 @@ pub fn link_token(mail: &str) -> Option<String> {
     (!token.is_empty()).then_some(token)
 }
 
-/// Tries `look` until it gives something, for at most 30 seconds.
+/// How long anything is waited for: long enough for a machine that is very busy with something else.
+const PATIENCE_S: u64 = 120;
+
+/// Tries `look` until it gives something, for at most two minutes.
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let started = std::time::Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(started.elapsed().as_secs() < 30, "{what} did not happen in 30 s");
+        assert!(
+            started.elapsed().as_secs() < PATIENCE_S,
+            "{what} did not happen in {PATIENCE_S} s"
+        );
         // Another process is being waited for; there is nothing to be woken by.
         std::thread::park_timeout(std::time::Duration::from_millis(20));
     }

@@ -144,6 +144,8 @@ impl Settings {
         command.env("BACKPLANE_SERVER__BIND", format!("127.0.0.1:{}", self.port));
         command.env("BACKPLANE_LIMITS__ENABLED", "false");
         command.env("BACKPLANE_MAIL__POSTAL_ADDRESS", "1 Main Street, Springfield");
+        // The relays here answer at once, on however slow a machine: how many mails a crash repeats is no matter of time.
+        command.env("BACKPLANE_MAIL__UNCONFIRMED_WAIT_MS", "60000");
         if let Some(url) = self.database_url() {
             command.env("BACKPLANE_DATABASE__URL", url);
         }
@@ -327,6 +329,23 @@ impl Board {
             json: serde_json::from_str(&text).unwrap_or(Value::Null),
             text,
         })
+    }
+
+    /// A GET with further headers.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let headers: Vec<(&str, Option<String>)> = headers
+            .iter()
+            .map(|(name, value)| (*name, Some((*value).to_owned())))
+            .collect();
+        self.send("GET", path, &headers, None).expect("an answer")
+    }
+
+    /// Waits for it to end by itself; returns whether it says that all was well.
+    pub fn wait_for_end(&mut self) -> bool {
+        let status = eventually("the end of the program", || {
+            self.child.try_wait().expect("the child's state")
+        });
+        status.success()
     }
 
     /// A GET; `None` when no answer came.

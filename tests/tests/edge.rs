@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use board::{Board, Settings, binary, run_to_end};
+use board::{Board, Settings, binary, eventually, run_to_end};
 
 fn connect(board: &Board) -> TcpStream {
     let address = board.settings().url().replace("http://", "");
@@ -82,6 +82,48 @@ fn incident_18_http2_and_broken_heads_are_refused() {
     let answer = rest(stream);
     assert!(!answer.starts_with("HTTP/1.1 101"), "no upgrade: {answer}");
     board.get("/healthz").expect(200);
+}
+
+/// Found by an attack: forty imports of 130 kB each, which unpack into 63 MB each, took 5 GB.
+#[test]
+fn large_bodies_get_room_one_after_the_other_and_not_all_the_memory() {
+    let board = Board::start(Settings::sqlite());
+    let token = board.sign_up("owner@acme.example");
+    let employer = board.found_employer(&token, "Acme Compute");
+    let head = |length: usize| {
+        format!(
+            "POST /v1/employers/{employer}/imports?dry_run=true HTTP/1.1\r\nHost: board.example\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/x-ndjson\r\nContent-Encoding: gzip\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed
+        .write_all(b"{\"title\": \"RTL Engineer\", \"source_id\": \"1\"}\n")
+        .unwrap();
+    let body = packed.finish().unwrap();
+    let import = || {
+        let mut stream = connect(&board);
+        stream.write_all(head(body.len()).as_bytes()).unwrap();
+        stream.write_all(&body).unwrap();
+        rest(stream)
+    };
+    assert!(import().starts_with("HTTP/1.1 202"), "{}", import());
+    // Bodies that begin and do not go on have what room there is.
+    let mut waiting: Vec<TcpStream> = Vec::new();
+    let refused = eventually("no more room", || {
+        let mut stream = connect(&board);
+        stream.write_all(head(1_000_000).as_bytes()).unwrap();
+        waiting.push(stream);
+        let answer = import();
+        (!answer.starts_with("HTTP/1.1 202")).then_some(answer)
+    });
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.to_lowercase().contains("retry-after: 5"), "{refused}");
+    board.get("/v1/search?q=rtl").expect(200);
+    drop(waiting);
+    eventually("room again", || {
+        import().starts_with("HTTP/1.1 202").then_some(())
+    });
 }
 
 #[test]

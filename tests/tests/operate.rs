@@ -1,6 +1,7 @@
 //! What an operator does and what happens to a machine, with the real program.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,8 +58,13 @@ on_both! {
 
         // What only a person can decide is not touched.
         tamper(board.settings(), "UPDATE postings SET first_revision = revision + 1 WHERE status = 'published'");
+        tamper(board.settings(), "UPDATE postings SET campaign_id = id WHERE status = 'published'");
+        tamper(board.settings(), "INSERT INTO posting_numbers (posting_id, day, impressions, views, apply_clicks) SELECT id, 1, -1, 0, 0 FROM postings");
         let found = ends_with(board.settings(), &["verify", "--repair"], 3);
         assert!(found.contains("restore the last backup"), "{found}");
+        for rule in ["first_revision", "campaign_of_employer", "numbers_count"] {
+            assert!(found.contains(&format!("WRONG     {rule}")), "{rule} in {found}");
+        }
     }
 
     fn a_program_serves_a_schema_that_only_has_more_and_refuses_one_that_says_so(settings) {
@@ -79,6 +85,33 @@ on_both! {
         tamper(board.settings(), "INSERT INTO installation (name, value) VALUES ('oldest_step', '9000')");
         let refused = ends_with(board.settings(), &["serve"], 1);
         assert!(refused.contains("belongs to a later version of Backplane"), "{refused}");
+    }
+
+    fn one_key_makes_one_thing_however_many_ask_at_once(settings) {
+        let mut board = Board::start(settings);
+        let access = board.sign_up("recruiter@acme.example");
+        let employer = board.found_employer(&access, "Acme Compute");
+        let path = format!("/v1/employers/{employer}/postings");
+        let draft = json!({"title": "Fabric Engineer", "description": "Own the network."});
+        // A machine that is too busy says so, and is asked again.
+        let ask = |body: &serde_json::Value| eventually("an answer", || {
+            let answer = board.try_send_keyed("POST", &path, &access, "one-key", body);
+            answer.filter(|answer| answer.status != 503)
+        });
+        let ids: HashSet<String> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..50).map(|_| scope.spawn(|| ask(&draft).expect(201).text_at("/id"))).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        board.kill();
+        board.restart();
+        let again = board.try_send_keyed("POST", &path, &access, "one-key", &draft).unwrap().expect(201);
+        assert!(ids.contains(&again.text_at("/id")), "also after a kill");
+        let other = json!({"title": "Another", "description": "Own the network."});
+        let refused = board.try_send_keyed("POST", &path, &access, "one-key", &other).unwrap().expect(422);
+        assert_eq!(refused.text_at("/code"), "idempotency_key_reused");
+        let made = board.try_send("GET", &path, Some(&access), None).unwrap().expect(200);
+        assert_eq!(made.json["data"].as_array().unwrap().len(), 1);
     }
 
     fn every_figure_says_what_it_means(settings) {

@@ -1,22 +1,15 @@
 //! The mails of this crate.
 
 use jiff::SignedDuration;
-use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig};
+use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig, MailKind};
 use store::{DbConn, Random, StoreError, Timestamp};
 
 /// Kinds of mail that a stranger can cause by typing an address.
-pub(crate) const CAUSED_BY_STRANGERS: [&str; 3] = [VERIFY, RESET, KNOWN];
-
-/// Proof of an address.
-pub(crate) const VERIFY: &str = "verify_email";
-/// A new password.
-pub(crate) const RESET: &str = "reset_password";
-/// Somebody registered with an address that has an account.
-pub(crate) const KNOWN: &str = "account_exists";
-/// A password was changed.
-pub(crate) const CHANGED: &str = "password_changed";
-/// Invitation to an employer.
-pub(crate) const INVITATION: &str = "invitation";
+pub(crate) const CAUSED_BY_STRANGERS: [MailKind; 3] = [
+    MailKind::VerifyEmail,
+    MailKind::ResetPassword,
+    MailKind::AccountExists,
+];
 
 /// What mails are written with.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +22,7 @@ pub struct Letters<'a> {
 
 /// A mail's text, before it has a recipient.
 pub(crate) struct Letter {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: MailKind,
     pub(crate) subject: String,
     pub(crate) layout: Layout,
 }
@@ -62,7 +55,7 @@ impl Letters<'_> {
     pub(crate) fn verify_email(&self, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: VERIFY,
+            kind: MailKind::VerifyEmail,
             subject: format!("Confirm your address for {site}"),
             layout: Layout {
                 title: "Confirm your address".to_owned(),
@@ -86,7 +79,7 @@ impl Letters<'_> {
     pub(crate) fn account_exists(&self) -> Letter {
         let site = self.site();
         Letter {
-            kind: KNOWN,
+            kind: MailKind::AccountExists,
             subject: format!("You already have an account at {site}"),
             layout: Layout {
                 title: "You already have an account".to_owned(),
@@ -109,7 +102,7 @@ impl Letters<'_> {
     pub(crate) fn reset_password(&self, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: RESET,
+            kind: MailKind::ResetPassword,
             subject: format!("Choose a new password for {site}"),
             layout: Layout {
                 title: "Choose a new password".to_owned(),
@@ -134,7 +127,7 @@ impl Letters<'_> {
     pub(crate) fn password_changed(&self) -> Letter {
         let site = self.site();
         Letter {
-            kind: CHANGED,
+            kind: MailKind::PasswordChanged,
             subject: format!("Your password for {site} was changed"),
             layout: Layout {
                 title: "Your password was changed".to_owned(),
@@ -159,7 +152,7 @@ impl Letters<'_> {
     pub(crate) fn invitation(&self, employer: &str, inviter: &str, role: crate::Role, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: INVITATION,
+            kind: MailKind::Invitation,
             subject: format!("{inviter} invites you to {employer} at {site}"),
             layout: Layout {
                 title: format!("Join {employer}"),
@@ -187,17 +180,7 @@ impl Letters<'_> {
     }
 
     pub(crate) fn site(&self) -> &str {
-        let host = self
-            .config
-            .public_url
-            .split_once("://")
-            .map_or("", |(_, host)| host);
-        let name = self.config.from.name.as_str();
-        if name.is_empty() {
-            host.trim_end_matches('/')
-        } else {
-            name
-        }
+        self.config.site()
     }
 }
 

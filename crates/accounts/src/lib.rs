@@ -97,6 +97,7 @@ pub use quota::{
 pub use recovery::{change_password, request_password_reset, require_reset_token, reset_password};
 pub use refresh::{Rotation, rotate_refresh};
 pub use registration::{AccountError, Registration, find_password_hash, register, verify_email};
+pub use safety_letters::write_ways_to_sign_in;
 pub use session::{
     Identity, SESSION_LIFETIME, SESSION_LONGEST, Session, SessionError, StartedSession, list_sessions,
     require_active_session, revoke_all_sessions, revoke_session, start_session,

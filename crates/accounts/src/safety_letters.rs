@@ -1,10 +1,33 @@
 //! The mails of this crate about the safety of an account.
 
-use mail::{Block, Layout};
-use store::Timestamp;
+use jiff::SignedDuration;
+use mail::{Block, Layout, MailKind};
+use store::{DbConn, StoreError, Timestamp};
 
-use crate::Letters;
 use crate::letters::{Letter, not_you};
+use crate::{Letters, User};
+
+/// Writes every mail about further ways to sign in, a passkey called `passkey` and the identity provider `provider`, to `user`.
+/// What adds and removes such ways writes them one by one; all of them only a preview does.
+pub fn write_ways_to_sign_in(
+    tx: &mut DbConn,
+    user: &User,
+    (passkey, provider): (&str, &str),
+    letters: Letters<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let all = [
+        letters.passkey_added(passkey),
+        letters.passkey_removed(passkey),
+        letters.provider_connected(provider),
+        letters.provider_disconnected(provider),
+    ];
+    for letter in all {
+        let key = format!("{}:{}:{}", letter.kind, user.id, now.micros());
+        letters.send(tx, letter, &user.email, key, SignedDuration::from_hours(24), now)?;
+    }
+    Ok(())
+}
 
 impl Letters<'_> {
     pub(crate) fn new_sign_in(&self, user_agent: Option<&str>, now: Timestamp) -> Letter {
@@ -22,7 +45,7 @@ impl Letters<'_> {
         let at = now.to_string();
         let at = at.get(..16).unwrap_or(&at).replace('T', " ");
         Letter {
-            kind: "new_sign_in",
+            kind: MailKind::NewSignIn,
             subject: format!("A new sign-in to your account at {site}"),
             layout: Layout {
                 title: "A new sign-in".to_owned(),
@@ -47,7 +70,7 @@ impl Letters<'_> {
 
     pub(crate) fn second_factor_on(&self) -> Letter {
         self.news(
-            "second_factor_on",
+            MailKind::SecondFactorOn,
             "Signing in asks for a code now",
             "A second factor was switched on for your account, and other devices were signed out. Keep the recovery codes \
              where you find them without your phone.",
@@ -56,7 +79,7 @@ impl Letters<'_> {
 
     pub(crate) fn second_factor_off(&self) -> Letter {
         self.news(
-            "second_factor_off",
+            MailKind::SecondFactorOff,
             "Signing in asks for no code any more",
             "The second factor of your account was switched off. The password alone is enough now.",
         )
@@ -64,7 +87,7 @@ impl Letters<'_> {
 
     pub(crate) fn passkey_added(&self, name: &str) -> Letter {
         self.news(
-            "passkey_added",
+            MailKind::PasskeyAdded,
             "A passkey was added",
             &format!(
                 "The passkey \u{201c}{name}\u{201d} was added to your account. Whoever holds it signs in without a password."
@@ -74,7 +97,7 @@ impl Letters<'_> {
 
     pub(crate) fn passkey_removed(&self, name: &str) -> Letter {
         self.news(
-            "passkey_removed",
+            MailKind::PasskeyRemoved,
             "A passkey was removed",
             &format!(
                 "The passkey \u{201c}{name}\u{201d} was removed from your account. Nobody signs in with it any more."
@@ -84,7 +107,7 @@ impl Letters<'_> {
 
     pub(crate) fn provider_connected(&self, provider: &str) -> Letter {
         self.news(
-            "provider_connected",
+            MailKind::ProviderConnected,
             "Another way to sign in",
             &format!("Your account can be signed in to with {provider} now."),
         )
@@ -92,13 +115,13 @@ impl Letters<'_> {
 
     pub(crate) fn provider_disconnected(&self, provider: &str) -> Letter {
         self.news(
-            "provider_disconnected",
+            MailKind::ProviderDisconnected,
             "One way less to sign in",
             &format!("Your account cannot be signed in to with {provider} any more."),
         )
     }
 
-    fn news(&self, kind: &'static str, title: &str, words: &str) -> Letter {
+    fn news(&self, kind: MailKind, title: &str, words: &str) -> Letter {
         let site = self.site();
         Letter {
             kind,
@@ -124,7 +147,7 @@ impl Letters<'_> {
     pub(crate) fn email_change_old(&self, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "email_change",
+            kind: MailKind::EmailChange,
             subject: format!("Give your account at {site} another address?"),
             layout: Layout {
                 title: "Another address for your account?".to_owned(),
@@ -149,7 +172,7 @@ impl Letters<'_> {
     pub(crate) fn email_change_new(&self, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "email_change",
+            kind: MailKind::EmailChange,
             subject: format!("Confirm your new address for {site}"),
             layout: Layout {
                 title: "Confirm your new address".to_owned(),

@@ -1,16 +1,15 @@
 //! The mails of this crate about employers: domains and owners.
 
-use mail::Block;
+use mail::{Block, Layout, MailKind};
 
 use crate::Letters;
 use crate::letters::{Letter, not_you};
-use mail::Layout;
 
 impl Letters<'_> {
     pub(crate) fn domain_proof(&self, employer: &str, domain: &str, token: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "domain_proof",
+            kind: MailKind::DomainProof,
             subject: format!("Does {domain} belong to {employer}?"),
             layout: Layout {
                 title: format!("Does {domain} belong to {employer}?"),
@@ -33,7 +32,7 @@ impl Letters<'_> {
     pub(crate) fn domain_lost(&self, domain: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "domain_lost",
+            kind: MailKind::DomainLost,
             subject: format!("{domain} is no longer confirmed at {site}"),
             layout: Layout {
                 title: format!("{domain} is no longer confirmed"),
@@ -51,7 +50,7 @@ impl Letters<'_> {
     pub(crate) fn ownership_offered(&self, employer: &str, giver: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "ownership_offered",
+            kind: MailKind::OwnershipOffered,
             subject: format!("{giver} wants to hand {employer} over to you"),
             layout: Layout {
                 title: format!("{employer} could be yours"),
@@ -74,7 +73,7 @@ impl Letters<'_> {
     pub(crate) fn ownership_offer_made(&self, employer: &str, heir: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "ownership_offer_made",
+            kind: MailKind::OwnershipOfferMade,
             subject: format!("You offered {employer} to {heir}"),
             layout: Layout {
                 title: format!("You offered {employer} to {heir}"),
@@ -91,7 +90,7 @@ impl Letters<'_> {
     pub(crate) fn ownership_changed(&self, employer: &str, heir: &str, giver: &str) -> Letter {
         let site = self.site();
         Letter {
-            kind: "ownership_changed",
+            kind: MailKind::OwnershipChanged,
             subject: format!("{employer} was handed over"),
             layout: Layout {
                 title: format!("{employer} was handed over"),

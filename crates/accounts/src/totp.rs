@@ -1,7 +1,5 @@
 //! Time-based one-time passwords (RFC 6238): SHA-1, six digits, 30 seconds, as every authenticator app makes them.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::digest;
 use aws_lc_rs::hmac;
 use data_encoding::BASE32_NOPAD;
 use mail::LinkKey;
@@ -50,42 +48,24 @@ pub(crate) fn accepted_step(secret: &[u8], given: &str, last_step: i64, now: Tim
     matching.filter(|step| *step > last_step)
 }
 
-/// The code that an app shows at `now`, for tests and for nothing else in the program.
+/// The code that an app shows at `now`, for tests and previews of mails, and for nothing else in the program.
 #[doc(hidden)]
 pub fn totp_code(secret_base32: &str, now: Timestamp) -> Option<String> {
     let secret = BASE32_NOPAD.decode(secret_base32.as_bytes()).ok()?;
     Some(code(&secret, now.seconds().div_euclid(PERIOD_S)))
 }
 
-fn sealing_key(key: &LinkKey) -> Option<LessSafeKey> {
-    let bytes = digest::digest(&digest::SHA256, key.derive("totp", "seal").as_bytes());
-    let key = UnboundKey::new(&AES_256_GCM, bytes.as_ref()).ok()?;
-    Some(LessSafeKey::new(key))
-}
+/// What the secrets of apps are sealed for.
+const PURPOSE: &str = "totp";
 
-/// `secret` so that the database alone does not give it away: nonce, then AES-256-GCM, bound to its user.
+/// `secret` so that the database alone does not give it away, bound to its user.
 pub(crate) fn seal(key: &LinkKey, user: Id, secret: &[u8], random: &Random) -> Option<Vec<u8>> {
-    let nonce = random.bytes::<NONCE_LEN>();
-    let mut sealed = secret.to_vec();
-    sealing_key(key)?
-        .seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(user.as_bytes()),
-            &mut sealed,
-        )
-        .ok()?;
-    Some([nonce.as_slice(), &sealed].concat())
+    key.seal(PURPOSE, user, secret, random)
 }
 
 /// What [`seal`] sealed; `None` when the key or the user is another.
 pub(crate) fn open(key: &LinkKey, user: Id, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, rest) = sealed.split_at_checked(NONCE_LEN)?;
-    let mut rest = rest.to_vec();
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let opened = sealing_key(key)?
-        .open_in_place(nonce, Aad::from(user.as_bytes()), &mut rest)
-        .ok()?;
-    Some(opened.to_vec())
+    key.open(PURPOSE, user, sealed)
 }
 
 #[cfg(test)]

@@ -62,7 +62,25 @@ impl From<diesel::result::Error> for UserError {
 pub(crate) fn clean_name(name: &str) -> Option<&str> {
     let trimmed = name.trim();
     let fits = (1..=120).contains(&trimmed.chars().count()) && !trimmed.chars().any(is_unseen);
-    fits.then_some(trimmed)
+    (fits && !is_disguised(trimmed)).then_some(trimmed)
+}
+
+/// Whether a word of it mixes Latin letters with letters of other alphabets that look like them: "Асme" is not "Acme" when its
+/// first two are Cyrillic (UTS 39, single script). Units and the names of physics (µChip, λ, Ω) stay.
+fn is_disguised(name: &str) -> bool {
+    let is_latin = |c: char| c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}');
+    // Cyrillic, Armenian, Cherokee, and those of Greek that look like Latin.
+    let is_alike = |c: char| {
+        matches!(c, '\u{400}'..='\u{52f}' | '\u{530}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}')
+            || "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧινορυχ".contains(c)
+    };
+    // Letters of mathematics and of full width are made to look like others.
+    let is_styled =
+        |c: char| matches!(c, '\u{1d400}'..='\u{1d7ff}' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}');
+    name.chars().any(is_styled)
+        || name
+            .split(|c: char| !c.is_alphabetic())
+            .any(|word| word.chars().any(is_latin) && word.chars().any(is_alike))
 }
 
 /// Characters that nobody sees but that change what is seen: controls, marks that turn the direction of the text behind them
@@ -156,6 +174,33 @@ mod tests {
             '\u{e0041}',
         ] {
             assert_eq!(clean_name(&format!("Ac{unseen}me")), None, "{unseen:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_look_like_another_by_letters_of_another_alphabet() {
+        for good in [
+            "Яндекс",
+            "Ростех Microelectronics",
+            "µChip",
+            "λ Labs",
+            "Ωmega-Δ",
+            "Ελληνικά Ημιαγωγοί",
+            "Zürich Łódź",
+            "台積電 TSMC",
+        ] {
+            assert_eq!(clean_name(good), Some(good), "{good:?}");
+        }
+        for disguised in [
+            "\u{410}cme",
+            "Nvid\u{456}a",
+            "\u{391}cme Compute",
+            "Micr\u{3bf}n",
+            "\u{1d400}cme",
+            "\u{ff21}cme",
+            "Google \u{421}loud",
+        ] {
+            assert_eq!(clean_name(disguised), None, "{disguised:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The mails about an alert itself: confirm it, keep it.
 
-use mail::{Block, Draft, Footer, Layout, ListHeaders};
+use mail::{Block, Draft, Footer, Layout, ListHeaders, MailKind};
 use store::{Id, Timestamp};
 
 use crate::alert::{Alert, Frequency};
@@ -8,15 +8,15 @@ use crate::letterhead::Letterhead;
 use crate::subscription::CONFIRM_WITHIN;
 
 /// Kind of the confirmation mail.
-pub(crate) const CONFIRM: &str = "alert_confirm";
+pub(crate) const CONFIRM: MailKind = MailKind::AlertConfirm;
 /// Kind of the mail of an instant alert.
-pub(crate) const INSTANT: &str = "alert_instant";
+pub(crate) const INSTANT: MailKind = MailKind::AlertInstant;
 /// Kind of a digest.
-pub(crate) const DIGEST: &str = "alert_digest";
+pub(crate) const DIGEST: MailKind = MailKind::AlertDigest;
 /// Kind of the mail that asks whether to keep an alert.
-pub(crate) const KEEP: &str = "alert_keep";
+pub(crate) const KEEP: MailKind = MailKind::AlertKeep;
 /// Every kind of mail that an alert causes.
-pub(crate) const KINDS: [&str; 4] = [CONFIRM, INSTANT, DIGEST, KEEP];
+pub(crate) const KINDS: [MailKind; 4] = [CONFIRM, INSTANT, DIGEST, KEEP];
 
 /// How the dedup keys of an alert's mails begin.
 pub(crate) fn dedup_prefix(alert: Id) -> String {

@@ -125,7 +125,7 @@ pub fn export(conn: &mut DbConn, address: &EmailAddress) -> Result<Holdings, Sto
         .load(conn)?;
     let mails = mail::list_for_recipient(conn, address, ROWS)?
         .into_iter()
-        .filter(|mail| mails::KINDS.contains(&mail.kind.as_str()))
+        .filter(|mail| mails::KINDS.iter().any(|kind| kind.as_str() == mail.kind))
         .map(|mail| MailRecord {
             kind: mail.kind,
             subject: mail.subject,

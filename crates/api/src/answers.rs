@@ -72,6 +72,11 @@ impl Answers {
         }
     }
 
+    /// Gives nothing again that was made before.
+    pub(crate) fn forget(&self) {
+        *self.kept() = Kept::default();
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

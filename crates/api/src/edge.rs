@@ -19,6 +19,8 @@ pub struct Edge {
     /// Origins whose pages may read answers (`https://careers.example`); `*` is all of them. Credentials of browsers are never
     /// allowed: there are none.
     pub cors_origins: Vec<String>,
+    /// `Strict-Transport-Security` (RFC 6797), said while the installation is reached by https; nothing when empty.
+    pub hsts: String,
 }
 
 /// The header in which proxies write the client's address. One of them: a proxy that sets the one hands the other through as

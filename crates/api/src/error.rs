@@ -134,7 +134,14 @@ impl Problem {
 
     /// What is wrong, in one sentence for people.
     pub(crate) fn in_words(&self) -> String {
-        let first = self.errors.first().map(|error| error.detail.clone());
+        let first = self.errors.first().map(|error| {
+            let field = error.pointer.trim_start_matches('/').replace(['_', '/'], " ");
+            match (field.is_empty(), error.detail.split_whitespace().next()) {
+                // What begins with an article says what is wanted, but not where.
+                (false, Some("a" | "an" | "at" | "one" | "whole")) => format!("{field}: {}", error.detail),
+                _ => error.detail.clone(),
+            }
+        });
         first
             .or_else(|| self.detail.clone())
             .unwrap_or_else(|| self.code.title().to_owned())
@@ -297,6 +304,7 @@ impl From<EndpointError> for Problem {
             EndpointError::VersionConflict => Self::new(Code::VersionConflict).detail(error.to_string()),
             EndpointError::Disabled => Self::new(Code::StateConflict).detail(error.to_string()),
             EndpointError::Invalid(pointer, detail) => Self::field(pointer, "value_invalid", detail),
+            EndpointError::Sealed => internal(&error),
             EndpointError::Store(error) => error.into(),
         }
     }

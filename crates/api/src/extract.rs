@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use postings::FieldError;
 use serde::de::DeserializeOwned;
 use store::Id;
 
 use crate::error::{Code, Problem};
+use crate::room;
 use crate::state::State;
 
 /// A JSON body of type `T`. Unknown fields, wrong types and bad values name their place.
@@ -45,15 +46,18 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes in a second with which a large body must at least come.
 const SLOWEST: u64 = 32 * 1024;
 
-/// The bytes of a body, at most as many as the route's `PayloadConfig` allows, also after decompression.
+/// The bytes of a body, at most as many as the route's `PayloadConfig` allows, also after decompression. Where bodies are large
+/// its [`room::Room`] lies in the request's extensions, until the request is over or somebody takes it.
 pub(crate) fn read_body(request: &HttpRequest, payload: &mut Payload) -> Extracting<web::Bytes> {
     let bytes = web::Bytes::from_request(request, payload);
     let length = request.headers().get(CONTENT_LENGTH);
-    let length: u64 = length
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .unwrap_or_default();
-    let patience = BODY_PATIENCE + Duration::from_secs((length / SLOWEST).min(3600));
+    let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    let patience = BODY_PATIENCE + Duration::from_secs((length.unwrap_or_default() / SLOWEST).min(3600));
+    let request = request.clone();
     Box::pin(async move {
+        if let Some(room) = room::take(&request, length)? {
+            request.extensions_mut().insert(room);
+        }
         let Ok(bytes) = tokio::time::timeout(patience, bytes).await else {
             return Err(Problem::new(Code::BodyTooSlow));
         };

@@ -15,6 +15,7 @@ mod observe;
 mod openapi;
 mod rate_limit;
 mod reply;
+mod room;
 mod routes;
 mod state;
 #[cfg(feature = "testing")]
@@ -43,7 +44,7 @@ pub fn configure_worker(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clo
 pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + use<> {
     let state = state.clone();
     move |config: &mut web::ServiceConfig| {
-        let limits = state.limits;
+        let limits = state.limits();
         config
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(limits.body_bytes));
@@ -61,6 +62,7 @@ pub fn configure(state: &State) -> impl Fn(&mut web::ServiceConfig) + Clone + us
         routes::imports::routes(config, limits.import_bytes);
         routes::boards::routes(config);
         routes::campaigns::routes(config);
+        routes::holds::routes(config);
         routes::events::routes(config);
         routes::moderation::routes(config);
         routes::reports::routes(config);

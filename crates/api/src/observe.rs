@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderName,
-    HeaderValue, ORIGIN, VARY,
+    HeaderValue, ORIGIN, STRICT_TRANSPORT_SECURITY, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
@@ -115,6 +115,7 @@ pub async fn observe(
         (verdict, held) => verdict.or(held),
     };
     add_headers(&mut response, &id, verdict);
+    add_hsts(&mut response, &state);
     if !state.edge.cors_origins.is_empty() {
         add_cors(&mut response, allowed.as_deref(), is_preflight);
     }
@@ -181,6 +182,15 @@ fn add_headers(response: &mut ServiceResponse, id: &str, verdict: Option<Verdict
     }
 }
 
+/// Browsers take it from https only (RFC 6797, section 8.1); the proxy in front speaks that.
+fn add_hsts(response: &mut ServiceResponse, state: &State) {
+    let is_secure = state.mail_config.public_url.starts_with("https://");
+    let value = Some(&state.edge.hsts).filter(|hsts| is_secure && !hsts.is_empty());
+    if let Some(value) = value.and_then(|hsts| HeaderValue::from_str(hsts).ok()) {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value);
+    }
+}
+
 /// What browsers need to know before they show an answer to a page of another site (the Fetch standard, CORS protocol).
 fn add_cors(response: &mut ServiceResponse, allowed: Option<&str>, is_preflight: bool) {
     let headers = response.headers_mut();
@@ -228,6 +238,20 @@ fn record(
         .record(elapsed.as_secs_f64());
     let code = problem.map(|problem| problem.code().as_str());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    let traceparent = response.request().headers().get("traceparent");
+    tracing::trace!(
+        target: "backplane::traces",
+        name = format!("{method} {route}").as_str(),
+        request = true,
+        duration_us,
+        failed = status >= 500 && status != 503,
+        traceparent = traceparent.and_then(|header| header.to_str().ok()),
+        http.request.method = method.as_str(),
+        http.route = route.as_str(),
+        http.response.status_code = u64::from(status),
+        request_id = id,
+        error.type = code,
+    );
     // Not being ready is an answer; only what nobody meant to say is an error.
     if status >= 500 && status != 503 {
         tracing::error!(%method, route, status, duration_us, request_id = id, code, "answered");

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 use crate::error::ProblemBody;
 use crate::routes::{
     alert_owner, alerts, auth, boards, calendars, campaigns, changes, deliveries, domains, employers, events,
-    feeds, imports, mail_reports, me, members, moderation, numbers, operations, ownership, passkeys,
+    feeds, holds, imports, mail_reports, me, members, moderation, numbers, operations, ownership, passkeys,
     posting_lists, postings, providers, publishing, reports, safety, search, syndication, vocabulary,
     webhooks,
 };
@@ -46,7 +46,7 @@ use crate::routes::{
         boards::create_board, boards::get_board, boards::update_board,
         campaigns::create_campaign, campaigns::list_campaigns, campaigns::get_campaign, campaigns::update_campaign,
         campaigns::delete_campaign, campaigns::change_campaign_postings, campaigns::freeze_campaign,
-        campaigns::resume_campaign, campaigns::end_campaign, campaigns::list_employer_holds, campaigns::list_posting_holds,
+        campaigns::resume_campaign, campaigns::end_campaign, holds::list_employer_holds, holds::list_posting_holds,
         publishing::fill_posting, events::create_event, events::list_events, events::list_employer_events, events::get_event,
         events::update_event, events::cancel_event, events::create_registration, events::confirm_registration,
         events::cancel_registration, events::list_registrations, calendars::get_event_calendar,

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -30,7 +31,7 @@ type Holder = [u8; 16];
 
 /// Counts the requests of each client: an IPv4 address, or the /64 of an IPv6 address.
 pub(crate) struct RateLimiter {
-    is_enabled: bool,
+    is_enabled: AtomicBool,
     account: (Policy, Limiter<IpAddr>),
     write: (Policy, Limiter<IpAddr>),
     read: (Policy, Limiter<IpAddr>),
@@ -95,7 +96,7 @@ impl Verdict {
 impl RateLimiter {
     pub(crate) fn new(is_enabled: bool) -> Self {
         Self {
-            is_enabled,
+            is_enabled: AtomicBool::new(is_enabled),
             account: limiter(ACCOUNT),
             write: limiter(WRITE),
             read: limiter(READ),
@@ -104,9 +105,18 @@ impl RateLimiter {
         }
     }
 
+    /// Whether requests are counted from here on.
+    pub(crate) fn enable(&self, is_enabled: bool) {
+        self.is_enabled.store(is_enabled, Ordering::Relaxed);
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.is_enabled.load(Ordering::Relaxed)
+    }
+
     /// Counts one request of a client; `None` when nothing is counted.
     pub(crate) fn count(&self, client: Option<IpAddr>, cost: Cost) -> Option<Verdict> {
-        let client = client.filter(|_| self.is_enabled)?;
+        let client = client.filter(|_| self.is_enabled())?;
         let counted = match cost {
             Cost::Account => &self.account,
             Cost::Write => &self.write,
@@ -121,7 +131,7 @@ impl RateLimiter {
             Cost::Account | Cost::Write => &self.held_write,
             Cost::Read => &self.held_read,
         };
-        self.is_enabled.then(|| check(counted, holder.as_bytes()))
+        self.is_enabled().then(|| check(counted, holder.as_bytes()))
     }
 
     /// Forgets clients whose budget is full again.

@@ -1,7 +1,7 @@
 //! What every handler works with.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use accounts::{DomainReport, JwtKeys, Letters, PasswordHasher, Providers, Quotas, SignInDesk, TxtLookup};
 
@@ -13,7 +13,7 @@ use postings::Posting;
 use postings::PostingRules;
 use postings::numbers::Counters;
 use postings::outward::Reach;
-use search::Index;
+use search::LiveIndex;
 use store::{Clock, Db, DbConn, Random, StoreError, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 
@@ -30,7 +30,7 @@ pub struct Parts {
     /// The database, migrated.
     pub db: Db,
     /// The search index.
-    pub index: Arc<Index>,
+    pub index: Arc<LiveIndex>,
     /// Who we are in mails, and under which URL.
     pub mail_config: Arc<MailConfig>,
     /// The links of alerts.
@@ -118,21 +118,23 @@ pub struct State(Arc<Shared>);
 /// What all clones of a [`State`] share.
 pub struct Shared {
     pub(crate) db: Db,
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<LiveIndex>,
     pub(crate) mail_config: Arc<MailConfig>,
     pub(crate) letterhead: Letterhead,
     pub(crate) jwt: JwtKeys,
     pub(crate) hasher: PasswordHasher,
     pub(crate) random: Arc<Random>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) limits: Limits,
-    pub(crate) posting_rules: PostingRules,
+    /// What the operator chose and may choose anew.
+    chosen: RwLock<(Limits, PostingRules)>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) reports: ReportDesk,
     pub(crate) reach: Reach,
     counters: Counters,
     /// Room for readers of large feeds, each of whom has a thread and a connection.
     pub(crate) feeds: Arc<Semaphore>,
+    /// Room for large bodies, see [`crate::room`].
+    pub(crate) bodies: Arc<Semaphore>,
     pub(crate) dns: Option<Arc<dyn TxtLookup>>,
     pub(crate) edge: Edge,
     pub(crate) providers: Providers,
@@ -190,13 +192,13 @@ impl State {
             hasher: parts.hasher,
             random: parts.random,
             clock: parts.clock,
-            limits: parts.limits,
-            posting_rules: parts.posting_rules,
+            chosen: RwLock::new((parts.limits, parts.posting_rules)),
             metrics: parts.metrics,
             reports: parts.reports,
             reach: parts.reach,
             counters: Counters::default(),
             feeds: Arc::new(Semaphore::new(LARGE_FEEDS)),
+            bodies: crate::room::all(parts.limits.import_bytes),
             dns: parts.dns,
             wake: Wake::default(),
             answers: Answers::default(),
@@ -208,7 +210,23 @@ impl State {
 
     /// What the operator chose for postings.
     pub fn posting_rules(&self) -> PostingRules {
-        self.0.posting_rules
+        self.chosen().1
+    }
+
+    /// How much a client may ask.
+    pub(crate) fn limits(&self) -> Limits {
+        self.chosen().0
+    }
+
+    fn chosen(&self) -> (Limits, PostingRules) {
+        *self.0.chosen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The operator chose anew. The largest bodies stay what they were when the server started.
+    pub fn choose(&self, limits: Limits, posting_rules: PostingRules) {
+        self.rates.enable(limits.enabled);
+        *self.0.chosen.write().unwrap_or_else(PoisonError::into_inner) = (limits, posting_rules);
+        self.answers.forget();
     }
 
     /// Wakes the background passes.
@@ -257,7 +275,7 @@ impl State {
         let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
         // Made before the question, so that it is given back in either case.
         let place = Place(self.clone());
-        (before < self.limits.in_flight).then_some(place)
+        (before < self.limits().in_flight).then_some(place)
     }
 
     /// Requests that are worked on at this moment.
@@ -276,6 +294,11 @@ impl State {
     /// What readers did since it was written last.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What the board calls itself on its pages, as in its mails.
+    pub(crate) fn site(&self) -> &str {
+        self.mail_config.site()
     }
 
     /// A posting as `GET /v1/postings/{id}` shows it.

@@ -33,7 +33,10 @@ pub(crate) enum Command {
     /// file creates nothing. Ends with status 0 when the file was read to its end, also with rejected rows, and with 1
     /// when it could not be.
     Import(ImportArgs),
-    /// Build the search index anew from the database; no server may be running on the data directory
+    /// Build the search index anew from the database
+    ///
+    /// The old index answers until the new one is complete. A running server is asked to do it and waited for; interrupted,
+    /// it goes on. Without a server this command does it; interrupted, the next start goes on.
     Reindex,
     /// Check that index, alerts, mails and counters agree with the database
     ///
@@ -178,6 +181,12 @@ pub(crate) enum ImportFormat {
     Lever,
     /// What an Ashby board answers
     Ashby,
+    /// What SmartRecruiters answers
+    Smartrecruiters,
+    /// What Recruitee answers
+    Recruitee,
+    /// What a Workday site answers
+    Workday,
     /// A page with schema.org's JobPosting in it, or JSON-LD by itself
     #[value(name = "json_ld")]
     JsonLd,
@@ -191,6 +200,9 @@ impl From<ImportFormat> for Format {
             ImportFormat::Greenhouse => Self::Greenhouse,
             ImportFormat::Lever => Self::Lever,
             ImportFormat::Ashby => Self::Ashby,
+            ImportFormat::Smartrecruiters => Self::Smartrecruiters,
+            ImportFormat::Recruitee => Self::Recruitee,
+            ImportFormat::Workday => Self::Workday,
             ImportFormat::JsonLd => Self::JsonLd,
         }
     }
@@ -268,6 +280,9 @@ pub(crate) enum MailCommand {
     Preview {
         /// One kind, such as alert_instant; all when left out
         kind: Option<String>,
+        /// The language of names and titles in them: ar, de, el, en, he, hi, ja, ru, th or zh; or all
+        #[arg(long, default_value = "en")]
+        language: String,
         /// Where to
         #[arg(long, default_value = "mail-preview")]
         dir: PathBuf,
@@ -330,4 +345,19 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print every setting with its origin, passwords hidden
     Show,
+    /// Print data that is compiled in, as a beginning for a file in `data_override`
+    Data {
+        /// Which
+        #[arg(value_enum)]
+        which: OwnFile,
+    },
+}
+
+/// Data that an operator may put in place of what is compiled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OwnFile {
+    /// The vocabulary: taxonomy.toml
+    Taxonomy,
+    /// What laws want said about pay: pay_transparency.toml
+    PayTransparency,
 }

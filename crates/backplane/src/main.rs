@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod loops;
 mod progress;
+mod reload;
 mod samples;
 mod telemetry;
 mod wiring;

@@ -1,13 +1,18 @@
 //! Log lines and figures.
 
 mod described;
+mod traces;
 
 use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::command::serve::Role;
 use crate::config::{Config, LogFormat};
+use traces::TraceLayer;
 
 /// Limits of the buckets of everything that is measured in seconds.
 const SECONDS: [f64; 14] = [
@@ -30,15 +35,26 @@ pub(crate) fn start_logging(config: &Config, audience: Audience) -> Result<()> {
         _ => &config.log_filter,
     };
     let filter = EnvFilter::try_new(directives).context("log.filter is not a filter")?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let started = match config.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = match config.log_format {
+        LogFormat::Text => lines.with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
+    let mut layers = vec![lines];
+    if let (Audience::Server, Some(wanted)) = (audience, &config.traces) {
+        let spans = Targets::new().with_target(traces::TARGET, tracing::Level::TRACE);
+        let layer = TraceLayer::start(wanted).context("traces cannot be sent")?;
+        layers.push(layer.with_filter(spans).boxed());
+    }
+    let started = tracing_subscriber::registry().with(layers).try_init();
     started.map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))
+}
+
+/// Sends the traces that are not sent yet.
+pub(crate) fn send_traces_left() {
+    traces::send_left();
 }
 
 /// Collects figures from here on, for `GET /metrics`.

@@ -58,6 +58,15 @@ pub struct MailConfig {
 }
 
 impl MailConfig {
+    /// What the board calls itself: the name that its mails come from, otherwise the host of its address.
+    pub fn site(&self) -> &str {
+        let host = self.public_url.split_once("://").map_or("", |(_, host)| host);
+        match self.from.name.as_str() {
+            "" => host.trim_end_matches('/'),
+            name => name,
+        }
+    }
+
     /// The URL of `path` (which begins with `/`) on this installation.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.trim_end_matches('/'))

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A mail is begun only while its lease lasts at least this long: more than all timeouts of one delivery.
 const LEASE_NEEDED: jiff::SignedDuration = jiff::SignedDuration::from_secs(230);
 
+/// How long the outcome of a mail is tried to be recorded: until its lease is about to run out.
+const RECORDED_WITHIN: Duration = Duration::from_mins(4);
+
 /// Longest text kept of what a relay said.
 const ERROR_CHARS: usize = 500;
 
@@ -424,9 +427,14 @@ async fn is_outdated(courier: &Courier, mail: &Mail) -> bool {
     found.map_or(true, |ids| !ids.is_empty())
 }
 
-/// Writes what became of `mail`, trying a few times: a mail that is out but not recorded goes out twice.
+/// Writes what became of `mail`, trying for as long as the mail is ours: one that is out but not recorded goes out twice.
+/// While a database does not answer, its place past the final dot stays taken, and no other mail gets there.
 async fn record(courier: &Courier, mail: Mail, outcome: Outcome) -> bool {
-    for wait_ms in [0, 100, 1000, 5000] {
+    let end = Instant::now() + RECORDED_WITHIN;
+    for wait_ms in [0, 100, 1000].into_iter().chain(std::iter::repeat(5000)) {
+        if Instant::now() + Duration::from_millis(wait_ms) > end {
+            break;
+        }
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }

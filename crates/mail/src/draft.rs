@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use store::Timestamp;
 
-use crate::EmailAddress;
+use crate::{EmailAddress, MailKind};
 
 /// A mail to be written into the outbox.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// What sort of mail: `verify_email`, `alert_instant`, …; for operators and figures.
-    pub kind: &'static str,
+    /// What sort of mail.
+    pub kind: MailKind,
     /// Who gets it: one address.
     pub recipient: EmailAddress,
     /// The subject. Control characters become spaces.

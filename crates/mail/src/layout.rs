@@ -90,12 +90,7 @@ impl Layout {
     /// Text and HTML with the same content, signed with our name, URL and postal address.
     pub fn render(&self, config: &MailConfig) -> Rendered {
         let site_url = config.public_url.trim_end_matches('/');
-        let host = site_url.split_once("://").map_or(site_url, |(_, host)| host);
-        let site_name = if config.from.name.is_empty() {
-            host
-        } else {
-            &config.from.name
-        };
+        let site_name = config.site();
         let postal_address = config.postal_address.as_str();
         let layout = self;
         let html = Html {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::schema::outbox;
 use store::{DbConn, Id, Json, Random, StoreError, Timestamp, cols, on_each};
 
-use crate::{Draft, EmailAddress, GIVE_UP_AFTER, ListHeaders};
+use crate::{Draft, EmailAddress, GIVE_UP_AFTER, ListHeaders, MailKind};
 
 /// How long a claimed mail belongs to the process that claimed it; longer than all timeouts of one SMTP delivery.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(5);
@@ -38,7 +38,7 @@ pub struct Mail {
     pub id: Id,
     /// What it is about; see [`Draft::dedup_key`].
     pub dedup_key: String,
-    /// What sort of mail; see [`Draft::kind`].
+    /// What sort of mail: the word of a [`MailKind`], of this version or of an older one.
     pub kind: String,
     /// Who gets it.
     pub recipient: EmailAddress,
@@ -132,7 +132,7 @@ fn new_mail(id: Id, draft: &Draft, now: Timestamp) -> NewMail<'_> {
     NewMail {
         id,
         dedup_key: &draft.dedup_key,
-        kind: draft.kind,
+        kind: draft.kind.as_str(),
         recipient: &draft.recipient,
         subject: &draft.subject,
         text_body: &draft.text,
@@ -192,15 +192,19 @@ pub fn list_for_recipient(
 pub fn count_recent(
     conn: &mut DbConn,
     address: &EmailAddress,
-    kinds: &[&str],
+    kinds: &[MailKind],
     since: Timestamp,
 ) -> Result<i64, StoreError> {
     Ok(outbox::table
         .filter(outbox::recipient.eq(address))
-        .filter(outbox::kind.eq_any(kinds))
+        .filter(outbox::kind.eq_any(words(kinds)))
         .filter(outbox::created_at.gt(since))
         .count()
         .get_result(conn)?)
+}
+
+fn words(kinds: &[MailKind]) -> Vec<&'static str> {
+    kinds.iter().map(|kind| kind.as_str()).collect()
 }
 
 /// How many mails there are by state.
@@ -319,11 +323,11 @@ pub fn withdraw(
 }
 
 /// Deletes the mails of these kinds to `address`; returns how many.
-pub fn erase_kinds(tx: &mut DbConn, address: &EmailAddress, kinds: &[&str]) -> Result<usize, StoreError> {
+pub fn erase_kinds(tx: &mut DbConn, address: &EmailAddress, kinds: &[MailKind]) -> Result<usize, StoreError> {
     Ok(diesel::delete(
         outbox::table
             .filter(outbox::recipient.eq(address))
-            .filter(outbox::kind.eq_any(kinds)),
+            .filter(outbox::kind.eq_any(words(kinds))),
     )
     .execute(tx)?)
 }

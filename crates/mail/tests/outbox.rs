@@ -235,7 +235,7 @@ store::on_both! {
         assert_eq!(db.write_blocking(|tx| mail::purge_finished(tx, now, 100)).unwrap(), 1, "queued mails stay");
         let address = draft(3).recipient;
         assert_eq!(db.read_blocking(|c| mail::list_for_recipient(c, &address, 9)).unwrap().len(), 1);
-        let recent = |since| db.read_blocking(|c| mail::count_recent(c, &address, &["verify_email"], since)).unwrap();
+        let recent = |since| db.read_blocking(|c| mail::count_recent(c, &address, &[mail::MailKind::VerifyEmail], since)).unwrap();
         assert_eq!((recent(monday_morning()), recent(now)), (1, 0));
         assert_eq!(db.write_blocking(|tx| mail::erase_recipient(tx, &address)).unwrap(), 1);
         assert_eq!(house.mails().len(), 1);

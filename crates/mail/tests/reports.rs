@@ -224,3 +224,62 @@ store::on_both! {
         assert_eq!(states, 2);
     }
 }
+
+/// The reports in `tests/bounces`, in the form in which each system writes them, with what must come of them at the end of
+/// their names.
+fn written_reports() -> Vec<(String, String)> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bounces");
+    let mut reports: Vec<(String, String)> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (
+                name,
+                std::fs::read_to_string(&path).unwrap().replace('\n', "\r\n"),
+            )
+        })
+        .collect();
+    reports.sort();
+    reports
+}
+
+#[test]
+fn reports_of_many_systems_do_what_they_should_and_forged_ones_nothing() {
+    let reports = written_reports();
+    assert!(reports.len() >= 24, "{}", reports.len());
+    for (name, text) in reports {
+        let db = TestDb::new(store::Backend::Sqlite);
+        let reported = Reported::new(&db);
+        let mail = reported
+            .house
+            .mails()
+            .into_iter()
+            .find(|mail| mail.recipient == reader(1))
+            .unwrap();
+        let written = |to: &str, id: &str| text.replace("{to}", to).replace("{id}", id);
+        let expected = name.rsplit_once('.').unwrap().1;
+        let own = written(
+            &reported.sender(&reader(1)),
+            &format!("<{}@board.example>", mail.id),
+        );
+        let Ok(read) = Report::parse(own.as_bytes()) else {
+            assert_eq!(expected, "nothing", "{name}");
+            continue;
+        };
+        assert_ne!(expected, "nothing", "{name}: {read:?}");
+        let forged_path = format!("board+{}@board.example", "a".repeat(45));
+        let forged = written(&forged_path, &format!("<{}@elsewhere.example>", mail.id));
+        assert_eq!(reported.take(&forged), ReportOutcome::Unknown, "{name}, forged");
+        let outcome = match reported.take(&own) {
+            ReportOutcome::Suppressed => "suppressed",
+            ReportOutcome::Recorded => "recorded",
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(
+            (outcome, reported.suppressed().len()),
+            (expected, usize::from(expected == "suppressed")),
+            "{name}: {read:?}"
+        );
+    }
+}

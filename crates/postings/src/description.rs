@@ -48,9 +48,28 @@ static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .url_schemes(["https", "http", "mailto"].into())
         .url_relative(ammonia::UrlRelative::Deny)
+        .attribute_filter(|_, name, value| match name {
+            "href" => absolute(value).map(Into::into),
+            _ => Some(value.into()),
+        })
         .link_rel(Some("nofollow noopener ugc"));
     builder
 });
+
+/// An address that leads where it says: `https:/path` and `https:path` are relative on a page that came by https (WHATWG URL, "special
+/// relative or authority state").
+fn absolute(address: &str) -> Option<&str> {
+    let trimmed = address.trim_matches(|c: char| c.is_ascii_control() || c == ' ');
+    let has = |start: &str| {
+        trimmed
+            .get(..start.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    ["https://", "http://", "mailto:"]
+        .into_iter()
+        .any(has)
+        .then_some(trimmed)
+}
 
 /// `html` with only the allowed tags, links marked `rel="nofollow noopener ugc"`, headings no larger than `h2`, and
 /// without control and text-direction characters. Sanitising twice changes nothing.
@@ -247,6 +266,34 @@ mod tests {
             "{html}"
         );
         assert_eq!(sanitise(&html), html, "sanitising twice changes nothing");
+    }
+
+    /// Found by damaged descriptions.
+    #[test]
+    fn a_link_never_leads_to_a_page_of_ours_by_half_an_address() {
+        for half in [
+            "https:/v1/me",
+            "https:v1/me",
+            "HTTPS:/x",
+            "http:\\\\x",
+            "ht\ntps://x",
+            "//x",
+            "/x",
+            "?x",
+            "#x",
+            "https:",
+        ] {
+            let html = sanitise(&format!("<a href=\"{half}\">go</a>"));
+            assert_eq!(html, "<a rel=\"nofollow noopener ugc\">go</a>", "{half:?}");
+        }
+        for whole in [
+            "https://acme.example/",
+            "HTTP://acme.example",
+            " mailto:a@acme.example ",
+        ] {
+            let html = sanitise(&format!("<a href=\"{whole}\">go</a>"));
+            assert!(html.contains(&format!("href=\"{}\"", whole.trim())), "{html}");
+        }
     }
 
     #[test]

@@ -27,6 +27,22 @@ pub fn find(conn: &mut DbConn, id: Id) -> Result<Option<Posting>, StoreError> {
     Ok(found.map(to_posting))
 }
 
+/// Those of `ids` that are not erased, in whatever status, in no particular order. At most a few hundred ids.
+pub fn list(conn: &mut DbConn, ids: &[Id]) -> Result<Vec<Posting>, StoreError> {
+    let rows: Vec<Row> = postings::table
+        .inner_join(employers::table)
+        .filter(
+            postings::id
+                .eq_any(ids.to_vec())
+                .and(postings::deleted_at.is_null()),
+        )
+        .order(postings::id)
+        .limit(ids.len() as i64)
+        .select((cols::<PostingRow>(), cols::<EmployerRef>()))
+        .load(conn)?;
+    Ok(rows.into_iter().map(to_posting).collect())
+}
+
 /// The posting with this slug, in whatever status, unless it was erased.
 pub fn find_by_slug(conn: &mut DbConn, slug: &str) -> Result<Option<Posting>, StoreError> {
     let found = postings::table

@@ -216,7 +216,7 @@ fn in_scope(tx: &mut DbConn, employer_id: Id, scope: Scope) -> Result<Vec<Id>, S
 }
 
 /// Notes that `hold` is upon a posting, also again.
-fn note_held(tx: &mut DbConn, hold: Id, posting: Id, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) fn note_held(tx: &mut DbConn, hold: Id, posting: Id, now: Timestamp) -> Result<(), StoreError> {
     let row = (
         held_postings::hold_id.eq(hold),
         held_postings::posting_id.eq(posting),
@@ -364,6 +364,20 @@ pub(crate) fn is_held(
         }
     }
     Ok(is_held)
+}
+
+/// What holds everything of these employers: employer and hold.
+pub(crate) fn upon_employers(conn: &mut DbConn, employers: &[Id]) -> Result<Vec<(Id, Id)>, StoreError> {
+    Ok(holds::table
+        .filter(holds::employer_id.eq_any(employers.to_vec()))
+        .filter(
+            holds::kind
+                .eq(HoldKind::Employer)
+                .and(holds::released_at.is_null()),
+        )
+        .order(holds::id)
+        .select((holds::employer_id, holds::id))
+        .load(conn)?)
 }
 
 /// Forgets that its employer paused a posting: it ended.

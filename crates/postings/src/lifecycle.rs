@@ -270,7 +270,10 @@ pub(crate) fn go_public(
     posting.row.verified_at = Some(now);
     // One that was public before and waited for a moderator again is not new.
     if posting.row.first_revision.is_none() {
-        posting.row.published_at = Some(now);
+        // The source of an imported one says since when it is open.
+        if posting.row.source.is_none() || posting.row.published_at.is_none() {
+            posting.row.published_at = Some(now);
+        }
         posting.row.reposted_from = trust::find_predecessor(tx, &posting, now)?;
     }
     posting.row.publish_at = None;
@@ -401,6 +404,7 @@ pub fn delete(tx: &mut DbConn, id: Id, if_match: Option<i32>, now: Timestamp) ->
     }
     diesel::delete(posting_versions::table.filter(posting_versions::posting_id.eq(id))).execute(tx)?;
     holds::drop_own(tx, &posting, now)?;
+    crate::webhooks::forget_posting(tx, id, posting.row.employer_id)?;
     let row = &mut posting.row;
     row.campaign_id = None;
     row.content = Json(PostingContent::default());

@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig};
+use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig, MailKind};
 use store::schema::{members, users};
 use store::{DbConn, Id, Random, StoreError, Timestamp};
 
-use crate::posting::Posting;
+use crate::posting::{Posting, PostingStatus};
 
 /// Members of one employer who are told.
 const MAX_MEMBERS: i64 = 50;
@@ -27,11 +27,11 @@ pub(crate) fn recipients(conn: &mut DbConn, employer_id: Id) -> Result<Vec<Email
 /// What a notice says.
 pub(crate) struct Notice<'a> {
     /// Kind of the mail.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: MailKind,
     /// Subject and title.
     pub(crate) subject: String,
-    /// Paragraphs.
-    pub(crate) words: Vec<String>,
+    /// What it says under that.
+    pub(crate) blocks: Vec<Block>,
     /// What makes it one of a kind, beside the recipient.
     pub(crate) about: String,
     /// The posting.
@@ -49,9 +49,13 @@ pub(crate) fn tell(
     let posting = notice.posting;
     let mut drafts = Vec::new();
     for recipient in recipients(tx, posting.row.employer_id)? {
-        let mut blocks = vec![Block::Heading(posting.content().title.clone())];
-        blocks.extend(notice.words.iter().cloned().map(Block::Paragraph));
-        blocks.push(Block::Paragraph(format!("GET /v1/postings/{}", posting.row.id)));
+        let mut blocks = notice.blocks.clone();
+        if posting.row.status == PostingStatus::Published {
+            blocks.push(Block::Button {
+                label: "See the posting".to_owned(),
+                url: config.url(&format!("/postings/{}", posting.row.slug)),
+            });
+        }
         let layout = Layout {
             title: notice.subject.clone(),
             preheader: String::new(),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::{Draft, EmailAddress, LinkKey, MailConfig, SuppressionReason};
+use mail::{Draft, EmailAddress, LinkKey, MailConfig, MailKind, SuppressionReason};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{event_registrations, hiring_events};
@@ -30,9 +30,10 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MAILS_PER_DAY: i64 = 5;
 /// The least time between two confirmation mails for one event.
 const GAP: SignedDuration = SignedDuration::from_mins(10);
-const CONFIRM: &str = "event_confirm";
-const SEAT: &str = "event_seat";
-const NEWS: &str = "event_news";
+const CONFIRM: MailKind = MailKind::EventConfirm;
+const SEAT: MailKind = MailKind::EventSeat;
+const NEWS: MailKind = MailKind::EventNews;
+/// What the links that give a seat back are signed for.
 const CANCEL: &str = "event_cancel";
 
 text_enum! {

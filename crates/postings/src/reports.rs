@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use mail::EmailAddress;
+use mail::{Block, EmailAddress, MailKind};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{case_decisions, posting_reports, postings, report_cases};
@@ -23,7 +23,7 @@ pub const MAX_DETAIL_CHARS: usize = 2000;
 const MAX_KEPT: i32 = 100;
 /// Reports of one case that are shown.
 const SHOWN: usize = 20;
-const KIND: &str = "posting_moderated";
+const KIND: MailKind = MailKind::PostingModerated;
 
 text_enum! {
     /// What is wrong with a posting.
@@ -446,15 +446,13 @@ fn tell(
     bench: &Bench<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut words = vec![format!(
-        "{subject}. Readers had reported this posting, and a moderator looked at it."
-    )];
-    words.extend(reason);
-    words.push("To answer, write to the board's operator.".to_owned());
+    let words = format!("{subject}. Readers had reported this posting, and a moderator looked at it.");
+    let answer = "To answer, write to the board's operator.".to_owned();
+    let blocks = [Some(words), reason, Some(answer)].into_iter().flatten();
     let notice = Notice {
         kind: KIND,
         subject: format!("{subject}: {}", posting.content().title),
-        words,
+        blocks: blocks.map(Block::Paragraph).collect(),
         about: format!("{}/{}/{}", posting.row.id, posting.row.version, now.micros()),
         posting,
     };

@@ -1,7 +1,7 @@
 //! Publishing under the operator's rules: what waits for a moderator, and what they decide.
 
 use diesel::prelude::*;
-use mail::MailConfig;
+use mail::{Block, MailConfig, MailKind};
 use serde::Serialize;
 use store::page::Page;
 use store::schema::{employers, posting_reviews, posting_versions, postings};
@@ -16,7 +16,7 @@ use crate::posting::{EmployerRef, Posting, PostingRow, PostingStatus};
 use crate::rules::{PostingRules, Review};
 use crate::{schedule, transparency};
 
-const KIND: &str = "posting_review";
+const KIND: MailKind = MailKind::PostingReview;
 
 text_enum! {
     /// What a moderator decided about a posting that waited.
@@ -61,31 +61,48 @@ pub struct Bench<'a> {
 
 /// Whether a posting has to wait for a moderator. One that was rejected always has to.
 fn must_wait(conn: &mut DbConn, posting: &Posting, review: Review) -> Result<bool, StoreError> {
-    if posting.row.source.is_some() {
-        return Ok(false);
-    }
     // Its status alone does not tell: one that was handed in again and taken back is a draft.
     let is_rejected = posting.row.status == PostingStatus::Rejected
         || last_decision(conn, posting.row.id)? == Some(ReviewDecision::Rejected);
     if is_rejected {
         return Ok(true);
     }
-    Ok(match review {
-        Review::None => false,
-        Review::All => true,
-        Review::First => {
-            postings::table
-                .filter(postings::employer_id.eq(posting.row.employer_id))
-                .filter(
-                    postings::first_revision
-                        .is_not_null()
-                        .and(postings::source.is_null()),
-                )
-                .count()
-                .get_result::<i64>(conn)?
-                == 0
-        }
-    })
+    is_looked_at(conn, posting.row.employer_id, review)
+}
+
+/// Whether what this employer hands in is looked at. What the operator or its board brought in says nothing about its members;
+/// what a moderator approved does.
+pub(crate) fn is_looked_at(conn: &mut DbConn, employer: Id, review: Review) -> Result<bool, StoreError> {
+    match review {
+        Review::None => return Ok(false),
+        Review::All => return Ok(true),
+        Review::First => {}
+    }
+    let written: i64 = postings::table
+        .filter(postings::employer_id.eq(employer))
+        .filter(
+            postings::first_revision
+                .is_not_null()
+                .and(postings::source.is_null()),
+        )
+        .count()
+        .get_result(conn)?;
+    if written > 0 {
+        return Ok(false);
+    }
+    let approved: i64 = posting_reviews::table
+        .filter(posting_reviews::decision.eq(ReviewDecision::Approved))
+        .filter(
+            posting_reviews::posting_id.eq_any(
+                postings::table
+                    .filter(postings::employer_id.eq(employer))
+                    .filter(postings::first_revision.is_not_null())
+                    .select(postings::id),
+            ),
+        )
+        .count()
+        .get_result(conn)?;
+    Ok(approved == 0)
 }
 
 /// What a moderator decided last about a posting. Versions order decisions that were made in the same moment.
@@ -176,15 +193,20 @@ pub fn renew(
 
 /// Whether a posting says what it said when it was public last, apart from how many openings are filled.
 fn says_what_was_public(conn: &mut DbConn, posting: &Posting) -> Result<bool, StoreError> {
+    was_public(conn, posting.row.id, posting.content())
+}
+
+/// Whether the posting `id` said `content` when it was public last, apart from how many openings are filled.
+pub(crate) fn was_public(conn: &mut DbConn, id: Id, content: &PostingContent) -> Result<bool, StoreError> {
     let last: Option<Json<PostingContent>> = posting_versions::table
-        .filter(posting_versions::posting_id.eq(posting.row.id))
+        .filter(posting_versions::posting_id.eq(id))
         .order(posting_versions::version.desc())
         .select(posting_versions::content)
         .first(conn)
         .optional()?;
     Ok(last.is_some_and(|last| {
-        let filled = posting.content().filled;
-        PostingContent { filled, ..last.0 } == *posting.content()
+        let filled = content.filled;
+        PostingContent { filled, ..last.0 } == *content
     }))
 }
 
@@ -252,12 +274,19 @@ pub fn approve(
     let words = if let Some(at) = posting.row.publish_at.filter(|at| *at > now) {
         posting.row.status = PostingStatus::Scheduled;
         posting = save(tx, posting, now)?;
-        format!("A moderator approved it. It becomes public at {at}.")
+        format!("A moderator approved it. It becomes public at {}.", in_words(at))
     } else {
         posting = lifecycle::go_public(tx, posting, now)?;
         "A moderator approved it. It is public now.".to_owned()
     };
-    write(tx, &posting, "Approved", vec![words], bench, now)?;
+    write(
+        tx,
+        &posting,
+        "Approved",
+        vec![Block::Paragraph(words)],
+        bench,
+        now,
+    )?;
     Ok(posting)
 }
 
@@ -284,9 +313,11 @@ pub fn reject(
     posting.row.publish_at = None;
     let posting = save(tx, posting, now)?;
     let words = vec![
-        "A moderator did not approve it, for this reason:".to_owned(),
-        reason.to_owned(),
-        format!("Change it and hand it in again: PATCH, then POST /v1/postings/{id}/publish."),
+        Block::Paragraph("A moderator did not approve it, for this reason:".to_owned()),
+        Block::Paragraph(reason.to_owned()),
+        Block::Paragraph("Change it and hand it in again:".to_owned()),
+        Block::Code(format!("PATCH /v1/postings/{id}")),
+        Block::Code(format!("POST /v1/postings/{id}/publish")),
     ];
     write(tx, &posting, "Not approved", words, bench, now)?;
     Ok(posting)
@@ -315,18 +346,25 @@ fn note(
     Ok(())
 }
 
+/// "2026-11-23 09:00 UTC".
+fn in_words(at: Timestamp) -> String {
+    let text = at.to_string();
+    let minutes = text.get(..16).unwrap_or(&text);
+    format!("{} UTC", minutes.replace('T', " "))
+}
+
 fn write(
     tx: &mut DbConn,
     posting: &Posting,
     subject: &str,
-    words: Vec<String>,
+    blocks: Vec<Block>,
     bench: &Bench<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let notice = Notice {
         kind: KIND,
         subject: format!("{subject}: {}", posting.content().title),
-        words,
+        blocks,
         about: format!("{}/{}", posting.row.id, posting.row.version),
         posting,
     };

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-/// Which postings a moderator looks at before they are public. Imported postings are not reviewed.
+/// Which postings a moderator looks at before they are public. What an operator or a proven board
+/// imports is not reviewed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Review {

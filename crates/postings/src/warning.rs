@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::{Block, Draft, EmailAddress, Entry, Footer, Layout, MailConfig};
+use mail::{Block, Draft, EmailAddress, Entry, Footer, Layout, MailConfig, MailKind};
 use store::schema::{employers, postings};
 use store::{DbConn, Id, Random, StoreError, Timestamp, cols};
 
@@ -17,7 +17,7 @@ pub const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a posting is public before anybody is told of its end.
 const SETTLED: SignedDuration = SignedDuration::from_hours(24);
 /// The kind of these mails.
-const KIND: &str = "posting_ends";
+const KIND: MailKind = MailKind::PostingEnds;
 /// Postings named in one mail.
 const NAMED: usize = 20;
 
@@ -89,21 +89,21 @@ fn draft(config: &MailConfig, ending: &[&Posting], recipient: EmailAddress, now:
     let entries = ending.iter().take(NAMED).map(|posting| Entry {
         title: posting.content().title.clone(),
         url: config.url(&format!("/postings/{}", posting.row.slug)),
-        lines: vec![format!("Ends on {}", day_of(posting.row.expires_at))],
+        lines: vec![
+            format!("Ends on {}", day_of(posting.row.expires_at)),
+            format!("To renew it: POST /v1/postings/{}/renew", posting.row.id),
+        ],
         links: Vec::new(),
     });
     let mut blocks = vec![
         Block::Paragraph(
-            "These postings end by themselves within a week. Renew those that are still open; the others need nothing.".to_owned(),
+            "These postings end by themselves within a week. Renewing one gives it another 60 days; those that are filled need nothing.".to_owned(),
         ),
         Block::List(entries.collect()),
     ];
     if ending.len() > NAMED {
         blocks.push(Block::Paragraph(format!("And {} more.", ending.len() - NAMED)));
     }
-    blocks.push(Block::Paragraph(
-        "To renew one: POST /v1/postings/{id}/renew gives it another 60 days.".to_owned(),
-    ));
     let layout = Layout {
         title: subject.clone(),
         preheader: String::new(),

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tantivy::columnar::Column;
+use tantivy::columnar::{Column, DynamicColumn, HasAssociatedColumnType};
+use tantivy::fastfield::FastFieldReaders;
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
 
@@ -282,15 +283,21 @@ impl SegmentColumns {
             facets.push(load_facet(reader, facet, dictionary)?);
         }
         let numbers = |name: &str| -> tantivy::Result<Vec<i64>> {
-            let column = fast.i64(name)?;
+            let column: Column<i64> = column_of(fast, name, docs)?;
             Ok((0..docs).map(|doc| column.first(doc).unwrap_or(0)).collect())
         };
-        let (tie, role) = (fast.u64(column::TIE)?, fast.u64(column::ROLE)?);
+        let (tie, role): (Column<u64>, Column<u64>) = (
+            column_of(fast, column::TIE, docs)?,
+            column_of(fast, column::ROLE, docs)?,
+        );
         let role: Vec<u64> = (0..docs).map(|doc| role.first(doc).unwrap_or(0)).collect();
         let mut by_role: Vec<(u32, DocId)> = (0..docs).map(|doc| (role[doc as usize] as u32, doc)).collect();
         by_role.sort_unstable();
-        let completeness = fast.i64(column::COMPLETENESS)?;
-        let (latitude, longitude) = (fast.f64(column::LATITUDE)?, fast.f64(column::LONGITUDE)?);
+        let completeness: Column<i64> = column_of(fast, column::COMPLETENESS, docs)?;
+        let (latitude, longitude): (Column<f64>, Column<f64>) = (
+            column_of(fast, column::LATITUDE, docs)?,
+            column_of(fast, column::LONGITUDE, docs)?,
+        );
         let (mut point_starts, mut points) = (vec![0], Vec::new());
         for doc in 0..docs {
             points.extend(latitude.values_for_doc(doc).zip(longitude.values_for_doc(doc)));
@@ -321,6 +328,16 @@ impl SegmentColumns {
             points,
         })
     }
+}
+
+/// A column by its name; an index of another version may lack it, and has nothing in it then.
+fn column_of<T>(fast: &FastFieldReaders, name: &str, docs: u32) -> tantivy::Result<Column<T>>
+where
+    T: HasAssociatedColumnType + Default,
+    DynamicColumn: Into<Option<Column<T>>>,
+{
+    let found = fast.column_opt(name)?;
+    Ok(found.unwrap_or_else(|| Column::build_empty_column(docs)))
 }
 
 fn load_facet(

@@ -14,6 +14,7 @@ use tantivy::{Document as _, ReloadPolicy, Searcher, TantivyDocument, TantivyErr
 
 use crate::document::SearchDocument;
 use crate::index::{Index, IndexError, VERSION_FILE};
+use crate::live;
 use crate::schema;
 
 /// Changes read at once.
@@ -24,7 +25,8 @@ const PAGE: i64 = 500;
 pub enum Found {
     /// Nothing: the next start builds one.
     Nothing,
-    /// An index of another version of the program: the next start builds it anew.
+    /// An index of another version of the program or its vocabulary: the next start searches it, where it can, while it
+    /// builds another.
     OtherVersion(String),
     /// Something that cannot be read: the next start builds it anew.
     Damaged(String),
@@ -155,14 +157,15 @@ impl Index {
     }
 }
 
-/// The index in `dir` as it is now with its cursor, or what else lies there.
+/// The index in service below `dir` as it is now with its cursor, or what else lies there.
 fn open(dir: &Path) -> Result<Result<(Searcher, i64), Found>, IndexError> {
+    let dir = &live::place_in_service(dir);
     let version = match fs::read_to_string(dir.join(VERSION_FILE)) {
         Ok(version) => version,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Err(Found::Nothing)),
         Err(error) => return Err(error.into()),
     };
-    if version != schema::VERSION {
+    if version != schema::version() {
         return Ok(Err(Found::OtherVersion(version)));
     }
     let opened = || -> Result<(Searcher, i64), TantivyError> {
@@ -176,6 +179,12 @@ fn open(dir: &Path) -> Result<Result<(Searcher, i64), Found>, IndexError> {
         Ok((reader.searcher(), cursor))
     };
     Ok(opened().map_err(|error| Found::Damaged(error.to_string())))
+}
+
+/// Revision up to which the index right in `dir` has come; `None` when there is none.
+pub(crate) fn cursor_in(dir: &Path) -> Option<i64> {
+    let index = tantivy::Index::open(MmapDirectory::open(dir).ok()?).ok()?;
+    index.load_metas().ok()?.payload?.parse().ok()
 }
 
 /// What the index keeps of each posting, as a hash.

@@ -2,6 +2,7 @@
 
 use store::Timestamp;
 
+use crate::attributes;
 use crate::document::SearchDocument;
 use crate::meaning::{Alternative, Meaning};
 use crate::query::Query;
@@ -56,6 +57,11 @@ impl Compiled {
             let ways = values
                 .iter()
                 .map(|value| Way::Token(tokens.plain(&facet.term(value))));
+            let ways = ways.collect();
+            self.require(ways, tokens);
+        }
+        for (name, values) in &query.attributes {
+            let ways = attributes::terms(name, values).map(|term| Way::Token(tokens.plain(&term)));
             let ways = ways.collect();
             self.require(ways, tokens);
         }

@@ -154,6 +154,7 @@ impl Query {
     /// Whether it has no filter.
     fn is_everything(&self) -> bool {
         self.filters.is_empty()
+            && self.attributes.is_empty()
             && self.near.is_none()
             && self.pay_min.is_none()
             && self.posted_within_hours.is_none()

@@ -7,6 +7,7 @@ use store::Id;
 use taxonomy::{Gazetteer, SpanKind, Taxonomy};
 
 use crate::analyzer;
+use crate::attributes;
 use crate::facet::Facet;
 use crate::meaning::cell;
 use crate::values::{PlaceIds, reach_value};
@@ -27,6 +28,8 @@ pub struct SearchDocument {
     pub(crate) facts: String,
     pub(crate) description: String,
     pub(crate) facets: Vec<(Facet, String)>,
+    /// What its employer names itself, as it is compared.
+    pub(crate) attributes: Vec<(String, String)>,
     /// Concepts of the vocabulary as `kind:id`, with how the posting says them; each once, by the strongest.
     pub(crate) concepts: Vec<(Saying, String)>,
     /// The employer's slug with its name, and values of cities with their names: what facets are called.
@@ -70,6 +73,7 @@ impl SearchDocument {
             facts: facts(posting),
             description: content.description_text.clone(),
             facets,
+            attributes: attributes::of(&content.attributes),
             labels,
             concepts,
             role: role(posting),
@@ -90,11 +94,12 @@ impl SearchDocument {
         }
     }
 
-    /// Everything that is found by its presence: values of facets, concepts, cells of the map, the role.
+    /// Everything that is found by its presence: values of facets and attributes, concepts, cells of the map, the role.
     pub(crate) fn each_term(&self, mut each: impl FnMut(&str)) {
         self.facets
             .iter()
             .for_each(|(facet, value)| each(&facet.term(value)));
+        attributes::each_term(&self.attributes, &mut each);
         self.points.iter().for_each(|point| each(&cell(*point)));
         each(&role_term(self.role));
     }

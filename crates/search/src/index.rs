@@ -31,8 +31,8 @@ const STORE_BLOCK_BYTES: usize = 4096;
 /// Changes read at once.
 const PAGE: i64 = 500;
 /// Changes in one commit at most: bounds the work that a crash throws away.
-const PASS: i64 = 20_000;
-/// Names the version of the schema; the directory is rebuilt when it differs.
+pub(crate) const PASS: usize = 20_000;
+/// Names the version of the documents in the directory.
 pub(crate) const VERSION_FILE: &str = "backplane-index-version";
 
 /// Whether a file in the index's directory belongs to the index: its version, its table of contents, its segments. The
@@ -43,6 +43,11 @@ fn is_of_index(name: &str) -> bool {
             .is_some_and(|(id, _)| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     matches!(name, VERSION_FILE | "meta.json" | ".managed.json") || is_segment()
+}
+
+/// The version of the index in `dir`; `None` when there is none.
+pub(crate) fn version_in(dir: &Path) -> Option<String> {
+    fs::read_to_string(dir.join(VERSION_FILE)).ok()
 }
 
 /// Why the index could not be opened or brought up to date.
@@ -112,8 +117,8 @@ impl Index {
     /// [`IndexError::Busy`] when another process has it open.
     pub fn open(dir: &Path) -> Result<Self, IndexError> {
         fs::create_dir_all(dir)?;
-        if fs::read_to_string(dir.join(VERSION_FILE)).is_ok_and(|version| version == schema::VERSION) {
-            match Self::open_existing(dir) {
+        if version_in(dir).is_some_and(|version| version == schema::version()) {
+            match Self::open_existing(dir, false) {
                 Err(IndexError::Tantivy(error)) => {
                     tracing::warn!(%error, "the search index is damaged and will be rebuilt from the database");
                 }
@@ -121,11 +126,34 @@ impl Index {
             }
         }
         Self::clear(dir)?;
-        fs::write(dir.join(VERSION_FILE), schema::VERSION)?;
-        Self::open_existing(dir)
+        fs::write(dir.join(VERSION_FILE), schema::version())?;
+        Self::open_existing(dir, false)
     }
 
-    /// Removes the index in `dir`, and nothing else that may lie there; the next [`Index::open`] starts from nothing.
+    /// Opens the index of another version in `dir` as it is; `None` when it is none, damaged, or lacks what a search needs.
+    ///
+    /// # Errors
+    /// [`IndexError::Busy`] when another process has it open.
+    pub(crate) fn open_older(dir: &Path) -> Result<Option<Self>, IndexError> {
+        if version_in(dir).is_none() || !dir.join("meta.json").is_file() {
+            return Ok(None);
+        }
+        match Self::open_existing(dir, true) {
+            Ok(index) => Ok(Some(index)),
+            Err(IndexError::Tantivy(error)) => {
+                tracing::warn!(%error, "the search index of another version cannot be searched");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether documents as they are written now fit into it.
+    pub(crate) fn takes_documents(&self) -> bool {
+        self.reader.searcher().schema() == &schema::build().0
+    }
+
+    /// Removes the index right in `dir`, and nothing else that may lie there; the next [`Index::open`] starts from nothing.
     ///
     /// # Errors
     /// [`IndexError::Busy`] when a process has it open.
@@ -146,17 +174,22 @@ impl Index {
         Ok(())
     }
 
-    fn open_existing(dir: &Path) -> Result<Self, IndexError> {
-        let (schema, fields) = schema::build();
+    fn open_existing(dir: &Path, is_older: bool) -> Result<Self, IndexError> {
         let directory = IndexDirectory::open(dir).map_err(TantivyError::from)?;
-        let settings = IndexSettings {
-            docstore_blocksize: STORE_BLOCK_BYTES,
-            ..IndexSettings::default()
+        let (index, fields) = if is_older {
+            let index = tantivy::Index::open(directory)?;
+            let lacks = || TantivyError::SchemaError("it lacks a field that search needs".to_owned());
+            let fields = schema::found_in(&index.schema()).ok_or_else(lacks)?;
+            (index, fields)
+        } else {
+            let (schema, fields) = schema::build();
+            let settings = IndexSettings {
+                docstore_blocksize: STORE_BLOCK_BYTES,
+                ..IndexSettings::default()
+            };
+            let builder = tantivy::Index::builder().schema(schema).settings(settings);
+            (builder.open_or_create(directory)?, fields)
         };
-        let index = tantivy::Index::builder()
-            .schema(schema)
-            .settings(settings)
-            .open_or_create(directory)?;
         index.tokenizers().register(analyzer::NAME, analyzer::analyzer());
         index
             .tokenizers()
@@ -198,6 +231,12 @@ impl Index {
         Ok(opened)
     }
 
+    /// Closes it when all merges are done.
+    pub(crate) fn close(self) -> Result<(), IndexError> {
+        let writer = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(writer.wait_merging_threads()?)
+    }
+
     /// Revision up to which the index is complete.
     pub fn cursor(&self) -> i64 {
         self.cursor.load(Ordering::Acquire)
@@ -220,20 +259,25 @@ impl Index {
     /// Takes in what changed since the cursor, at most 20,000 changes, and commits. A pass: safe to repeat; when it
     /// fails the index is as it was.
     pub fn pass(&self, db: &Db) -> Result<PassReport, IndexError> {
+        self.pass_of(db, PASS)
+    }
+
+    /// [`Self::pass`] over at most `most` changes.
+    pub(crate) fn pass_of(&self, db: &Db, most: usize) -> Result<PassReport, IndexError> {
         let mut writer = self.writer();
-        self.take_in(&mut writer, db).inspect_err(|_| {
+        self.take_in(&mut writer, db, most).inspect_err(|_| {
             if let Err(error) = writer.rollback() {
                 tracing::warn!(%error, "a failed pass of the search index could not be taken back");
             }
         })
     }
 
-    fn take_in(&self, writer: &mut IndexWriter, db: &Db) -> Result<PassReport, IndexError> {
+    fn take_in(&self, writer: &mut IndexWriter, db: &Db, most: usize) -> Result<PassReport, IndexError> {
         let before = self.cursor();
         let mut cursor = before;
         let mut applied = 0;
         let mut is_caught_up = false;
-        while applied < PASS as usize && !is_caught_up {
+        while applied < most && !is_caught_up {
             let changes = db.read_blocking(|conn| changed_since(conn, cursor, PAGE))?;
             is_caught_up = (changes.len() as i64) < PAGE;
             applied += changes.len();

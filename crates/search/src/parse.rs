@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use taxonomy::Gazetteer;
 
+use crate::attributes::{self, WantedAttributes};
 use crate::facet::{Counted, Facet};
 use crate::query::{Near, Query, Sort};
 use crate::text;
@@ -59,8 +60,9 @@ pub struct ParameterError {
 }
 
 /// The parameters of a query; the others belong to its presentation.
-const QUERY_PARAMETERS: [&str; 9] = [
+const QUERY_PARAMETERS: [&str; 10] = [
     "q",
+    "attribute",
     "interpret",
     "near",
     "within_km",
@@ -237,6 +239,7 @@ impl Parser {
             is_literal: is_literal && !q.is_empty(),
             q,
             filters,
+            attributes: self.attributes(values.get("attribute").map(Vec::as_slice).unwrap_or_default()),
             near: self.near(one("near"), one("within_km")),
             pay_min: self.pay_min(one("pay_min")),
             pay_currency: self.pay_currency(one("pay_currency"), one("pay_min").is_some()),
@@ -303,6 +306,15 @@ impl Parser {
             );
         }
         accepted.into_iter().collect()
+    }
+
+    /// Values may hold commas, so each stands in a parameter of its own.
+    fn attributes(&mut self, raw: &[&str]) -> WantedAttributes {
+        if raw.len() > MAX_VALUES {
+            let detail = format!("at most {MAX_VALUES} values");
+            self.error("attribute", "list_too_long", detail);
+        }
+        attributes::wanted(raw, |detail| self.error("attribute", "value_invalid", detail))
     }
 
     fn near(&mut self, place: Option<&str>, radius: Option<&str>) -> Option<Near> {

@@ -5,6 +5,7 @@ use store::Timestamp;
 use tantivy::Term;
 use tantivy::query::{AllQuery, BooleanQuery, Occur, Query as TantivyQuery, TermSetQuery};
 
+use crate::attributes;
 use crate::collect::Filter;
 use crate::columns::Dictionary;
 use crate::facet::{Counted, Facet};
@@ -135,6 +136,9 @@ fn push_filters(
                 one_of(fields, accepted.iter().map(|value| facet.term(value))),
             ));
         }
+    }
+    for (name, values) in &query.attributes {
+        clauses.push((Occur::Must, one_of(fields, attributes::terms(name, values))));
     }
     if let Some(near) = &query.near {
         let circle: Circle = near.circle();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use store::Timestamp;
 
+use crate::attributes::WantedAttributes;
 use crate::facet::Facet;
 use crate::interpret::{Interpretation, interpret};
 use crate::meaning::Circle;
@@ -22,6 +23,9 @@ pub struct Query {
     /// Accepted values for each facet that is filtered: sorted, any of them is enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "by_name")]
     pub filters: BTreeMap<Facet, Vec<String>>,
+    /// Accepted values of attributes that employers name themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: WantedAttributes,
     /// Within a distance of a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<Near>,
@@ -78,6 +82,7 @@ impl Query {
     pub fn is_unfiltered(&self) -> bool {
         self.interpretation().meaning.required.is_empty()
             && self.filters.is_empty()
+            && self.attributes.is_empty()
             && self.near.is_none()
             && self.pay_min.is_none()
             && self.role.is_none()
@@ -132,6 +137,11 @@ impl Query {
         for (facet, values) in &self.filters {
             push(facet.as_str(), values.join(","));
         }
+        for (name, values) in &self.attributes {
+            // A value may hold a comma, so each is a parameter of its own.
+            let each = values.iter().map(|value| format!("{name}:{value}"));
+            each.for_each(|wanted| push("attribute", wanted));
+        }
         if let Some(near) = &self.near {
             push("near", near.place.clone());
             push("within_km", near.within_km.to_string());
@@ -182,6 +192,9 @@ impl Query {
                 | Facet::Relocation => format!("{}: {values}", facet.as_str().replace('_', " ")),
                 _ => values,
             });
+        }
+        for (name, values) in &self.attributes {
+            parts.push(format!("{}: {}", name.replace('_', " "), values.join(" or ")));
         }
         if let Some(near) = &self.near {
             let place = near

@@ -95,6 +95,10 @@ impl Index {
             let less = with(&|query| _ = query.filters.remove(&facet));
             changes.push((facet.as_str().to_owned(), None, less));
         }
+        for name in query.attributes.keys() {
+            let less = with(&|query| _ = query.attributes.remove(name));
+            changes.push(("attribute".to_owned(), None, less));
+        }
         if let Some(near) = &query.near {
             for km in [near.within_km * 2.0, near.within_km * 5.0] {
                 let wider = with(&|query| query.near.iter_mut().for_each(|near| near.within_km = km));

@@ -4,13 +4,20 @@ use tantivy::TantivyDocument;
 use tantivy::schema::{
     BytesOptions, FAST, Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
 };
+use taxonomy::Taxonomy;
 
 use crate::analyzer;
 use crate::document::{Saying, SearchDocument};
 use crate::facet::Facet;
+use crate::older::Maker;
 
 /// Changes whenever the index must be rebuilt because documents are written differently.
-pub(crate) const VERSION: &str = "3";
+const VERSION: &str = "4";
+
+/// The version of documents that are written now: how they are written, and with which vocabulary.
+pub(crate) fn version() -> String {
+    format!("{VERSION}/{}", Taxonomy::bundled().version())
+}
 
 /// The fields by name.
 #[derive(Debug, Clone)]
@@ -28,7 +35,7 @@ pub(crate) struct Fields {
     pub(crate) concepts: Field,
     /// The concepts of the title once more.
     pub(crate) title_concepts: Field,
-    /// Values of facets, cells of the map and the role.
+    /// Values of facets and attributes, cells of the map and the role.
     pub(crate) terms: Field,
     pub(crate) title: Field,
     pub(crate) facets: [Field; Facet::ALL.len()],
@@ -62,8 +69,21 @@ pub(crate) mod column {
     pub(crate) const LONGITUDE: &str = "longitude";
 }
 
+/// The schema of documents that are written now.
 pub(crate) fn build() -> (Schema, Fields) {
-    let mut schema = Schema::builder();
+    let mut maker = Maker::new(None);
+    let fields = make(&mut maker);
+    (maker.build(), fields)
+}
+
+/// The fields as an index of another version has them; `None` when it lacks one that search cannot do without.
+pub(crate) fn found_in(older: &Schema) -> Option<Fields> {
+    let mut maker = Maker::new(Some(older));
+    let fields = make(&mut maker);
+    maker.is_usable().then_some(fields)
+}
+
+fn make(schema: &mut Maker<'_>) -> Fields {
     let words = TextFieldIndexing::default()
         .set_tokenizer(analyzer::NAME)
         .set_index_option(IndexRecordOption::WithFreqsAndPositions);
@@ -79,7 +99,7 @@ pub(crate) fn build() -> (Schema, Fields) {
         .set_index_option(IndexRecordOption::Basic);
     let counted = presence.clone().set_index_option(IndexRecordOption::WithFreqs);
     let presence = TextOptions::default().set_indexing_options(presence);
-    let fields = Fields {
+    Fields {
         id: schema.add_bytes_field("id", BytesOptions::default().set_indexed().set_stored()),
         words: schema.add_text_field("words", text.clone()),
         names: schema.add_text_field("names", text),
@@ -103,8 +123,7 @@ pub(crate) fn build() -> (Schema, Fields) {
         longitude: schema.add_f64_field(column::LONGITUDE, FAST),
         summary: schema.add_text_field("summary", STORED),
         excerpt: schema.add_text_field("excerpt", STORED),
-    };
-    (schema.build(), fields)
+    }
 }
 
 /// Breaks ties between postings that stand at the same place of an order: the random half of the id.

@@ -1,7 +1,7 @@
 //! Words that the index does not know, against those it does.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
 use tantivy::schema::Field;
@@ -33,8 +33,22 @@ static TWO: LazyLock<LevenshteinAutomatonBuilder> =
     LazyLock::new(|| LevenshteinAutomatonBuilder::new(2, true));
 
 /// The words of the vocabulary by their stems, the shortest of each.
-static VOCABULARY: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+fn vocabulary() -> Arc<HashMap<String, String>> {
+    type Known = Option<(&'static Taxonomy, Arc<HashMap<String, String>>)>;
+    static KNOWN: RwLock<Known> = RwLock::new(None);
     let taxonomy = Taxonomy::bundled();
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).clone();
+    match known {
+        Some((of, words)) if std::ptr::eq(of, taxonomy) => words,
+        _ => {
+            let words = Arc::new(words_of(taxonomy));
+            *KNOWN.write().unwrap_or_else(PoisonError::into_inner) = Some((taxonomy, Arc::clone(&words)));
+            words
+        }
+    }
+}
+
+fn words_of(taxonomy: &Taxonomy) -> HashMap<String, String> {
     let specialties = taxonomy.specialties().iter().map(|s| (&s.label, &s.synonyms));
     let skills = taxonomy.skills().iter().map(|s| (&s.label, &s.synonyms));
     let mut words: HashMap<String, String> = HashMap::new();
@@ -53,7 +67,7 @@ static VOCABULARY: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
         }
     }
     words
-});
+}
 
 struct Near(DFA);
 
@@ -199,7 +213,7 @@ impl Index {
         words.retain(|(_, _, word)| analyzer::tokens(word).first().is_some_and(|own| own == stem));
         words.sort_by_key(|(distance, count, _)| (*distance, std::cmp::Reverse(*count)));
         let of_titles = words.into_iter().next().map(|(.., word)| word);
-        Ok(of_titles.unwrap_or_else(|| VOCABULARY.get(stem).map_or(stem, String::as_str).to_owned()))
+        Ok(of_titles.unwrap_or_else(|| vocabulary().get(stem).map_or(stem, String::as_str).to_owned()))
     }
 
     /// Makes the last word of `asked` a beginning: whatever the index knows that begins so is enough.

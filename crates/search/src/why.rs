@@ -5,6 +5,7 @@ use store::Timestamp;
 use utoipa::ToSchema;
 
 use crate::analyzer;
+use crate::attributes;
 use crate::document::{Saying, SearchDocument};
 use crate::meaning::{Alternative, Clause};
 use crate::query::Query;
@@ -68,6 +69,7 @@ impl SearchDocument {
                 &stated(&own),
             ));
         }
+        self.attribute_parts(query, &mut parts);
         self.number_parts(query, now, &mut parts);
         if self.expires_at <= now.micros() {
             parts.push(filter_part("expires_at", "is not over", false, "it is over"));
@@ -75,6 +77,18 @@ impl SearchDocument {
         Why {
             matches: parts.iter().all(|part| part.holds),
             parts,
+        }
+    }
+
+    fn attribute_parts(&self, query: &Query, parts: &mut Vec<WhyPart>) {
+        let mut terms = Vec::new();
+        attributes::each_term(&self.attributes, |term| terms.push(term.to_owned()));
+        for (name, values) in &query.attributes {
+            let holds = attributes::terms(name, values).any(|term| terms.contains(&term));
+            let own = self.attributes.iter().filter(|(of, _)| of == name);
+            let own: Vec<&str> = own.map(|(_, value)| value.as_str()).collect();
+            let asked = format!("{name}:{}", values.join(" or "));
+            parts.push(filter_part("attribute", &asked, holds, &stated(&own)));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ struct Inner {
     sqlite_writer: Option<Mutex<DbConn>>,
     backend: Backend,
     connections: Connections,
+    has_failed: AtomicBool,
 }
 
 impl fmt::Debug for Db {
@@ -123,6 +125,7 @@ impl Db {
             sqlite_writer,
             backend,
             connections: options.connections,
+            has_failed: AtomicBool::new(false),
         })))
     }
 
@@ -153,7 +156,7 @@ impl Db {
         let mut conn = self.pooled()?;
         match self.0.connections {
             Connections::Direct => look(&mut conn),
-            Connections::Pooled => transaction(&mut conn, Connections::Pooled, look),
+            Connections::Pooled => transaction(&mut conn, Connections::Pooled, look, || {}),
         }
     }
 
@@ -163,9 +166,24 @@ impl Db {
         change: impl FnOnce(&mut DbConn) -> Result<T, E>,
     ) -> Result<T, E> {
         match &self.0.sqlite_writer {
-            Some(writer) => transaction(&mut lock(writer), Connections::Direct, change),
-            None => transaction(&mut *self.pooled()?, self.0.connections, change),
+            Some(writer) => {
+                let mut conn = lock(writer);
+                if self.has_failed() {
+                    let words = "the disk failed; the program has to start again";
+                    return Err(StoreError::NoSpace(words.to_owned()).into());
+                }
+                transaction(&mut conn, Connections::Direct, change, || {
+                    self.0.has_failed.store(true, Ordering::Release);
+                })
+            }
+            None => transaction(&mut *self.pooled()?, self.0.connections, change, || {}),
         }
+    }
+
+    /// Whether the disk below an embedded database failed while something was committed. What the system then believes to be
+    /// on disk may not be there, so nothing is written any more; a new start reads the log again and writes it anew.
+    pub fn has_failed(&self) -> bool {
+        self.0.has_failed.load(Ordering::Acquire)
     }
 
     /// [`Db::read_blocking`] off the async threads.
@@ -223,6 +241,7 @@ fn transaction<T, E: From<StoreError>>(
     conn: &mut DbConn,
     connections: Connections,
     change: impl FnOnce(&mut DbConn) -> Result<T, E>,
+    on_failed_disk: impl FnOnce(),
 ) -> Result<T, E> {
     match conn {
         // A deferred BEGIN that reads first fails with "database is locked" whatever the timeout.
@@ -243,7 +262,12 @@ fn transaction<T, E: From<StoreError>>(
         Ok(()) => Ok(value),
         Err(error) => {
             open.open = matches!(open.conn, DbConn::Sqlite(_)); // PostgreSQL has ended it; SQLite may keep it open
-            Err(StoreError::from(error).into())
+            let error = StoreError::from(error);
+            // A full disk is another text, and nothing to end for.
+            if matches!(&error, StoreError::NoSpace(words) if words.contains("disk I/O error")) {
+                on_failed_disk();
+            }
+            Err(error.into())
         }
     }
 }

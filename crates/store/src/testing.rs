@@ -8,6 +8,10 @@ use tempfile::TempDir;
 
 use crate::{Backend, Db, DbOptions, Timestamp};
 
+mod damage;
+
+pub use damage::Damage;
+
 /// Names the server on which tests make their databases; `make test` starts one and sets it.
 pub const POSTGRES_URL_VARIABLE: &str = "BACKPLANE_TEST_POSTGRES_URL";
 

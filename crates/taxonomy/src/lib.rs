@@ -39,8 +39,8 @@ pub use currency::{Currency, Rates, UnknownCurrency};
 pub use gazetteer::{Gazetteer, Resolved};
 pub use money::{Amount, InvalidAmount, PayRange, yearly};
 pub use pay_law::{
-    Coverage, Duty, Finding, NOTICE as PAY_LAW_NOTICE, Outcome, PayLaw, PayRule, Said, Standing, Statement,
-    Verdict, WorkPlace,
+    Coverage, Duty, Finding, NOTICE as PAY_LAW_NOTICE, Outcome, PayLaw, PayRule, Said, SourceRead, Standing,
+    Statement, Verdict, WorkPlace,
 };
 pub use pay_text::{find_pay_in_text, parse_pay};
 pub use place_table::{NamedPlace, Place};

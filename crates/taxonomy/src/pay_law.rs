@@ -1,9 +1,9 @@
 //! What a posting must say about pay: places × remote reach × size of the employer × date × what is said → verdicts.
 //!
-//! The rules are data (`config/law/pay_transparency.toml`, with legal basis, source and the day of its comparison). This is
+//! The rules are data (`config/law/pay_transparency.toml`, with legal basis, source and what of it was read). This is
 //! not legal advice, and every assessment says so.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,19 @@ pub enum Statement {
     Vacancy,
     /// No experience in the country is asked for.
     LocalExperience,
+}
+
+/// What of a rule's source was read for its entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRead {
+    /// The page of the law or of its office.
+    Page,
+    /// Excerpts of it.
+    Excerpt,
+    /// Nothing: the entry comes from summaries.
+    #[default]
+    No,
 }
 
 /// What of a remote posting that can be done in the place.
@@ -98,8 +111,11 @@ pub struct PayRule {
     pub law: String,
     /// Where it can be read.
     pub source: String,
-    /// Day on which the entry was compared with its source.
-    pub verified: String,
+    /// Day on which the entry was put together.
+    pub compiled: String,
+    /// What of its source was read for it.
+    #[serde(default)]
+    pub source_read: SourceRead,
     /// Some figure of it comes from memory.
     #[serde(default)]
     pub recheck: bool,
@@ -224,25 +240,46 @@ pub struct Verdict {
     pub source: String,
     /// Since when the rule holds.
     pub in_force_since: String,
-    /// Day on which the entry was compared with its source.
-    pub verified: String,
+    /// Day on which the entry was put together.
+    pub compiled: String,
+    /// What of its source was read for it.
+    pub source_read: SourceRead,
     /// Some figure of the entry comes from memory and wants a look.
     pub recheck: bool,
     /// What else to know.
     pub note: Option<String>,
 }
 
+const TEXT: &str = include_str!("../../../config/law/pay_transparency.toml");
+
+/// What an operator put in place of the rules that are compiled in.
+static REPLACEMENT: RwLock<Option<&'static PayLaw>> = RwLock::new(None);
+
 impl PayLaw {
-    /// The rules that are compiled in.
+    /// The rules in force: those that are compiled in, until they are replaced.
     pub fn bundled() -> &'static Self {
+        let replacement = *REPLACEMENT.read().unwrap_or_else(PoisonError::into_inner);
+        replacement.unwrap_or_else(Self::compiled_in)
+    }
+
+    /// Puts `rules` in force, or those that are compiled in. What is in use stays in memory until the process ends.
+    pub fn replace(rules: Option<Self>) {
+        let replacement = rules.map(|rules| &*Box::leak(Box::new(rules)));
+        *REPLACEMENT.write().unwrap_or_else(PoisonError::into_inner) = replacement;
+    }
+
+    /// The text that is compiled in: a starting point for an operator's own file.
+    pub fn bundled_toml() -> &'static str {
+        TEXT
+    }
+
+    fn compiled_in() -> &'static Self {
         static LAW: OnceLock<PayLaw> = OnceLock::new();
         LAW.get_or_init(|| {
             // A test holds that the file can be read.
-            Self::from_toml(include_str!("../../../config/law/pay_transparency.toml")).unwrap_or_else(|_| {
-                Self {
-                    version: String::new(),
-                    rules: Vec::new(),
-                }
+            Self::from_toml(TEXT).unwrap_or_else(|_| Self {
+                version: String::new(),
+                rules: Vec::new(),
             })
         })
     }
@@ -357,7 +394,8 @@ impl PayRule {
             law: self.law.clone(),
             source: self.source.clone(),
             in_force_since: self.from.clone(),
-            verified: self.verified.clone(),
+            compiled: self.compiled.clone(),
+            source_read: self.source_read,
             recheck: self.recheck,
             note: self.note.clone(),
         }

@@ -1,7 +1,7 @@
 //! Each rule of pay transparency on both sides of each of its limits.
 
 use crate::pay_law::{
-    Coverage, Duty, Finding, Outcome, PayLaw, Said, Standing, Statement, Verdict, WorkPlace,
+    Coverage, Duty, Finding, Outcome, PayLaw, Said, SourceRead, Standing, Statement, Verdict, WorkPlace,
 };
 use crate::{Amount, PayPeriod, PayRange};
 
@@ -110,11 +110,17 @@ fn every_rule_of_the_file_is_in_the_table_and_has_its_basis() {
             rule.id
         );
         assert!(
-            rule.verified.len() == 10 && rule.verified <= law.version,
+            rule.compiled.len() == 10 && rule.compiled <= law.version,
             "{}",
             rule.id
         );
     }
+    let read = |which| law.rules.iter().filter(|rule| rule.source_read == which).count();
+    assert_eq!(
+        (read(SourceRead::Page), read(SourceRead::Excerpt)),
+        (1, 4),
+        "nothing says that it was read which was not"
+    );
 }
 
 #[test]
@@ -410,7 +416,7 @@ states = ["pay"]
 remote = "doable"
 law = "L"
 source = "https://example.org"
-verified = "2026-01-01"
+compiled = "2026-01-01"
 "#;
     let law = PayLaw::from_toml(text).unwrap();
     let colorado = &TABLE[0];

@@ -1,7 +1,7 @@
 //! Specialties and skills: the part of the vocabulary that is data.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use serde::Deserialize;
 
@@ -160,10 +160,32 @@ const BUNDLED_TEXT: &str = concat!(
 static BUNDLED: LazyLock<Taxonomy> =
     LazyLock::new(|| Taxonomy::from_toml(BUNDLED_TEXT).unwrap_or_else(|_| Taxonomy::empty()));
 
+/// What an operator put in place of it.
+static REPLACEMENT: RwLock<Option<&'static Taxonomy>> = RwLock::new(None);
+
 impl Taxonomy {
-    /// The vocabulary compiled in from `config/taxonomy/`, its files read as one.
+    /// The vocabulary in force: the one compiled in from `config/taxonomy/`, its files read as one, until it is replaced.
     pub fn bundled() -> &'static Self {
-        &BUNDLED
+        let replacement = REPLACEMENT.read().unwrap_or_else(PoisonError::into_inner);
+        replacement.unwrap_or(&BUNDLED)
+    }
+
+    /// Puts `vocabulary` in force, or the one that is compiled in. What is in use stays in memory until the process ends:
+    /// some megabytes each time.
+    pub fn replace(vocabulary: Option<Self>) {
+        let replacement = vocabulary.map(|vocabulary| &*Box::leak(Box::new(vocabulary)));
+        *REPLACEMENT.write().unwrap_or_else(PoisonError::into_inner) = replacement;
+    }
+
+    /// The same under a version that tells it from any other text, whatever version it names.
+    #[must_use]
+    pub fn named_by(mut self, text: &str) -> Self {
+        // FNV-1a: the same on every machine and in every version of the program.
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        self.version = format!("{}+{:08x}", self.version, hash >> 32);
+        self
     }
 
     /// The text that [`Self::bundled`] is read from: a starting point for an operator's own file.

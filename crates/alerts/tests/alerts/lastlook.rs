@@ -177,4 +177,27 @@ on_both! {
         let (_, sent) = postman.deliver();
         assert!(sent[0].1.contains("it was USD 100,000 – 200,000 a year"), "against what was told: {}", sent[0].1);
     }
+
+    fn a_posting_that_closes_while_a_mail_and_news_of_it_wait_is_in_neither(db) {
+        let board = Board::new(db);
+        board.subscribe_as(NewAlert {
+            notify: [ChangeKind::PayRaised].into_iter().collect(),
+            ..wish("reader@example.org", json!({"q": "rtl"}), Frequency::Instant)
+        });
+        let postman = Postman::new(&board);
+        let pay = |max: i64| json!({"pay": {"base": {"min": 100_000, "max": max, "currency": "USD", "period": "year"}}});
+        let mut role = pay(200_000);
+        role["title"] = "RTL Engineer".into();
+        let posting = board.publish_as(board.employer, role);
+        board.settle();
+        // The relay is away meanwhile: nothing of this has left.
+        board.edit(posting, &pay(230_000));
+        board.settle();
+        let waiting = db.read_blocking(|conn| mail::list_recent(conn, Some(MailState::Queued), 9)).unwrap();
+        assert_eq!(waiting.len(), 2, "one mail tells the posting, one its raise");
+        board.close(posting);
+        let (report, sent) = postman.deliver();
+        assert_eq!((report.withdrawn, report.sent, sent.len()), (2, 0, 0), "{sent:?}");
+        assert_eq!(postman.told(), 0);
+    }
 }

@@ -166,16 +166,26 @@ pub(crate) struct AlertView {
     end_reason: Option<EndReason>,
 }
 
+/// Parameters as the query object of an alert; what repeats is a list.
+fn as_object(pairs: Vec<(String, String)>) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (name, value) in pairs {
+        match object.get_mut(&name) {
+            None => _ = object.insert(name, value.into()),
+            Some(Value::Array(list)) => list.push(value.into()),
+            Some(first) => *first = Value::Array(vec![first.take(), value.into()]),
+        }
+    }
+    object
+}
+
 impl From<Alert> for AlertView {
     fn from(alert: Alert) -> Self {
         let (pairs, quiet_hours) = (alert.query.0.to_pairs(), alert.quiet_hours());
         Self {
             id: alert.id,
             email: alert.email,
-            query: pairs
-                .into_iter()
-                .map(|(name, value)| (name, value.into()))
-                .collect(),
+            query: as_object(pairs),
             description: alert.query.0.describe(),
             notify: alert.notify.kinds(),
             quiet_hours,
@@ -345,7 +355,7 @@ pub(crate) async fn unsubscribe(
         .write(move |tx, _| Ok::<_, Problem>(subscription::unsubscribe(tx, alert, now)?))
         .await?;
     if super::pages::wants_html(&request) {
-        return Ok(super::pages::unsubscribed());
+        return Ok(super::pages::unsubscribed(&state));
     }
     Ok(Reply::ok(&UnsubscribedBody {
         status: "unsubscribed",

@@ -92,9 +92,9 @@ pub(crate) struct TokensBody {
 /// An answer that is the same whatever happened.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AcceptedBody {
-    /// What will happen if the address is right.
+    /// What will happen, if what was given is right.
     #[schema(example = "if the address can be used, a mail is on its way")]
-    message: &'static str,
+    pub(crate) message: &'static str,
 }
 
 pub(crate) const ACCEPTED: AcceptedBody = AcceptedBody {
@@ -119,7 +119,7 @@ pub(crate) fn client_of(state: &State, request: &HttpRequest) -> Client {
     Client {
         network: client_address(request).map(|address| network(address).to_string()),
         user_agent: agent.and_then(|agent| agent.to_str().ok()).map(str::to_owned),
-        is_counted: state.limits.enabled,
+        is_counted: state.limits().enabled,
     }
 }
 

@@ -1,10 +1,10 @@
-//! Campaigns, and what holds postings out of search.
+//! Campaigns.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::campaigns::{
     self, Campaign, CampaignChange, CampaignInput, CampaignStatus, CampaignView, Member,
 };
-use postings::holds::{self, Hold, MAX_REASON_CHARS, Why};
+use postings::holds::{MAX_REASON_CHARS, Why};
 use postings::{DescriptionFormat, PostingStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::ListBody;
 use super::employers::{cursor_of, require_employer};
 use super::members::deed;
-use crate::access::{require_editor, require_member, require_visible, standing};
+use crate::access::{require_editor, standing};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, PageParams, Params, path_id};
@@ -28,8 +28,6 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::post().to(create_campaign))
                 .route(web::get().to(list_campaigns)),
         )
-        .service(web::resource("/v1/employers/{employer}/holds").route(web::get().to(list_employer_holds)))
-        .service(web::resource("/v1/postings/{id}/holds").route(web::get().to(list_posting_holds)))
         .service(
             web::resource("/v1/campaigns/{id}")
                 .route(web::get().to(get_campaign))
@@ -173,11 +171,20 @@ pub(crate) async fn create_campaign(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     let asked = Asked::new(&request, &caller, &input)?;
+    let actor = caller.actor(&request);
     state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
             let campaign = campaigns::create(tx, employer.id, input, &state.random, now)?;
+            let made = deed(
+                employer.id,
+                "campaign.created",
+                "campaign",
+                campaign.id,
+                Value::Null,
+            );
+            accounts::record(tx, &actor, made, &state.random, now)?;
             Ok(Reply::with(201, &body_of(tx, &caller, campaign, now)?))
         })
         .await
@@ -242,6 +249,13 @@ pub(crate) async fn update_campaign(
     Body(patch): Body<CampaignPatch>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &patch)?;
+    let mut changed = Vec::new();
+    let mut note = |name: &str, is_given: bool| changed.extend(is_given.then(|| name.to_owned()));
+    note("name", patch.name.is_some());
+    note("description", patch.description.is_some());
+    note("goal", patch.goal.is_some());
+    note("starts_at", patch.starts_at.is_some());
+    note("ends_at", patch.ends_at.is_some());
     let change = CampaignChange {
         name: patch.name,
         description: patch.description.map(|text| (text, patch.description_format)),
@@ -255,6 +269,7 @@ pub(crate) async fn update_campaign(
         &request,
         asked,
         &path,
+        ("campaign.updated", json!({"fields": changed})),
         move |tx, id, version, _, now| Ok(campaigns::update(tx, id, change, version, now)?),
     )
     .await
@@ -302,12 +317,14 @@ pub(crate) async fn change_campaign_postings(
     Body(body): Body<CampaignPostingsBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &body)?;
+    let counts = json!({"added": body.add.len(), "removed": body.remove.len()});
     change_campaign(
         state,
         caller,
         &request,
         asked,
         &path,
+        ("campaign.postings_changed", counts),
         move |tx, id, version, _, now| {
             Ok(campaigns::change_postings(
                 tx,
@@ -339,6 +356,7 @@ pub(crate) async fn end_campaign(
         &request,
         asked,
         &path,
+        ("campaign.ended", Value::Null),
         move |tx, id, version, _, now| Ok(campaigns::end(tx, id, version, now)?),
     )
     .await
@@ -402,10 +420,12 @@ async fn change_campaign(
     request: &HttpRequest,
     asked: Asked,
     path: &str,
+    (action, detail): (&'static str, Value),
     make: impl FnOnce(&mut DbConn, Id, Option<i32>, &State, Timestamp) -> Result<Campaign, Problem>
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
+    let actor = caller.actor(request);
     let (id, version, now) = (
         path_id(path, Code::CampaignNotFound)?,
         if_match(request)?,
@@ -413,8 +433,10 @@ async fn change_campaign(
     );
     let response = state
         .write_once(asked, move |tx, state| {
-            require_campaign_editor(tx, &caller, id, now)?;
+            let employer = require_campaign_editor(tx, &caller, id, now)?;
             let campaign = make(tx, id, version, state, now)?;
+            let done = deed(employer, action, "campaign", id, detail);
+            accounts::record(tx, &actor, done, &state.random, now)?;
             Ok(Reply::ok(&body_of(tx, &caller, campaign, now)?))
         })
         .await?;
@@ -451,56 +473,4 @@ async fn move_campaign(
         .await?;
     state.wake.postings_changed();
     Ok(response)
-}
-
-/// What holds or held an employer's postings out of search, newest first: pauses, freezes, who, when and why. For members.
-#[utoipa::path(get, path = "/v1/employers/{employer}/holds", tag = "campaigns",
-    params(("employer" = String, Path), ("limit" = Option<u32>, Query, description = "1 to 100, 20 when missing"),
-        ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = ListBody<Hold>)), security(("bearer" = [])))]
-pub(crate) async fn list_employer_holds(
-    state: State,
-    Known(caller): Known,
-    path: web::Path<String>,
-    Params(page): Params<PageParams>,
-) -> Result<HttpResponse, Problem> {
-    let (before, limit) = (page.after()?, page.limit()?);
-    let page = state
-        .read(move |conn, _| {
-            let employer = require_employer(conn, &path)?;
-            require_member(conn, &caller, employer.id)?;
-            Ok::<_, Problem>(holds::list_of_employer(conn, employer.id, before, limit)?)
-        })
-        .await?;
-    Ok(Reply::ok(&ListBody {
-        data: page.data,
-        next_cursor: cursor_of(page.next),
-    })
-    .into_response())
-}
-
-/// What holds or held one posting out of search, newest first. For members.
-#[utoipa::path(get, path = "/v1/postings/{id}/holds", tag = "campaigns", params(("id" = String, Path)),
-    responses((status = 200, body = ListBody<Hold>)), security(("bearer" = [])))]
-pub(crate) async fn list_posting_holds(
-    state: State,
-    Known(caller): Known,
-    path: web::Path<String>,
-    Params(NoParams {}): Params<NoParams>,
-) -> Result<HttpResponse, Problem> {
-    let id = path_id(&path, Code::PostingNotFound)?;
-    let data = state
-        .read(move |conn, _| {
-            let posting =
-                postings::find::find(conn, id)?.ok_or_else(|| Problem::new(Code::PostingNotFound))?;
-            require_visible(conn, &caller, &posting)?;
-            require_member(conn, &caller, posting.row.employer_id)?;
-            Ok::<_, Problem>(holds::list_of_posting(conn, id)?)
-        })
-        .await?;
-    Ok(Reply::ok(&ListBody {
-        data,
-        next_cursor: None,
-    })
-    .into_response())
 }

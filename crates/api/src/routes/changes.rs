@@ -1,20 +1,28 @@
 //! The public feed of changes.
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{ETAG, HeaderValue};
+use actix_web::middleware::Compress;
+use actix_web::{HttpRequest, HttpResponse, web};
 use postings::changes::{Change, changed_since};
 use serde::{Deserialize, Serialize};
 use store::Id;
 use store::page::{decode_cursor, encode_cursor};
+use store::revision::{self, Counter};
 use utoipa::ToSchema;
 
 use super::postings::PostingBody;
+use super::syndication::is_known;
 use crate::error::{Code, Problem};
 use crate::extract::{Params, parse_limit};
 use crate::reply::Reply;
 use crate::state::State;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/v1/changes").route(web::get().to(list_changes)));
+    config.service(
+        web::resource("/v1/changes")
+            .wrap(Compress::default())
+            .route(web::get().to(list_changes)),
+    );
 }
 
 /// Where to continue.
@@ -40,7 +48,14 @@ pub(crate) struct ChangeBody {
 #[serde(untagged)]
 pub(crate) enum ChangedPosting {
     Upsert(Box<PostingBody>),
-    Remove { id: Id },
+    Remove(RemovedPosting),
+}
+
+/// The id of a posting that was removed, and nothing else.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemovedPosting {
+    id: Id,
 }
 
 /// Changes in order of their revisions.
@@ -55,9 +70,10 @@ pub(crate) struct ChangesBody {
 #[utoipa::path(get, path = "/v1/changes", tag = "feeds",
     params(("after" = Option<String>, Query, description = "a next_cursor, the revision of the last change you saw, or 0 for the beginning"),
         ("limit" = Option<u32>, Query)),
-    responses((status = 200, body = ChangesBody)))]
+    responses((status = 200, body = ChangesBody), (status = 304)))]
 pub(crate) async fn list_changes(
     state: State,
+    request: HttpRequest,
     Params(params): Params<ChangesParams>,
 ) -> Result<HttpResponse, Problem> {
     let limit = parse_limit(params.limit.as_deref())?;
@@ -70,6 +86,14 @@ pub(crate) async fn list_changes(
             .or_else(|| decode_cursor::<i64>(text))
             .ok_or_else(|| Problem::new(Code::CursorInvalid))?,
     };
+    // What follows a cursor stays the same until anything changes.
+    let latest = state
+        .read(|conn, _| Ok::<_, Problem>(revision::latest(conn, Counter::Postings)?))
+        .await?;
+    let etag = format!("\"changes-{after}-{limit}-{latest}\"");
+    if is_known(&request, &etag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
+    }
     let body = state
         .read(move |conn, state| {
             let mut changes = changed_since(conn, after, limit as i64 + 1)?;
@@ -86,7 +110,10 @@ pub(crate) async fn list_changes(
             Ok::<_, Problem>(ChangesBody { data, next_cursor })
         })
         .await?;
-    Ok(Reply::ok(&body).into_response())
+    let mut response = Reply::ok(&body).into_response();
+    let etag = HeaderValue::from_str(&etag).map_err(|_| Problem::new(Code::Internal))?;
+    response.headers_mut().insert(ETAG, etag);
+    Ok(response)
 }
 
 fn to_body(revision: i64, change: Change, state: &State) -> ChangeBody {
@@ -99,7 +126,7 @@ fn to_body(revision: i64, change: Change, state: &State) -> ChangeBody {
         Change::Remove(id) => ChangeBody {
             revision,
             kind: "remove",
-            posting: ChangedPosting::Remove { id },
+            posting: ChangedPosting::Remove(RemovedPosting { id }),
         },
     }
 }

@@ -1,5 +1,7 @@
 //! Hiring events, their seats and their calendar files.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use mail::EmailAddress;
 use postings::EmployerRef;
@@ -146,9 +148,15 @@ fn bodies(
     let mut postings = events::list_postings(conn, &ids)?;
     let mut public = events::list_public_postings(conn, &ids)?;
     let counts = registrations::counts(conn, &ids)?;
+    // Asked once for each employer.
+    let mut insider: HashMap<Id, bool> = HashMap::new();
     let mut bodies = Vec::with_capacity(events.len());
     for (event, employer) in events {
-        let is_insider = standing(conn, caller, event.employer_id)?.is_insider();
+        let is_insider = match insider.get(&event.employer_id) {
+            Some(known) => *known,
+            None => standing(conn, caller, event.employer_id)?.is_insider(),
+        };
+        insider.insert(event.employer_id, is_insider);
         if !is_insider && !events::is_shown(&employer) {
             continue;
         }
@@ -189,11 +197,14 @@ pub(crate) async fn create_event(
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
     let asked = Asked::new(&request, &caller, &input)?;
+    let actor = caller.actor(&request);
     state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_editor(tx, &caller, employer.id)?;
             let event = events::create(tx, employer.id, input, &state.random, now)?;
+            let made = deed(employer.id, "event.created", "event", event.id, Value::Null);
+            accounts::record(tx, &actor, made, &state.random, now)?;
             Ok(Reply::with(201, &body_of(tx, &caller, event, state)?))
         })
         .await
@@ -310,10 +321,18 @@ pub(crate) async fn update_event(
         state.now(),
     );
     let asked = Asked::new(&request, &caller, &patch)?;
+    let actor = caller.actor(&request);
+    let fields: Vec<String> = patch
+        .as_object()
+        .map(|patch| patch.keys().cloned().collect())
+        .unwrap_or_default();
     let response = state
         .write_once(asked, move |tx, state| {
             require_event_editor(tx, &caller, id)?;
             let changed = events::update(tx, id, &patch, version, now)?;
+            let owner = changed.event.employer_id;
+            let done = deed(owner, "event.updated", "event", id, json!({"fields": fields}));
+            accounts::record(tx, &actor, done, &state.random, now)?;
             if changed.is_moved {
                 registrations::tell(tx, &changed.event, &desk(state), now)?;
             }

@@ -59,7 +59,7 @@ pub(crate) async fn get_search_atom(state: State, request: HttpRequest) -> Resul
 /// A search as JSON Feed 1.1, newest first: takes every parameter of `/v1/search`; 50 entries when `limit` is missing.
 #[utoipa::path(get, path = "/v1/feeds/search.json", tag = "feeds",
     params(("q" = Option<String>, Query), ("discipline" = Option<String>, Query, description = "and every other parameter of a search")),
-    responses((status = 200, body = String, content_type = "application/feed+json"), (status = 304)))]
+    responses((status = 200, body = Object, content_type = "application/feed+json"), (status = 304)))]
 pub(crate) async fn get_search_json(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
     feed(state, request, FeedFormat::Json).await
 }

@@ -4,11 +4,11 @@ use std::io::Cursor;
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use postings::FieldError;
 use postings::import::{
-    self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, Proposal,
-    RunState, Summary, TableError,
+    self, ChangeNote, EmployerChoice, Format, ImportError, ImportOptions, ImportRun, Mapping, MemberRules,
+    Proposal, RunState, Summary, TableError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,7 @@ use crate::caller::Known;
 use crate::error::{Code, Problem};
 use crate::extract::{NoParams, PageParams, Params, content_type, from_json, path_id, read_body};
 use crate::reply::{Asked, REPLAYED, Reply};
+use crate::room::{LargeBodies, Room};
 use crate::routes::ListBody;
 use crate::state::State;
 
@@ -29,12 +30,14 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         .service(
             web::resource("/v1/employers/{employer}/imports")
                 .app_data(web::PayloadConfig::new(import_bytes))
+                .app_data(LargeBodies(import_bytes))
                 .route(web::post().to(start_import))
                 .route(web::get().to(list_imports)),
         )
         .service(
             web::resource("/v1/employers/{employer}/imports/mapping")
                 .app_data(web::PayloadConfig::new(import_bytes))
+                .app_data(LargeBodies(import_bytes))
                 .route(web::post().to(propose_mapping)),
         )
         .service(web::resource("/v1/imports/{id}").route(web::get().to(get_import)));
@@ -64,7 +67,7 @@ impl ImportParams {
             }
             (Some(format), _) | (None, Some(format)) => format,
             (None, None) => {
-                let detail = "say whose answer this is: greenhouse, lever or ashby; or csv with a mapping";
+                let detail = "say whose answer this is: greenhouse, lever, ashby, smartrecruiters, recruitee or workday; or csv with a mapping";
                 return Err(wrong("/format", "value_missing", detail));
             }
         };
@@ -99,7 +102,7 @@ pub(crate) struct ImportBody {
     employer_id: Option<Id>,
     /// Which board answered.
     board_id: Option<Id>,
-    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever` or `ashby`.
+    /// `ndjson`, `csv`, `json_ld`, `greenhouse`, `lever`, `ashby`, `smartrecruiters`, `recruitee` or `workday`.
     format: String,
     state: RunState,
     dry_run: bool,
@@ -143,6 +146,8 @@ pub(crate) struct Rows {
     bytes: web::Bytes,
     /// What the media type says about the format; JSON may be any board's.
     format: Option<Format>,
+    /// Its room in memory, for as long as it is there.
+    room: Option<Room>,
 }
 
 impl FromRequest for Rows {
@@ -161,10 +166,12 @@ impl FromRequest for Rows {
             }
         };
         let bytes = read_body(request, payload);
+        let request = request.clone();
         Box::pin(async move {
             Ok(Self {
                 format: format?,
                 bytes: bytes.await?,
+                room: request.extensions_mut().remove(),
             })
         })
     }
@@ -192,6 +199,7 @@ async fn check_columns(rows: Rows, options: &mut ImportOptions) -> Result<Rows, 
     Ok(Rows {
         bytes,
         format: rows.format,
+        room: rows.room,
     })
 }
 
@@ -224,7 +232,7 @@ fn table_problem(error: TableError) -> Problem {
 /// Import postings: NDJSON, a table, or what a board answered. The run goes on after the answer.
 #[utoipa::path(post, path = "/v1/employers/{employer}/imports", tag = "imports",
     params(("employer" = String, Path),
-        ("format" = Option<String>, Query, description = "`greenhouse`, `lever`, `ashby`, or `csv` with a mapping; for JSON"),
+        ("format" = Option<String>, Query, description = "`greenhouse`, `lever`, `ashby`, `smartrecruiters`, `recruitee`, `workday`, or `csv` with a mapping; for JSON"),
         ("board" = Option<String>, Query, description = "Name of the board that answered, when there are several"),
         ("confirm" = Option<bool>, Query, description = "A person looked: an empty or much shorter answer is right"),
         ("dry_run" = Option<bool>, Query)),
@@ -250,6 +258,16 @@ pub(crate) async fn start_import(
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_importer(tx, &caller, employer.id)?;
+            let members = if caller.is_operator() {
+                None
+            } else {
+                let quotas = accounts::quotas_of(tx, employer.id, state.limits().quotas)?;
+                Some(MemberRules {
+                    review: state.posting_rules().review,
+                    live_postings: quotas.live_postings.into(),
+                    drafts: quotas.drafts.into(),
+                })
+            };
             let run = import::start_run(tx, Some(employer.id), format, dry_run, &state.random, now)?;
             if !dry_run {
                 let deed = accounts::Deed {
@@ -259,14 +277,15 @@ pub(crate) async fn start_import(
                 };
                 accounts::record(tx, &actor, deed, &state.random, now)?;
             }
-            let _ = starting.set((employer.slug, run.id));
+            let _ = starting.set((employer.slug, run.id, members));
             Ok(Reply::with(202, &ImportBody::from(run)))
         })
         .await?;
     // A repetition is told of the first run and starts none.
     let is_new = !response.headers().contains_key(REPLAYED);
-    if let Some((slug, id)) = started.get().cloned().filter(|_| is_new) {
+    if let Some((slug, id, members)) = started.get().cloned().filter(|_| is_new) {
         options.employer = EmployerChoice::Slug(slug);
+        options.members = members;
         // The ledger says how it went; a run that the process did not survive is marked failed at the next start.
         drop(tokio::task::spawn_blocking(move || {
             work(&state, id, rows, &options);
@@ -278,14 +297,16 @@ pub(crate) async fn start_import(
 fn work(state: &State, id: Id, rows: Rows, options: &ImportOptions) {
     let mut progress = |_: &Summary| state.wake.postings_changed();
     let now = state.now();
+    let Rows { bytes, room, .. } = rows;
     let outcome = import::run(
         &state.db,
-        Cursor::new(rows.bytes),
+        Cursor::new(bytes),
         options,
         &state.random,
         now,
         &mut progress,
     );
+    drop(room);
     let (run_state, summary) = match outcome {
         Ok(summary) => (RunState::Completed, summary),
         Err(error) => {

@@ -315,7 +315,7 @@ pub(crate) async fn accept_invitation(
             );
             accounts::record(tx, &actor, deed, &state.random, now)?;
             // An invitation waits for a week; by then the last place may be taken.
-            accounts::require_room(tx, employer.id, Counted::Members, 0, state.limits.quotas, now)?;
+            accounts::require_room(tx, employer.id, Counted::Members, 0, state.limits().quotas, now)?;
             Ok::<_, Problem>((employer, role))
         })
         .await?;
@@ -367,7 +367,7 @@ pub(crate) async fn create_api_key(
         .write(move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
-            let quotas = state.limits.quotas;
+            let quotas = state.limits().quotas;
             let made = accounts::create_api_key(tx, employer.id, &asked, quotas, &state.random, now)?;
             let detail = json!({"scopes": made.key.scopes, "expires_at": made.key.expires_at});
             let deed = deed(employer.id, "api_key.made", "api_key", made.key.id, detail);

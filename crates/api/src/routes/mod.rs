@@ -12,6 +12,7 @@ pub(crate) mod domains;
 pub(crate) mod employers;
 pub(crate) mod events;
 pub(crate) mod feeds;
+pub(crate) mod holds;
 pub(crate) mod imports;
 pub(crate) mod mail_reports;
 pub(crate) mod me;

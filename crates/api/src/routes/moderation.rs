@@ -1,5 +1,7 @@
 //! What moderators do: postings that wait, and cases of reports. For the board's operators.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use postings::reports::{self, CaseState, CaseView, Decision};
 use postings::review::{self, Bench, PostingReview};
@@ -100,7 +102,7 @@ pub(crate) async fn approve_posting(
         move |tx, id, version, state, bench, now| {
             let unseen = "If-Match: the ETag of the version that you looked at, such as \"3\"";
             let seen = version.ok_or_else(|| Problem::new(Code::HeaderInvalid).detail(unseen))?;
-            Ok(review::approve(tx, id, seen, &state.posting_rules, bench, now)?)
+            Ok(review::approve(tx, id, seen, &state.posting_rules(), bench, now)?)
         },
     )
     .await
@@ -201,6 +203,18 @@ pub(crate) struct ReportedBody {
     employer: EmployerRef,
 }
 
+impl ReportedBody {
+    fn of(posting: Posting, state: &State) -> Self {
+        Self {
+            id: posting.row.id,
+            title: posting.content().title.clone(),
+            url: state.url(&format!("/postings/{}", posting.row.slug)),
+            status: posting.row.status,
+            employer: posting.employer,
+        }
+    }
+}
+
 /// Reports of one posting until somebody decides.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CaseBody {
@@ -212,14 +226,24 @@ pub(crate) struct CaseBody {
 
 impl CaseBody {
     fn of(conn: &mut DbConn, case: CaseView, state: &State) -> Result<Self, Problem> {
-        let posting = find::find(conn, case.case.posting_id)?.map(|posting| ReportedBody {
-            id: posting.row.id,
-            title: posting.content().title.clone(),
-            url: state.url(&format!("/postings/{}", posting.row.slug)),
-            status: posting.row.status,
-            employer: posting.employer,
-        });
+        let posting = find::find(conn, case.case.posting_id)?;
+        let posting = posting.map(|posting| ReportedBody::of(posting, state));
         Ok(Self { case, posting })
+    }
+
+    /// Several at once.
+    fn list(conn: &mut DbConn, cases: Vec<CaseView>, state: &State) -> Result<Vec<Self>, Problem> {
+        let ids: Vec<Id> = cases.iter().map(|case| case.case.posting_id).collect();
+        let found = find::list(conn, &ids)?.into_iter();
+        let found: HashMap<Id, Posting> = found.map(|posting| (posting.row.id, posting)).collect();
+        let with_posting = |case: CaseView| {
+            let posting = found.get(&case.case.posting_id).cloned();
+            Self {
+                case,
+                posting: posting.map(|posting| ReportedBody::of(posting, state)),
+            }
+        };
+        Ok(cases.into_iter().map(with_posting).collect())
     }
 }
 
@@ -259,12 +283,8 @@ pub(crate) async fn list_cases(
     let page = state
         .read(move |conn, state| {
             let page = reports::list(conn, wanted, before, limit)?;
-            let mut data = Vec::with_capacity(page.data.len());
-            for case in page.data {
-                data.push(CaseBody::of(conn, case, state)?);
-            }
             Ok::<_, Problem>(ListBody {
-                data,
+                data: CaseBody::list(conn, page.data, state)?,
                 next_cursor: cursor_of(page.next),
             })
         })

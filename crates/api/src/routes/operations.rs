@@ -41,7 +41,7 @@ pub(crate) struct ReadyBody {
     database: &'static str,
     /// `ok` or `pending`.
     migrations: &'static str,
-    /// `ok` or `catching_up`.
+    /// `ok`, `catching_up`, or `rebuilding` while an older one answers.
     index: &'static str,
     /// Revision up to which search is complete.
     index_revision: i64,
@@ -80,10 +80,10 @@ pub(crate) async fn readyz(state: State) -> HttpResponse {
             "unavailable"
         },
         migrations: if is_migrated { "ok" } else { "pending" },
-        index: if state.has_caught_up() {
-            "ok"
-        } else {
-            "catching_up"
+        index: match state.has_caught_up() {
+            false => "catching_up",
+            true if state.index.is_rebuilding() => "rebuilding",
+            true => "ok",
         },
         index_revision,
         latest_revision,

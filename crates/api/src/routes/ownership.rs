@@ -200,7 +200,7 @@ pub(crate) async fn get_quotas(
                 members: count(Counted::Members)?,
                 api_keys: count(Counted::ApiKeys)?,
             };
-            let limits = accounts::quotas_of(conn, employer, state.limits.quotas)?;
+            let limits = accounts::quotas_of(conn, employer, state.limits().quotas)?;
             Ok::<_, Problem>(QuotasBody { limits, present })
         })
         .await?;
@@ -279,6 +279,6 @@ pub(crate) fn require_room_for(
     if caller.is_operator() {
         return Ok(());
     }
-    let (quotas, now) = (state.limits.quotas, state.now());
+    let (quotas, now) = (state.limits().quotas, state.now());
     Ok(accounts::require_room(tx, employer, counted, more, quotas, now)?)
 }

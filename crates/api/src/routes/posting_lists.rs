@@ -23,10 +23,12 @@ pub(crate) struct ListParams {
     cursor: Option<String>,
 }
 
-/// An employer's postings, newest first. Members see every status, others only what is published. `attribute.NAME=VALUE` keeps
-/// those whose attribute has this value; it may be given several times, and then all must hold.
+/// An employer's postings, newest first. Members see every status, others only what is published. `attribute.NAME=VALUE`, or
+/// `attribute=NAME:VALUE` as in a search, keeps those whose attribute has this value, letter by letter; it may be given several
+/// times, and then all must hold.
 #[utoipa::path(get, path = "/v1/employers/{employer}/postings", tag = "postings",
     params(("employer" = String, Path), ("status" = Option<String>, Query, description = "one or several with commas"),
+        ("attribute" = Option<String>, Query, description = "NAME:VALUE; repeats"),
         ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = ListBody<PostingBody>)), security((), ("bearer" = [])))]
 pub(crate) async fn list_postings(
@@ -69,15 +71,23 @@ fn list_params(request: &HttpRequest) -> Result<(ListParams, Vec<(String, String
     let mut rest = url::form_urlencoded::Serializer::new(String::new());
     let mut attributes = Vec::new();
     for (name, value) in pairs(request.query_string()) {
-        match name.strip_prefix("attribute.") {
-            Some(attribute)
-                if attributes::is_name(attribute) && attributes.len() < attributes::MAX_ATTRIBUTES =>
+        // As an employer's programs write it, and as a search does.
+        let wanted = match name.strip_prefix("attribute.") {
+            Some(attribute) => Some((attribute.to_owned(), value.clone())),
+            None if name == "attribute" => Some(match value.split_once(':') {
+                Some((attribute, value)) => (attribute.trim().to_owned(), value.trim().to_owned()),
+                None => (String::new(), String::new()),
+            }),
+            None => None,
+        };
+        match wanted {
+            Some((attribute, value))
+                if attributes::is_name(&attribute) && attributes.len() < attributes::MAX_ATTRIBUTES =>
             {
-                attributes.push((attribute.to_owned(), value));
+                attributes.push((attribute, value));
             }
             Some(_) => {
-                let detail =
-                    "attribute.NAME=VALUE: a letter, then letters, digits and _, in lower case, at most 32";
+                let detail = "attribute.NAME=VALUE or attribute=NAME:VALUE; the name is a letter, then letters, digits and _, in lower case, at most 32";
                 let errors = vec![postings::FieldError::new(
                     format!("/{name}"),
                     "name_invalid",

@@ -207,7 +207,7 @@ pub(crate) async fn update_posting(
     Body(patch): Body<Value>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &patch)?;
-    let rules = state.posting_rules;
+    let rules = state.posting_rules();
     change(
         state,
         caller,
@@ -276,7 +276,7 @@ pub(crate) async fn publish_posting(
         .write_once(asked, move |tx, state| {
             let draft = require_posting_editor(tx, &caller, id)?;
             require_room(tx, state, &caller, draft.row.employer_id, Counted::LivePostings)?;
-            let rules = &state.posting_rules;
+            let rules = &state.posting_rules();
             let posting = review::publish(tx, id, version, rules, now)?;
             accounts::record(
                 tx,
@@ -335,7 +335,7 @@ pub(crate) async fn renew_posting(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &())?;
-    let rules = state.posting_rules;
+    let rules = state.posting_rules();
     change(
         state,
         caller,

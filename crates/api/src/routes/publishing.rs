@@ -23,6 +23,7 @@ use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, ProblemBody};
 use crate::extract::{Body, NoParams, PageParams, Params, path_id};
 use crate::reply::{Asked, Reply};
+use crate::room::LargeBodies;
 use crate::state::State;
 
 /// Before the routes of one posting, whose ids would take the word.
@@ -32,6 +33,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, import_bytes: usize) {
         .service(
             web::resource("/v1/employers/{employer}/postings/bulk")
                 .app_data(web::PayloadConfig::new(import_bytes))
+                .app_data(LargeBodies(import_bytes))
                 .route(web::post().to(change_postings)),
         )
         .service(web::resource("/v1/postings/{id}/schedule").route(web::post().to(schedule_posting)))
@@ -74,7 +76,7 @@ pub(crate) async fn validate_posting(
                 }
                 None => None,
             };
-            let choice = state.posting_rules.pay_transparency;
+            let choice = state.posting_rules().pay_transparency;
             Ok::<_, Problem>(advice::assess(conn, employer_id, input, choice, now)?)
         })
         .await?;
@@ -101,7 +103,7 @@ pub(crate) async fn schedule_posting(
     Body(body): Body<ScheduleBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::new(&request, &caller, &body)?;
-    let (at, rules) = (body.publish_at, state.posting_rules);
+    let (at, rules) = (body.publish_at, state.posting_rules());
     change(
         state,
         caller,
@@ -286,7 +288,7 @@ pub(crate) async fn change_postings(
                     tx,
                     employer.id,
                     operation,
-                    &state.posting_rules,
+                    &state.posting_rules(),
                     &state.random,
                     now,
                 ) {

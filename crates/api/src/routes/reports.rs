@@ -6,7 +6,7 @@ use postings::reports::{self, NewReport, ReportReason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::auth::{ACCEPTED, AcceptedBody};
+use super::auth::AcceptedBody;
 use crate::access::require_visible;
 use crate::caller::Caller;
 use crate::error::{Code, Problem};
@@ -17,6 +17,10 @@ use crate::state::State;
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config.service(web::resource("/v1/postings/{id}/reports").route(web::post().to(report_posting)));
 }
+
+const REPORTED: AcceptedBody = AcceptedBody {
+    message: "thank you; a moderator will look at the posting",
+};
 
 /// What is wrong with a posting.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -48,7 +52,7 @@ pub(crate) async fn report_posting(
         .is_some_and(|text| !text.trim().is_empty())
     {
         tracing::info!("a report filled in what people do not see");
-        return Ok(Reply::with(202, &ACCEPTED).into_response());
+        return Ok(Reply::with(202, &REPORTED).into_response());
     }
     let new = NewReport {
         reason: body.reason,
@@ -64,5 +68,5 @@ pub(crate) async fn report_posting(
             Ok::<_, Problem>(())
         })
         .await?;
-    Ok(Reply::with(202, &ACCEPTED).into_response())
+    Ok(Reply::with(202, &REPORTED).into_response())
 }

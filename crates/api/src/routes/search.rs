@@ -139,6 +139,7 @@ pub(crate) struct SearchBody {
         ("us_person" = Option<String>, Query), ("clearance" = Option<String>, Query),
         ("citizenship" = Option<String>, Query), ("sponsorship" = Option<String>, Query),
         ("relocation" = Option<String>, Query),
+        ("attribute" = Option<String>, Query, description = "NAME:VALUE, an attribute that employers name themselves, such as team_size:9; repeats, and takes no commas"),
         ("remote_from" = Option<String>, Query, description = "remote postings that a person in this country may take"),
         ("near" = Option<String>, Query, description = "a place, such as Austin,TX"),
         ("within_km" = Option<f64>, Query, description = "radius around near; 50 when missing"),

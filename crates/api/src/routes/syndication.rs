@@ -16,6 +16,7 @@ use store::revision::{self, Counter};
 use store::{DbConn, Id, StoreError, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::postings::PostingBody;
 use crate::access::require_visible;
@@ -26,7 +27,10 @@ use crate::state::State;
 
 /// Postings read at once.
 const PAGE: i64 = 200;
-/// Pages written ahead of a slow reader.
+/// A feed is sent in pieces of about so many bytes: small enough that memory which one thread took and another gave back fits
+/// the next piece again.
+const PIECE: usize = 48 << 10;
+/// Pieces written ahead of a slow reader.
 const AHEAD: usize = 2;
 /// How long a reader may take for one page.
 const PAGE_PATIENCE: Duration = Duration::from_mins(1);
@@ -164,7 +168,7 @@ impl Feed {
             .body(Pages { pages, is_whole }))
     }
 
-    /// Writes page after page for as long as somebody reads, and not slower than [`PAGE_PATIENCE`]; whether it came to the end.
+    /// Writes piece after piece for as long as somebody reads, and no page slower than [`PAGE_PATIENCE`]; whether it came to the end.
     fn write(
         self,
         state: &State,
@@ -186,20 +190,35 @@ impl Feed {
                 }
             };
             let is_last = (page.len() as i64) < PAGE;
+            let until = Instant::now() + PAGE_PATIENCE;
             for posting in page {
                 text.push_str(&(self.entry)(posting, state));
+                if text.len() >= PIECE && !send(&mut text, until, out, runtime) {
+                    return false;
+                }
             }
             if is_last {
                 text.push_str(&self.tail);
             }
-            let page = Ok(web::Bytes::from(std::mem::take(&mut text)));
-            let sent = runtime.block_on(async { tokio::time::timeout(PAGE_PATIENCE, out.send(page)).await });
-            let is_sent = matches!(sent, Ok(Ok(())));
+            let is_sent = (text.is_empty() && !is_last) || send(&mut text, until, out, runtime);
             if !is_sent || is_last {
                 return is_sent;
             }
         }
     }
+}
+
+/// Sends what was written; whether somebody took it in time.
+fn send(
+    text: &mut String,
+    until: Instant,
+    out: &mpsc::Sender<Result<web::Bytes, StoreError>>,
+    runtime: &Handle,
+) -> bool {
+    let piece = std::mem::replace(text, String::with_capacity(PIECE + PIECE / 2));
+    let piece = Ok(web::Bytes::from(piece));
+    let sent = runtime.block_on(async { tokio::time::timeout_at(until, out.send(piece)).await });
+    matches!(sent, Ok(Ok(())))
 }
 
 pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
@@ -308,7 +327,12 @@ async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Resul
     let (until, count) = state
         .read(move |conn, _| {
             let latest = revision::latest(conn, Counter::Postings)?;
-            Ok::<_, Problem>((latest, syndication::count_open(conn, now)?))
+            // Counting walks through everything, and only LinkedIn is told what to expect.
+            let count = match format {
+                XmlFeed::LinkedIn => syndication::count_open(conn, now)?,
+                XmlFeed::Indeed => 0,
+            };
+            Ok::<_, Problem>((latest, count))
         })
         .await?;
     let site = Site {
@@ -340,12 +364,17 @@ fn element(name: &str, address: &str, at: Timestamp) -> String {
 }
 
 /// The sitemaps, each with when a posting in it last changed.
-#[utoipa::path(get, path = "/sitemap.xml", tag = "feeds", responses((status = 200, body = String, content_type = "application/xml")))]
+#[utoipa::path(get, path = "/sitemap.xml", tag = "feeds", responses((status = 200, body = String, content_type = "application/xml"), (status = 304)))]
 pub(crate) async fn get_sitemap_index(
     state: State,
+    request: HttpRequest,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<HttpResponse, Problem> {
     let now = state.now();
+    let etag = format!("\"sitemaps-{}\"", latest(&state).await?);
+    if is_known(&request, &etag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
+    }
     let sitemaps = state
         .read(move |conn, _| Ok::<_, Problem>(syndication::list_sitemaps(conn, now)?))
         .await?;
@@ -359,6 +388,7 @@ pub(crate) async fn get_sitemap_index(
         .collect();
     Ok(HttpResponse::Ok()
         .content_type("application/xml; charset=utf-8")
+        .insert_header((ETAG, etag))
         .insert_header((CACHE_CONTROL, FRESH))
         .body(body))
 }

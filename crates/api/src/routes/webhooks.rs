@@ -269,7 +269,7 @@ fn require_room_for_webhook(
     }
     accounts::lock_employer(tx, employer)?;
     let present = webhooks::count(tx, employer)?;
-    let quotas = state.limits.quotas;
+    let quotas = state.limits().quotas;
     Ok(accounts::require_room_beside(
         tx,
         employer,
@@ -315,6 +315,7 @@ fn make(
         employer_id,
         new,
         state.reach,
+        &state.letterhead.links,
         &state.random,
         state.now(),
     )?)
@@ -406,7 +407,8 @@ pub(crate) async fn rotate_webhook_secret(
     let rotated = state
         .write(move |tx, state| {
             require_webhook(tx, &caller, id)?;
-            let (endpoint, secret) = webhooks::rotate_secret(tx, id, &state.random, now)?;
+            let (endpoint, secret) =
+                webhooks::rotate_secret(tx, id, &state.letterhead.links, &state.random, now)?;
             note(tx, state, &actor, &endpoint, "webhook.secret_rotated")?;
             Ok::<_, Problem>(NewWebhookBody::of(endpoint, &secret))
         })

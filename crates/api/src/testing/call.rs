@@ -1,9 +1,11 @@
 //! Requests and answers.
 
+use std::pin::Pin;
 use std::sync::OnceLock;
 
-use actix_web::HttpRequest;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::test::{TestRequest, read_body};
+use actix_web::{HttpRequest, web};
 use serde_json::Value;
 
 use super::TestApp;
@@ -103,6 +105,15 @@ impl Call<'_> {
         self
     }
 
+    /// Sends it, and leaves the body of the answer to be read.
+    pub async fn open(self) -> Reading {
+        let service = self.app.service().await;
+        let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into());
+        let response = service(request).await;
+        assert!(response.status().is_success(), "{}", response.status());
+        Reading(response.into_body())
+    }
+
     /// Sends it.
     pub async fn send(self) -> Answer {
         let service = self.app.service().await;
@@ -128,6 +139,24 @@ impl Call<'_> {
             json: serde_json::from_str(&text).unwrap_or(Value::Null),
             text,
         }
+    }
+}
+
+/// An answer's body while it is being read, a piece at a time.
+pub struct Reading(BoxBody);
+
+impl Reading {
+    /// The next piece, as it was written; `None` at the end.
+    ///
+    /// # Panics
+    /// When the answer breaks off.
+    #[expect(
+        clippy::expect_used,
+        reason = "a test whose answer breaks off must fail loudly"
+    )]
+    pub async fn next(&mut self) -> Option<web::Bytes> {
+        let piece = std::future::poll_fn(|context| Pin::new(&mut self.0).poll_next(context)).await;
+        piece.map(|piece| piece.expect("the answer goes on"))
     }
 }
 

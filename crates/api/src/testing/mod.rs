@@ -22,13 +22,13 @@ use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, MailConfig, MemoryMailbox, ReturnPath, SentMail, Transport, delivery_pass};
 use postings::PostingRules;
 use postings::outward::Reach;
-use search::Index;
+use search::LiveIndex;
 use serde_json::{Value, json};
 use store::testing::{TestDb, monday_morning};
 use store::{Backend, Clock, FixedClock, Random};
 use tempfile::TempDir;
 
-pub use call::{Answer, Call};
+pub use call::{Answer, Call, Reading};
 pub use device::Device;
 pub use provider::FakeProvider;
 pub use txt::FixedTxt;
@@ -136,7 +136,7 @@ impl TestApp {
         });
         let state = State::new(Parts {
             db: db.clone(),
-            index: Arc::new(Index::open(&dir.path().join("index")).expect("an index")),
+            index: Arc::new(LiveIndex::open(&dir.path().join("index")).expect("an index")),
             mail_config: Arc::clone(&mail_config),
             letterhead: letterhead.clone(),
             jwt: JwtKeys::random("https://board.example", &random).expect("keys"),
@@ -152,6 +152,7 @@ impl TestApp {
             edge: Edge {
                 trusted_proxies: crate::edge::parse_networks("10.0.0.0/8").expect("a network"),
                 cors_origins: vec!["https://careers.acme.example".to_owned()],
+                hsts: "max-age=31536000".to_owned(),
                 ..Edge::default()
             },
             providers: Providers::new(named),

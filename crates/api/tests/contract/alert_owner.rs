@@ -113,7 +113,7 @@ on_both! {
         assert_eq!((seen.text_at("/frequency"), seen.text_at("/timezone"), &seen.json["hour"]), ("weekly".to_owned(), "Europe/Zurich".to_owned(), &json!(6)));
         assert_eq!((&seen.json["quiet_hours"], &seen.json["notify"]), (&json!({"from": 22, "to": 7}), &json!(["reopened"])));
         for (fields, words) in [
-            ("timezone=Mars", "IANA name"), ("search=https%3A%2F%2Fboard.example%2F", "name at least one word"),
+            ("timezone=Mars", "timezone: an IANA name"), ("search=https%3A%2F%2Fboard.example%2F", "name at least one word"),
             ("quiet_from=7", "a beginning and an end"), ("search=%3Fsenority%3Dstaff", "senority"), ("hour=99", "an hour from 0 to 23"),
         ] {
             let refused = submit(app, &token, &format!("alert={id}&action=save&{fields}")).await.expect(422);

@@ -125,7 +125,10 @@ on_both! {
         let token = link.split_once("token=").unwrap().1;
         let form = format!("token={token}");
         app.post("/alerts/confirm").body("application/x-www-form-urlencoded", form.clone()).send().await.expect(200);
-        assert!(!app.get(&link).send().await.expect(200).text.contains("<form"), "nothing is left to confirm");
+        let again = app.get(&link).send().await.expect(200).text;
+        assert!(again.contains("It was confirmed before") && !again.contains("action=\"/alerts/confirm\""), "{again}");
+        assert!(again.contains("action=\"/alerts/manage\""), "it leads on: {again}");
+        assert!(again.contains("<a href=\"/\">Board</a>"), "the board has the name that its mails come from: {again}");
 
         app.publish(&owner, &employer, &rtl_role()).await;
         let mail = app.mails().await.pop().unwrap().as_text();
@@ -141,6 +144,7 @@ on_both! {
             app.post("/alerts/manage").body("application/x-www-form-urlencoded", format!("token={token}&action={action}")).send()
         };
         assert!(act("pause").await.expect(200).text.contains("Resume"));
+        assert!(app.get(&link).send().await.expect(200).text.contains("Your alert is paused"));
         app.publish(&owner, &employer, &rtl_role()).await;
         assert!(app.mails().await.is_empty());
         act("resume").await.expect(200);

@@ -55,6 +55,15 @@ on_both! {
         let mut found = app.found("q=engineer").await;
         found.sort();
         assert_eq!(found, ["CAD Engineer", "RTL Engineer"], "the one that was paused stays");
+        app.patch(&one).by(&owner).json(&json!({"goal": 40})).send().await.expect(200);
+        let trail = app.get(&format!("/v1/employers/{employer}/audit?limit=100")).by(&owner).send().await.expect(200);
+        let about = |entry: &&Value| entry["subject_kind"] == "campaign";
+        let entries = trail.json["data"].as_array().unwrap();
+        let mut deeds: Vec<_> = entries.iter().filter(about).map(|entry| (entry["action"].as_str().unwrap(), entry["detail"].clone())).collect();
+        deeds.sort_by_key(|(action, _)| *action);
+        let actions: Vec<_> = deeds.iter().map(|(action, _)| *action).collect();
+        assert_eq!(actions, ["campaign.created", "campaign.frozen", "campaign.postings_changed", "campaign.resumed", "campaign.updated"]);
+        assert_eq!((&deeds[2].1, &deeds[4].1), (&json!({"added": 2, "removed": 0}), &json!({"fields": ["goal"]})));
         let holds = app.get(&format!("/v1/postings/{dft}/holds")).by(&owner).send().await.expect(200);
         let kinds: Vec<_> = holds.json["data"].as_array().unwrap().iter().map(|hold| (hold["kind"].as_str().unwrap(), hold["released_at"].is_null())).collect();
         assert_eq!(kinds.len(), 2);
@@ -343,6 +352,33 @@ async fn postings_wait_and_are_refused_as_the_operator_chose() {
         .await
         .expect(200);
     assert_eq!(app.found("q=rtl").await.len(), 1);
+    // An import is no way around: not for members, and not for what another employer's members bring.
+    let other = app.sign_up("owner@other.example").await;
+    let works = app.found_employer(&other, "Other Works").await;
+    let import = async |by: &str, id: &str| {
+        let row = json!({"source": "ats", "source_id": id, "title": "Chiplet Architect", "company": "Other Works",
+            "locations": ["Austin, TX"], "description_text": "UCIe.", "url": "https://other.example/apply"});
+        let path = format!("/v1/employers/{works}/imports");
+        let run = app
+            .post(&path)
+            .by(by)
+            .body("application/x-ndjson", row.to_string());
+        let run = run.send().await.expect(202).text_at("/id");
+        crate::imports::ended(app, by, &run).await.json["summary"].clone()
+    };
+    let brought = import(&other, "1").await;
+    assert_eq!((&brought["created"], &brought["waiting"]), (&json!(1), &json!(1)));
+    assert!(app.found("q=chiplet").await.is_empty());
+    let list = format!("/v1/employers/{works}/postings");
+    assert_eq!(app.get(&list).send().await.expect(200).json["data"], json!([]));
+    let own = app.get(&list).by(&other).send().await.expect(200);
+    assert_eq!(own.text_at("/data/0/status"), "in_review");
+    assert_eq!(
+        import(&moderator, "2").await["waiting"],
+        0,
+        "the operator answers for it"
+    );
+    assert_eq!(app.found("q=chiplet").await.len(), 1);
     let reviews = app
         .get(&format!("/v1/postings/{silent}/reviews"))
         .by(&owner)

@@ -17,7 +17,7 @@ fn row(id: &str, title: &str) -> Value {
 }
 
 /// The run when it has ended.
-async fn ended(app: &TestApp, by: &str, run: &str) -> Answer {
+pub(crate) async fn ended(app: &TestApp, by: &str, run: &str) -> Answer {
     loop {
         let answer = app
             .get(&format!("/v1/imports/{run}"))

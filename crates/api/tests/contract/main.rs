@@ -6,6 +6,7 @@ mod alert_owner;
 mod alerts;
 mod employers;
 mod feeds;
+mod guards;
 mod hiring;
 mod hostile;
 mod identity;

@@ -42,6 +42,40 @@ const TECHNICIAN: &str = "Data Center Technician";
 const PLATFORM: &str = "Senior ML Platform Engineer";
 
 on_both! {
+    async fn what_employers_name_themselves_is_a_filter_of_search_alerts_and_their_own_list(app) {
+        let (owner, employer) = board(app).await;
+        let mut role = titled("Verification Engineer");
+        role["attributes"] = json!({"team": "Compute, East", "team_size": 9, "lab": true});
+        let id = app.publish(&owner, &employer, &role).await;
+        app.settle().await;
+        for (wanted, total) in [
+            ("attribute=team_size:9", 1), ("attribute=team_size:8", 0), ("attribute=team:compute,%20east", 1),
+            ("attribute=team_size:9&attribute=lab:false", 0), ("attribute=team_size:8&attribute=team_size:9", 1),
+            ("attribute=lab:true&discipline=data_center", 0),
+        ] {
+            let answer = app.get(&format!("/v1/search?facets=discipline&{wanted}")).send().await.expect(200);
+            assert_eq!(answer.json["total"], total, "{wanted}");
+            let counted: i64 = answer.json["facets"]["discipline"].as_array().unwrap().iter().map(|of| of["count"].as_i64().unwrap()).sum();
+            assert!(counted >= total && counted <= 1, "counts heed attributes: {wanted} {:?}", answer.json["facets"]);
+        }
+        let why = app.get(&format!("/v1/postings/{id}/why?attribute=team_size:8")).send().await.expect(200);
+        assert_eq!(why.json["parts"][0]["because"], "it states 9");
+        let none = app.get("/v1/search?attribute=team_size:8").send().await.expect(200);
+        assert_eq!(none.json["help"], json!([{"parameter": "attribute", "value": null, "total": 4}]));
+        let wrong = app.get("/v1/search?attribute=team_size").send().await.expect(400);
+        assert_eq!(wrong.json["errors"][0]["code"], "value_invalid");
+        for wanted in ["attribute.team_size=9", "attribute=team_size:9", "attribute=team_size:9&attribute.lab=true"] {
+            let own = app.get(&format!("/v1/employers/{employer}/postings?{wanted}")).send().await.expect(200);
+            assert_eq!(own.json["data"].as_array().unwrap().len(), 1, "{wanted}");
+        }
+        let query = json!({"attribute": ["team_size:9", "lab:true"], "q": "verification"});
+        let preview = app.post("/v1/alerts/preview").json(&json!({"query": query})).send().await.expect(200);
+        assert_eq!(preview.json["total"], 1);
+        let alert = app.post("/v1/alerts").by(&owner)
+            .json(&json!({"email": "owner@acme.example", "query": query, "frequency": "daily"})).send().await.expect(201);
+        assert_eq!(alert.json["query"], json!({"q": "verification", "attribute": ["lab:true", "team_size:9"]}));
+    }
+
     async fn an_answer_that_is_given_again_never_shows_what_has_left(app) {
         let (owner, employer) = board(app).await;
         app.settle().await;

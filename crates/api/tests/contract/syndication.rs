@@ -1,6 +1,6 @@
 //! Postings for machines of others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::on_both;
 use serde_json::{Value, json};
@@ -259,6 +259,58 @@ on_both! {
         assert_eq!(elements(&later.text, "loc").len(), 209);
         for missing in ["/sitemaps/9.xml", "/sitemaps/0.xml", "/sitemaps/x.xml", "/sitemaps/999999999999999999.xml"] {
             app.get(missing).send().await.expect(404);
+        }
+    }
+
+    async fn a_feed_is_read_while_it_is_sent_and_never_held_as_a_whole(app) {
+        let owner = app.sign_up("owner@acme.example").await;
+        let employer = app.found_employer(&owner, "Acme Compute").await;
+        let rows: Vec<String> = (0..850).map(|n| json!({
+            "source": "ats", "source_id": n.to_string(), "title": format!("RTL Engineer {n}"), "company": "Acme Compute",
+            "locations": ["Austin, TX"], "description_text": "Own the RTL.", "url": "https://acme.example/apply",
+        }).to_string()).collect();
+        let path = format!("/v1/employers/{employer}/imports");
+        let run = app.post(&path).by(&owner).body("application/x-ndjson", rows.join("\n")).send().await.expect(202);
+        let run = crate::imports::ended(app, &owner, &run.text_at("/id")).await;
+        assert_eq!(run.json["summary"]["created"], 850, "{}", run.text);
+        let snapshot = app.get("/v1/feeds/postings.ndjson").send().await.expect(200);
+        let ids_by_slug: BTreeMap<String, String> = snapshot.text.lines().map(|line| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            (row["slug"].as_str().unwrap().to_owned(), row["id"].as_str().unwrap().to_owned())
+        }).collect();
+        for (left, path) in ["/v1/feeds/postings.ndjson", "/v1/feeds/indeed.xml", "/v1/feeds/linkedin.xml", "/sitemaps/1.xml"].into_iter().enumerate() {
+            let left = 850 - left;
+            let slugs = |text: &str| -> Vec<String> {
+                let places = text.match_indices("/postings/").map(|(at, mark)| &text[at + mark.len()..]);
+                let names = places.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default().to_owned());
+                let mut known: Vec<String> = names.filter(|name| ids_by_slug.contains_key(name)).collect();
+                known.dedup();
+                known
+            };
+            let whole = slugs(&app.get(path).send().await.expect(200).text);
+            assert_eq!(whole.len(), left, "{path}");
+            // Whoever has read one piece of five changes what only the last one says: it must not have been read yet.
+            let last = &ids_by_slug[whole.last().unwrap()];
+            let mut feed = app.get(path).open().await;
+            let first = feed.next().await.unwrap();
+            app.post(&format!("/v1/postings/{last}/close")).by(&owner).json(&json!({"reason": "filled"})).send().await.expect(200);
+            let mut pieces = vec![slugs(&String::from_utf8_lossy(&first)).len()];
+            while let Some(piece) = feed.next().await {
+                pieces.push(slugs(&String::from_utf8_lossy(&piece)).len());
+            }
+            assert_eq!(pieces.iter().sum::<usize>(), left - 1, "{path}: what was closed meanwhile is not in it: {pieces:?}");
+            assert!(pieces.iter().all(|piece| *piece <= 200), "{path}: {pieces:?}");
+        }
+        let unchanged = async |path: &str| {
+            let first = app.get(path).header("Accept-Encoding", "identity").send().await.expect(200);
+            let etag = first.header("etag").unwrap_or_else(|| panic!("{path} has no ETag")).to_owned();
+            app.get(path).header("If-None-Match", &etag).send().await.expect(304);
+            let small = app.get(path).header("Accept-Encoding", "gzip").send().await.expect(200);
+            assert_eq!(small.header("content-encoding"), Some("gzip"), "{path}");
+        };
+        for path in ["/v1/feeds/postings.ndjson", "/v1/feeds/indeed.xml", "/v1/feeds/linkedin.xml", "/sitemap.xml", "/sitemaps/1.xml",
+            "/v1/feeds/search.atom", "/v1/feeds/search.rss", "/v1/feeds/search.json", "/v1/changes?after=0&limit=20"] {
+            unchanged(path).await;
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn restore(config: Config, src: &Path) -> Result<ExitCode> {
     copy_sqlite(&src.join(DATABASE), &partial).context("the database cannot be copied")?;
     copy_keys(&src.join(KEYS), &partial_keys)?;
     // The index of another database would be thrown away later anyway.
-    search::Index::clear(&config.index_dir())?;
+    search::LiveIndex::clear(&config.index_dir())?;
     // The database last: what is there without it is no installation yet.
     for (from, to) in [(&partial_keys, &keys), (&partial, &database)] {
         fs::rename(from, to).with_context(|| format!("{} cannot be made", to.display()))?;

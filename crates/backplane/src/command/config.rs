@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use mail::Transport;
 use store::{Db, DbOptions, pending_migrations};
 
-use crate::cli::ConfigCommand;
+use crate::cli::{ConfigCommand, OwnFile};
 use crate::config::{Config, Layers};
 use crate::wiring;
 
@@ -22,6 +22,13 @@ pub(super) fn run(file: Option<&Path>, command: &ConfigCommand) -> Result<ExitCo
             Config::from_layers(&layers)?;
         }
         ConfigCommand::Check => check(&Config::load(file)?)?,
+        ConfigCommand::Data { which } => {
+            let text = match which {
+                OwnFile::Taxonomy => taxonomy::Taxonomy::bundled_toml(),
+                OwnFile::PayTransparency => taxonomy::PayLaw::bundled_toml(),
+            };
+            std::io::stdout().lock().write_all(text.as_bytes())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -29,7 +36,11 @@ pub(super) fn run(file: Option<&Path>, command: &ConfigCommand) -> Result<ExitCo
 fn check(config: &Config) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let mail = config.mail_config()?;
+    config.read_own_data()?;
     writeln!(out, "settings: every key is known and every value fits")?;
+    if !config.data_override.as_os_str().is_empty() {
+        writeln!(out, "data:     {} can be read", config.data_override.display())?;
+    }
     writeln!(out, "address:  {} as {}", config.bind, config.public_url)?;
     writeln!(out, "database: {}", database(config)?)?;
     match &config.transport {
@@ -51,6 +62,16 @@ fn check(config: &Config) -> Result<()> {
     }
     if let Some(warning) = config.mail_warning() {
         writeln!(out, "warning:  {warning}")?;
+    }
+    let dangers = config.dangers();
+    for danger in &dangers {
+        writeln!(out, "unsafe:   {danger}")?;
+    }
+    if !dangers.is_empty() {
+        bail!(
+            "these settings are not safe where the world can reach them: {} of them",
+            dangers.len()
+        );
     }
     Ok(())
 }

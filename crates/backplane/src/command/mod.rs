@@ -32,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
     let settings = || -> Result<Config> {
         let config = Config::load(file)?;
         telemetry::start_logging(&config, audience)?;
+        config.read_own_data()?.put_in_force();
         Ok(config)
     };
     match cli.command {

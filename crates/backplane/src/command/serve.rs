@@ -14,14 +14,14 @@ use mail::report::ReportDesk;
 use mail::{Courier, LinkKey, Transport};
 use postings::import;
 use postings::webhooks::{self, Messenger};
-use search::Index;
-use store::{Backend, lease};
+use search::LiveIndex;
+use store::{Backend, Db, lease};
 
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::loops::{Loops, Workshop};
 use crate::wiring::{self, Installation, ServerLock};
-use crate::{samples, telemetry};
+use crate::{reload, samples, telemetry};
 
 /// How long requests in flight may take after a signal, seconds.
 const REQUESTS_PATIENCE_S: u64 = 4;
@@ -35,6 +35,8 @@ const LOOP_THREADS: usize = 2;
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection that is being closed may take.
 const REQUEST_END_PATIENCE: Duration = Duration::from_secs(5);
+/// How often the disk is looked after.
+const LOOK_AT_DISK: Duration = Duration::from_millis(200);
 /// Connections of one worker at most; more wait to be accepted. Each that sends nothing is gone after `HEAD_PATIENCE`.
 const CONNECTIONS: usize = 5000;
 /// How long an idle connection is kept.
@@ -71,7 +73,8 @@ pub(crate) struct Board {
 /// What a board keeps for as long as it runs.
 struct Held {
     state: api::State,
-    config: Config,
+    db: Db,
+    config: Arc<Config>,
     role: Role,
     #[expect(dead_code, reason = "held, not read")]
     lock: ServerLock,
@@ -102,6 +105,7 @@ fn until_signal(board: Board) -> Result<ExitCode> {
     runtime.shutdown_timeout(THREADS_PATIENCE);
     outcome?;
     tracing::info!("the server has stopped");
+    telemetry::send_traces_left();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,7 +168,8 @@ impl Board {
             links,
             rules: config.alert_rules,
         };
-        let index = Arc::new(Index::open(&config.index_dir()).context("the search index cannot be opened")?);
+        let index =
+            Arc::new(LiveIndex::open(&config.index_dir()).context("the search index cannot be opened")?);
         let metrics = telemetry::start_metrics(role)?;
         let state = api::State::new(api::Parts {
             db: db.clone(),
@@ -175,13 +180,7 @@ impl Board {
             hasher: PasswordHasher::new(Arc::clone(&random)).context("passwords cannot be hashed")?,
             random: Arc::clone(&random),
             clock: Arc::clone(&clock),
-            limits: api::Limits {
-                enabled: config.limits.enabled,
-                body_bytes: config.limits.body_bytes,
-                import_bytes: config.limits.import_bytes,
-                quotas: config.quotas,
-                in_flight: config.limits.in_flight,
-            },
+            limits: limits(&config),
             posting_rules: config.posting_rules,
             metrics: Some(metrics.clone()),
             reports,
@@ -194,6 +193,7 @@ impl Board {
             db.clone(),
             config.webhook_reach,
             Arc::clone(&mail_config),
+            Arc::clone(&letterhead.links),
             Arc::clone(&random),
             Arc::clone(&clock),
             holder,
@@ -209,7 +209,7 @@ impl Board {
         .with_rules(&config.transport, config.delivery.clone())
         .with_return_path(return_path)
         .with_review(Arc::new(LastLook::new(letterhead.clone())));
-        if let Some(warning) = config.mail_warning() {
+        for warning in config.mail_warning().into_iter().chain(config.dangers()) {
             tracing::warn!("{warning}");
         }
         let shop = Workshop {
@@ -231,7 +231,8 @@ impl Board {
         };
         let held = Held {
             state,
-            config,
+            db: shop.db.clone(),
+            config: Arc::new(config),
             role,
             lock,
         };
@@ -253,7 +254,7 @@ impl Board {
     }
 
     /// The database, for looking at what the board did.
-    pub(crate) fn db(&self) -> &store::Db {
+    pub(crate) fn db(&self) -> &Db {
         &self.shop.db
     }
 
@@ -272,6 +273,17 @@ impl Board {
             served,
             loops,
         })
+    }
+}
+
+/// What callers are allowed.
+fn limits(config: &Config) -> api::Limits {
+    api::Limits {
+        enabled: config.limits.enabled,
+        body_bytes: config.limits.body_bytes,
+        import_bytes: config.limits.import_bytes,
+        quotas: config.quotas,
+        in_flight: config.limits.in_flight,
     }
 }
 
@@ -347,20 +359,34 @@ impl Running {
         tracing::info!(bind = %config.bind, "the server answers");
     }
 
-    /// Waits for SIGINT or SIGTERM, or for the server to fail, then stops.
+    /// Waits for SIGINT or SIGTERM, or for the server to fail, then stops. SIGHUP reads settings and data again.
     async fn until_signal(mut self) -> Result<()> {
-        let failed = tokio::select! {
-            ended = &mut self.served => Some(ended),
-            signal = signal() => {
-                let signal = signal?;
-                tracing::info!(signal, "stopping");
-                self.held.state.set_stopping();
-                let drain = self.held.config.drain;
-                if signal == "SIGTERM" && !drain.is_zero() {
-                    tracing::info!(seconds = drain.as_secs(), "answering until load balancers have noticed");
-                    tokio::time::sleep(drain).await;
+        let mut signals = Signals::listen()?;
+        let mut look = tokio::time::interval(LOOK_AT_DISK);
+        let failed = loop {
+            tokio::select! {
+                ended = &mut self.served => break Some(ended),
+                _ = look.tick() => {
+                    if self.held.db.has_failed() {
+                        tracing::error!("the disk below the database failed; ending, so that the next start reads what is really there");
+                        self.stop().await;
+                        bail!("the disk below the database failed: look into the system's log, then start again");
+                    }
                 }
-                None
+                signal = signals.next() => {
+                    if signal == "SIGHUP" {
+                        self.reload().await;
+                        continue;
+                    }
+                    tracing::info!(signal, "stopping");
+                    self.held.state.set_stopping();
+                    let drain = self.held.config.drain;
+                    if signal == "SIGTERM" && !drain.is_zero() {
+                        tracing::info!(seconds = drain.as_secs(), "answering until load balancers have noticed");
+                        tokio::time::sleep(drain).await;
+                    }
+                    break None;
+                }
             }
         };
         self.stop().await;
@@ -372,6 +398,39 @@ impl Running {
         }
     }
 
+    /// Reads settings and data again; what is wrong with them is logged, and everything stays as it was.
+    async fn reload(&mut self) {
+        let running = Arc::clone(&self.held.config);
+        let outcome = tokio::task::spawn_blocking(move || reload::reload(&running)).await;
+        let outcome = outcome.unwrap_or_else(|error| Err(error.into()));
+        match outcome {
+            Ok(reloaded) => {
+                let state = &self.held.state;
+                state.choose(limits(&reloaded.config), reloaded.config.posting_rules);
+                if reloaded.is_vocabulary_new {
+                    tracing::info!("the vocabulary is another one; the search index is built anew with it");
+                    state.wake().index.notify_one();
+                    state.wake().alerts.notify_one();
+                }
+                if !reloaded.waiting.is_empty() {
+                    let keys = reloaded.waiting.join(", ");
+                    tracing::warn!(keys, "these settings hold after a restart only");
+                }
+                tracing::info!("settings and data were read again");
+                metrics::counter!("backplane_reloads_total", "outcome" => "done").increment(1);
+                self.held.config = Arc::new(reloaded.config);
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(
+                    error,
+                    "settings and data were not read again; what was in force is"
+                );
+                metrics::counter!("backplane_reloads_total", "outcome" => "refused").increment(1);
+            }
+        }
+    }
+
     /// Refuses new requests, finishes those in flight and the passes, and gives everything up.
     pub(crate) async fn stop(self) {
         self.held.state.set_stopping();
@@ -380,21 +439,49 @@ impl Running {
     }
 }
 
-/// The name of the next signal that asks to stop.
-async fn signal() -> Result<&'static str> {
+/// The signals that are heard, from the first moment on.
+struct Signals {
     #[cfg(unix)]
-    {
+    heard: [(&'static str, tokio::signal::unix::Signal); 3],
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be heard")?;
-        Ok(tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        let hear = |kind| signal(kind).context("signals cannot be heard");
+        Ok(Self {
+            heard: [
+                ("SIGTERM", hear(SignalKind::terminate())?),
+                ("SIGINT", hear(SignalKind::interrupt())?),
+                ("SIGHUP", hear(SignalKind::hangup())?),
+            ],
         })
     }
+
+    /// The name of the next one.
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        let [terminate, interrupt, hangup] = &mut self.heard;
+        tokio::select! {
+            _ = terminate.1.recv() => terminate.0,
+            _ = interrupt.1.recv() => interrupt.0,
+            _ = hangup.1.recv() => hangup.0,
+        }
+    }
+
     #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await.context("signals cannot be heard")?;
-        Ok("Ctrl-C")
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    fn listen() -> Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> &'static str {
+        // What cannot be heard never comes.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
     }
 }

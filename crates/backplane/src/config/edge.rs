@@ -36,5 +36,21 @@ pub(super) fn edge(layers: &Layers, server: &Server) -> Result<api::Edge, Config
         trusted_proxies,
         forwarded_header,
         cors_origins,
+        hsts: hsts(layers, server.hsts.trim())?,
     })
+}
+
+/// What browsers are told about https; a `max-age` comes first.
+fn hsts(layers: &Layers, written: &str) -> Result<String, ConfigError> {
+    let mut parts = written.split(';').map(str::trim);
+    let is_age = |part: &str| {
+        part.strip_prefix("max-age=")
+            .is_some_and(|age| age.parse::<u64>().is_ok())
+    };
+    let is_known = |part: &str| ["includeSubDomains", "preload"].contains(&part);
+    if written.is_empty() || (parts.next().is_some_and(is_age) && parts.all(is_known)) {
+        return Ok(written.to_owned());
+    }
+    let detail = "must be max-age=SECONDS, perhaps with ; includeSubDomains and ; preload, or empty";
+    Err(layers.refuse("server.hsts", detail))
 }

@@ -218,6 +218,15 @@ impl Layers {
     }
 }
 
+impl Layers {
+    /// Every key with its value in force as text; secrets too.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        self.values()
+            .map(|(key, value, _)| (key.to_owned(), serde_json::to_string(&value).unwrap_or_default()))
+            .collect()
+    }
+}
+
 /// The key of the defaults that stands for `key`, which is in a section with a name of the operator's.
 fn of_template(key: &str) -> Option<String> {
     let (_, name) = key.strip_prefix("oidc.")?.split_once('.')?;

@@ -5,9 +5,12 @@ mod boards;
 mod edge;
 mod layers;
 mod oidc;
+mod own_data;
 mod parts;
 mod retention;
+mod safety;
 mod show;
+mod tracing_out;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,7 @@ use webhooks::Webhooks;
 
 pub(crate) use layers::Layers;
 pub(crate) use retention::Retained;
+pub(crate) use tracing_out::Traces;
 
 /// Why the settings cannot be used; each text says which key and where it came from.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,7 @@ pub(crate) enum LogFormat {
 #[derive(Deserialize)]
 pub(super) struct Written {
     data_dir: PathBuf,
+    data_override: PathBuf,
     server: Server,
     database: Database,
     mail: Mail,
@@ -86,6 +91,7 @@ pub(super) struct Written {
     boards: Boards,
     postings: PostingRules,
     webhooks: Webhooks,
+    telemetry: tracing_out::Telemetry,
     oidc: BTreeMap<String, oidc::Oidc>,
 }
 
@@ -97,6 +103,7 @@ struct Server {
     trusted_proxies: String,
     forwarded_header: String,
     cors_origins: String,
+    hsts: String,
     drain_s: u64,
 }
 
@@ -117,6 +124,7 @@ struct Mail {
     report_token: String,
     connections: usize,
     unconfirmed: usize,
+    unconfirmed_wait_ms: u64,
     domain_connections: usize,
     domain_per_second: usize,
     domains: String,
@@ -194,8 +202,14 @@ pub(crate) struct Limits {
 
 /// Settings that were checked. Not `Debug`: URLs hold passwords.
 pub(crate) struct Config {
+    /// The file that `--config` named.
+    pub(crate) file: Option<PathBuf>,
+    /// Every key with its value as it was written.
+    pub(crate) written: BTreeMap<String, String>,
     /// Where everything is kept.
     pub(crate) data_dir: PathBuf,
+    /// Where an operator keeps data of their own; empty for none.
+    pub(crate) data_override: PathBuf,
     /// Where to listen.
     pub(crate) bind: SocketAddr,
     /// How people reach this installation, without a slash at the end.
@@ -241,6 +255,8 @@ pub(crate) struct Config {
     pub(crate) posting_rules: PostingRules,
     /// How far webhooks may go.
     pub(crate) webhook_reach: Reach,
+    /// Where traces are sent; none when they are not.
+    pub(crate) traces: Option<Traces>,
     oidc: Vec<oidc::Named>,
     from: Mailbox,
     postal_address: String,
@@ -253,7 +269,9 @@ impl Config {
     /// # Errors
     /// The first key that is unknown or has a value that does not fit.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::from_layers(&Layers::read(file)?)
+        let mut config = Self::from_layers(&Layers::read(file)?)?;
+        config.file = file.map(Path::to_owned);
+        Ok(config)
     }
 
     /// The defaults with what `text` says, whatever the environment says; `name` stands in errors.
@@ -325,7 +343,10 @@ impl Config {
         tracing_subscriber::EnvFilter::try_new(&written.log.filter)
             .map_err(|error| layers.refuse("log.filter", &format!("is not a filter: {error}")))?;
         Ok(Self {
+            file: None,
+            written: layers.texts(),
             data_dir,
+            data_override: written.data_override,
             bind,
             public_url,
             workers: written.server.workers,
@@ -353,6 +374,7 @@ impl Config {
             boards: boards::endpoints(layers, written.boards)?,
             posting_rules: written.postings,
             webhook_reach: written.webhooks.reach(),
+            traces: written.telemetry.checked(layers)?,
             oidc,
             from,
             postal_address: written.mail.postal_address,

@@ -1,5 +1,7 @@
 //! Settings that follow from several keys together.
 
+use std::time::Duration;
+
 use mail::{DeliveryRules, EmailAddress, Mailbox, ReturnPath, Transport};
 
 use super::{ConfigError, Database, Layers, Mail};
@@ -37,6 +39,10 @@ pub(super) fn delivery(
             .with_authorities(&written.ca_file)
             .map_err(|_| layers.refuse("mail.ca_file", "is not a readable file with certificates in PEM"))?
     };
+    if !(1..=60_000).contains(&written.unconfirmed_wait_ms) {
+        return Err(layers.refuse("mail.unconfirmed_wait_ms", "must be between 1 and 60000"));
+    }
+    let transport = transport.with_others_wait(Duration::from_millis(written.unconfirmed_wait_ms));
     let rules = DeliveryRules::parse(
         written.connections,
         written.domain_connections,

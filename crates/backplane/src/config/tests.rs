@@ -143,6 +143,11 @@ fn settings_of_delivery_are_checked_before_anything_starts() {
         ("BACKPLANE_MAIL__CONNECTIONS", "0", "mail.connections"),
         ("BACKPLANE_MAIL__UNCONFIRMED", "0", "mail.unconfirmed"),
         (
+            "BACKPLANE_MAIL__UNCONFIRMED_WAIT_MS",
+            "0",
+            "mail.unconfirmed_wait_ms",
+        ),
+        (
             "BACKPLANE_MAIL__DOMAINS",
             "example.com",
             "mail.domains must read like",

@@ -11,7 +11,7 @@ mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alerts::{Letterhead, MatchState};
 use anyhow::Result;
@@ -20,7 +20,8 @@ use mail::Courier;
 use metrics_exporter_prometheus::PrometheusHandle;
 use postings::import::Fetcher;
 use postings::webhooks::Messenger;
-use search::Index;
+use search::LiveIndex;
+use store::revision::{self, Counter};
 use store::{Backend, Clock, Db, Id, Random, StoreError, Timestamp, lease};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -31,6 +32,9 @@ use rhythm::{Rhythm, repeat};
 /// How long a node keeps a pass to itself without saying so again.
 const LEASE: SignedDuration = SignedDuration::from_secs(10);
 
+/// How often the log hears how far the index under construction is.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
 /// How long mails in flight may take when the loops have ended.
 const MAILS_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -39,7 +43,7 @@ pub(crate) struct Workshop {
     /// The truth.
     pub(crate) db: Db,
     /// The search index of this node.
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<LiveIndex>,
     /// The API, which wakes the loops and is told when the index is ready.
     pub(crate) state: api::State,
     /// How alert mails look.
@@ -72,9 +76,13 @@ pub(crate) struct Workshop {
 #[derive(Default)]
 pub(crate) struct Inner {
     matching: Mutex<MatchState>,
+    /// Version of the vocabulary that it was made with.
+    matched_by: Mutex<String>,
     dispatch: Notify,
     nobody: Notify,
     leases: Mutex<HashMap<&'static str, Timestamp>>,
+    /// When the log last heard how far the index under construction is.
+    rebuild_told: Mutex<Option<Instant>>,
 }
 
 /// The running loops.
@@ -200,6 +208,27 @@ impl Workshop {
             self.leases().remove(name);
         }
         Ok(is_ours)
+    }
+
+    /// Says now and then how far the index under construction is.
+    async fn tell_rebuild(&self, revision: i64) -> Result<(), StoreError> {
+        {
+            let mut told = self
+                .inner
+                .rebuild_told
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if told.is_some_and(|at| at.elapsed() < TELL_EVERY) {
+                return Ok(());
+            }
+            *told = Some(Instant::now());
+        }
+        let latest = self
+            .db
+            .read(|conn| revision::latest(conn, Counter::Postings))
+            .await?;
+        tracing::info!(revision, latest, "the search index is being built anew");
+        Ok(())
     }
 
     async fn release_leases(&self) {

@@ -36,6 +36,10 @@ pub(super) async fn index(shop: Arc<Workshop>) -> Result<Done> {
     let worker = Arc::clone(&shop);
     let report = blocking(move || Ok(worker.index.pass(&worker.db)?)).await?;
     metrics::gauge!("backplane_index_revision").set(report.cursor as f64);
+    metrics::gauge!("backplane_index_rebuilding").set(if report.building.is_some() { 1.0 } else { 0.0 });
+    if let Some(revision) = report.building {
+        shop.tell_rebuild(revision).await?;
+    }
     if report.applied > 0 {
         metrics::counter!("backplane_index_changes_total").increment(report.applied as u64);
         shop.state.wake().webhooks.notify_one();
@@ -44,7 +48,11 @@ pub(super) async fn index(shop: Arc<Workshop>) -> Result<Done> {
     if report.is_caught_up {
         shop.state.set_ready(true);
     }
-    Ok(Done::after(report.applied > 0, report.is_caught_up))
+    let is_building = report.building.is_some();
+    Ok(Done::after(
+        report.applied > 0 || is_building || report.is_switched,
+        report.is_caught_up && !is_building,
+    ))
 }
 
 /// From new postings to what alerts are owed.
@@ -61,6 +69,18 @@ pub(super) async fn matching(shop: Arc<Workshop>) -> Result<Done> {
             *state = MatchState::new();
             state
         });
+        let vocabulary = taxonomy::Taxonomy::bundled().version();
+        let mut matched_by = worker
+            .inner
+            .matched_by
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *matched_by != vocabulary {
+            // Queries are understood by another vocabulary from here on.
+            *state = MatchState::new();
+            vocabulary.clone_into(&mut matched_by);
+        }
+        drop(matched_by);
         match match_pass(&worker.db, &mut state, worker.now()) {
             // Another node did this batch.
             Err(StoreError::Interrupted) => Ok(None),
@@ -267,7 +287,7 @@ fn tidy(shop: &Workshop) -> Result<(usize, usize)> {
             UPKEEP_ROWS,
         )?)
     })?;
-    let told = in_rounds(shop, |tx| super::webhooks::tidy(tx, UPKEEP_ROWS, now))?;
+    let told = in_rounds(shop, |tx| super::webhooks::tidy(shop, tx, UPKEEP_ROWS, now))?;
     let answers = in_rounds(shop, |tx| Ok(idempotency::forget_old(tx, UPKEEP_ROWS, now)?))?;
     let seats = in_rounds(shop, |tx| Ok(registrations::forget_past(tx, UPKEEP_ROWS, now)?))?;
     let secrets = in_rounds(shop, |tx| {

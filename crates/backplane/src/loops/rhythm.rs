@@ -122,6 +122,15 @@ async fn measured(
         Err(_) => "failed",
     };
     metrics::counter!("backplane_passes_total", "pass" => name, "outcome" => word).increment(1);
+    if word != "idle" {
+        tracing::trace!(
+            target: "backplane::traces",
+            name = format!("pass {name}").as_str(),
+            duration_us = began.elapsed().as_micros() as u64,
+            failed = word == "failed",
+            pass = name,
+        );
+    }
     if word == "worked" {
         metrics::histogram!("backplane_pass_duration_seconds", "pass" => name).record(began.elapsed());
     }

@@ -66,9 +66,10 @@ fn when_next(is_caught_up: bool, moved: bool, next_due: Option<Timestamp>, now: 
     }
 }
 
-/// Forgets events that are too old for a replay.
-pub(super) fn tidy(tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize> {
-    Ok(webhooks::purge(tx, now.minus(KEPT), limit)?)
+/// Forgets events that are too old for a replay and secrets that no longer sign; seals those of older versions.
+pub(super) fn tidy(shop: &Workshop, tx: &mut DbConn, limit: i64, now: Timestamp) -> Result<usize> {
+    let sealed = webhooks::seal_secrets(tx, &shop.letterhead.links, &shop.random, limit, now)?;
+    Ok(sealed + webhooks::purge(tx, now.minus(KEPT), limit)?)
 }
 
 /// What operators look at.

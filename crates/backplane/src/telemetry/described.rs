@@ -3,7 +3,15 @@
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
 /// Counts that only grow.
-const COUNTERS: [(&str, &str); 15] = [
+const COUNTERS: [(&str, &str); 17] = [
+    (
+        "backplane_reloads_total",
+        "How often settings and data were read again after SIGHUP, by outcome: done or refused",
+    ),
+    (
+        "backplane_traces_dropped_total",
+        "Spans that were not sent: too many at once, or nobody took them",
+    ),
     (
         "http_requests_total",
         "Requests that were answered, by method, route and status",
@@ -61,7 +69,7 @@ const COUNTERS: [(&str, &str); 15] = [
 ];
 
 /// Levels that go up and down.
-const GAUGES: [(&str, &str); 31] = [
+const GAUGES: [(&str, &str); 32] = [
     (
         "backplane_build_info",
         "1, with the version of the program and the role of the process",
@@ -95,6 +103,10 @@ const GAUGES: [(&str, &str); 31] = [
     (
         "backplane_index_revision",
         "Revision up to which the search index of this node is complete",
+    ),
+    (
+        "backplane_index_rebuilding",
+        "Whether a new search index is being built while an older one answers",
     ),
     (
         "backplane_index_behind_revisions",

@@ -2,6 +2,7 @@
 
 mod desk;
 mod parse;
+mod prose;
 mod receive;
 
 pub use desk::ReportDesk;

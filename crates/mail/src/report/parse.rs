@@ -2,7 +2,7 @@
 
 use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
 
-use super::ReportKind;
+use super::{ReportKind, prose};
 use crate::status::Status;
 
 /// Largest report that is read. Who returns a whole mail returns at most this.
@@ -39,8 +39,10 @@ pub enum ReportError {
     /// Not a mail.
     #[error("it is not a mail")]
     NotMail,
-    /// A mail, but neither a delivery status notification nor a feedback report.
-    #[error("it is neither a delivery status notification (RFC 3464) nor a feedback report (RFC 5965)")]
+    /// A mail, but neither a delivery status notification, nor a feedback report, nor a bounce in prose.
+    #[error(
+        "it is neither a delivery status notification (RFC 3464) nor a feedback report (RFC 5965), nor a bounce in prose"
+    )]
     NotReport,
     /// A report of success.
     #[error("it reports nothing that went wrong")]
@@ -81,6 +83,15 @@ impl Report {
             part("message/delivery-status").or_else(|| part("message/global-delivery-status"))
         {
             delivery_status(body)?
+        } else if let Some(found) = prose::read(&message) {
+            let code = found.status.map(|status| status.to_string()).unwrap_or_default();
+            Self {
+                kind: found.kind,
+                status: found.status,
+                detail: shortened(&format!("{code} {}", found.words)),
+                return_paths: Vec::new(),
+                message_ids: Vec::new(),
+            }
         } else {
             return Err(ReportError::NotReport);
         };
@@ -264,10 +275,11 @@ mod tests {
             let changed = kind("Action: failed", &format!("Action: {action}"));
             assert_eq!(changed, Err(ReportError::NothingWrong), "{action}");
         }
-        assert_eq!(
-            kind("message/delivery-status", "text/html"),
-            Err(ReportError::NotReport)
-        );
+        let prose = PLAIN.replace("message/delivery-status", "text/html");
+        let read = Report::parse(prose.as_bytes()).unwrap();
+        assert_eq!((read.kind, read.status), (ReportKind::Bounce, None), "in prose");
+        let of_a_person = prose.replace("mailer-daemon@", "reader@");
+        assert_eq!(Report::parse(of_a_person.as_bytes()), Err(ReportError::NotReport));
     }
 
     #[test]

@@ -65,6 +65,15 @@ impl Transport {
         }
         Ok(self)
     }
+
+    /// The same way, where a mail that the relay thinks about for longer than `wait` after its final dot holds up no other.
+    #[must_use]
+    pub fn with_others_wait(mut self, wait: std::time::Duration) -> Self {
+        if let Self::Smtp(config) = &mut self {
+            config.timeouts.others_wait = wait;
+        }
+        self
+    }
 }
 
 /// What became of one attempt.

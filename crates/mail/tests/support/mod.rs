@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use mail::{
-    Courier, Draft, ListHeaders, Mail, MailConfig, MemoryMailbox, PassReport, Transport, delivery_pass,
+    Courier, Draft, ListHeaders, Mail, MailConfig, MailKind, MemoryMailbox, PassReport, Transport,
+    delivery_pass,
 };
 use store::testing::{TestDb, monday_morning};
 use store::{Clock as _, FixedClock, Random};
@@ -31,7 +32,7 @@ pub(crate) fn config() -> MailConfig {
 
 pub(crate) fn draft(n: usize) -> Draft {
     Draft {
-        kind: "verify_email",
+        kind: MailKind::VerifyEmail,
         recipient: format!("reader{n}@inbox.example").parse().unwrap(),
         subject: format!("Mail {n}"),
         text: format!("Hello {n}\n.\nbye"),
@@ -48,7 +49,7 @@ pub(crate) fn bulk_draft(n: usize) -> Draft {
             unsubscribe_url: format!("https://board.example/v1/alerts/unsubscribe?token={n:0>64}"),
             list: "alerts".to_owned(),
         }),
-        kind: "alert_instant",
+        kind: MailKind::AlertInstant,
         ..draft(n)
     }
 }

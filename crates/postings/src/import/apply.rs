@@ -12,7 +12,9 @@ use crate::posting::{CloseReason, PostingRow, PostingStatus};
 
 use super::diff::{ChangeKind, ChangeNote, changed_fields};
 use super::edits::{self, Edits};
+use super::gate::Gate;
 use super::options::{EmployerChoice, ImportOptions};
+use super::owners::ensure_employers;
 use super::row::{Identity, Imported, RowEmployer, RowError};
 
 /// What the database knows about a row's posting.
@@ -73,6 +75,7 @@ pub(crate) struct Changed {
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     pub(crate) created: u64,
+    pub(crate) waiting: u64,
     pub(crate) updated: u64,
     pub(crate) unchanged: u64,
     pub(crate) closed: u64,
@@ -169,6 +172,8 @@ pub(crate) fn apply(
     let mut revision = revision::take(tx, Counter::Postings, batch.len() as i64)?;
     let identities: Vec<&Identity> = batch.iter().map(|row| &row.identity).collect();
     let known = known(tx, &identities)?;
+    let employers: Vec<Id> = employer_ids.values().copied().collect();
+    let mut gate = Gate::open(tx, &employers, options.members)?;
     let mut external_ids = ExternalIds::load(tx, &batch, &employer_ids)?;
     let mut applied = Applied::default();
     let mut new_rows = Vec::new();
@@ -185,7 +190,7 @@ pub(crate) fn apply(
         }
         let source_id = changed.identity.source_id.clone();
         if let Some(known) = known {
-            match update(tx, known, employer_id, changed, revision, now)? {
+            match update(tx, known, employer_id, changed, (revision, &mut gate), now)? {
                 Updated::Same => applied.unchanged += 1,
                 Updated::Rejected(line, error) => applied.rejected.push((line, error)),
                 Updated::Row(row, fields) => {
@@ -200,8 +205,16 @@ pub(crate) fn apply(
                 }
             }
         } else {
+            let line = changed.line;
+            let row = match gate.place(new_row(changed, id, employer_id, revision, now)) {
+                Ok(row) => row,
+                Err(error) => {
+                    applied.rejected.push((line, error));
+                    continue;
+                }
+            };
             applied.created += 1;
-            let row = new_row(changed, id, employer_id, revision, now);
+            applied.waiting += u64::from(row.status == PostingStatus::InReview);
             let mut note = ChangeNote::new(ChangeKind::Created, id, &source_id, &row.content.0.title);
             note.posting_id = note.posting_id.filter(|_| !options.dry_run);
             applied.notes.push(note);
@@ -222,6 +235,7 @@ pub(crate) fn apply(
         })
         .collect();
     on_each!(tx, c => diesel::insert_into(postings::table).values(&new_rows).execute(c))?;
+    gate.note_held(tx, now)?;
     on_each!(tx, c => diesel::insert_into(posting_versions::table).values(&versions).execute(c))?;
     if let Some(board) = options.board {
         let ids: Vec<Id> = new_rows.iter().chain(&updated_rows).map(|row| row.id).collect();
@@ -360,7 +374,7 @@ fn update(
     known: &Known,
     employer_id: Id,
     changed: Changed,
-    revision: i64,
+    (revision, gate): (i64, &mut Gate),
     now: Timestamp,
 ) -> Result<Updated, StoreError> {
     let target = postings::table.find(known.id);
@@ -376,6 +390,14 @@ fn update(
     };
     let status_before = row.status;
     move_status(&mut row, imported.is_open, known, now);
+    if row.status == PostingStatus::Published && status_before != row.status {
+        let is_new_to_readers = !crate::review::was_public(tx, row.id, &content)?;
+        match gate.admit(employer_id, is_new_to_readers) {
+            Ok(false) => {}
+            Ok(true) => row.status = PostingStatus::InReview,
+            Err(error) => return Ok(Updated::Rejected(changed.line, error)),
+        }
+    }
     let is_edited = |field: &str| {
         known
             .edits
@@ -405,14 +427,20 @@ fn update(
             .execute(tx)?;
         return Ok(Updated::Same);
     }
+    if row.employer_id != employer_id {
+        // A campaign is its employer's.
+        row.campaign_id = None;
+    }
     row.employer_id = employer_id;
     row.content = Json(content);
     row.content_hash = changed.hash;
     row.external_id = external_id;
     row.version += 1;
-    row.revision = Some(revision);
-    if imported.is_open {
-        row.first_revision.get_or_insert(revision);
+    if row.revision.is_some() || row.status == PostingStatus::Published {
+        row.revision = Some(revision);
+        if imported.is_open {
+            row.first_revision.get_or_insert(revision);
+        }
     }
     row.expires_at = expires_at;
     row.verified_at = Some(now);
@@ -437,7 +465,7 @@ fn move_status(row: &mut PostingRow, is_open: bool, known: &Known, now: Timestam
     );
     let ended_by_date = row.status == PostingStatus::Expired && known.has_own_end();
     match row.status {
-        PostingStatus::Published | PostingStatus::Paused if !is_open => {
+        PostingStatus::Published | PostingStatus::Paused | PostingStatus::InReview if !is_open => {
             row.status = PostingStatus::Closed;
             row.close_reason = Some(CloseReason::Other);
             row.closed_at = Some(now);
@@ -449,33 +477,4 @@ fn move_status(row: &mut PostingRow, is_open: bool, known: &Known, now: Timestam
         }
         _ => {}
     }
-}
-
-fn ensure_employers(
-    tx: &mut DbConn,
-    batch: &[Changed],
-    random: &Random,
-    now: Timestamp,
-) -> Result<HashMap<String, Id>, StoreError> {
-    let mut named: HashMap<&str, &str> = HashMap::new();
-    for row in batch {
-        named.entry(&row.employer.slug).or_insert(&row.employer.name);
-    }
-    let mut ids = find_employers(tx, named.keys().copied().collect())?;
-    for (slug, name) in named {
-        if !ids.contains_key(slug) {
-            let id = crate::employers::create_imported(tx, slug, name, random, now)?;
-            ids.insert(slug.to_owned(), id);
-        }
-    }
-    Ok(ids)
-}
-
-fn find_employers(conn: &mut DbConn, slugs: Vec<&str>) -> Result<HashMap<String, Id>, StoreError> {
-    let rows: Vec<(String, Id)> = employers::table
-        .filter(employers::slug.eq_any(slugs))
-        .order(employers::slug)
-        .select((employers::slug, employers::id))
-        .load(conn)?;
-    Ok(rows.into_iter().collect())
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::format::Format;
 use super::loose::LooseText;
+use super::others::{recruitee, smartrecruiters, workday};
 use super::row::RowError;
 use super::{ashby, greenhouse, lever};
 
@@ -77,6 +78,9 @@ pub(crate) fn read_answer(format: Format, bytes: &[u8], has_all_pages: bool) -> 
         Format::Greenhouse => (greenhouse::open(document)?, greenhouse::loose),
         Format::Lever => (lever::open(document, has_all_pages)?, lever::loose),
         Format::Ashby => (ashby::open(document)?, ashby::loose),
+        Format::Smartrecruiters => (smartrecruiters::open(document)?, smartrecruiters::loose),
+        Format::Recruitee => (recruitee::open(document)?, recruitee::loose),
+        Format::Workday => (workday::open(document)?, workday::loose),
         Format::Ndjson | Format::Csv | Format::JsonLd => {
             return Err("a board does not answer in this format".to_owned());
         }

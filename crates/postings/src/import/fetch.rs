@@ -96,7 +96,9 @@ impl Fetcher {
             }
             Format::Lever => self.fetch_pages(token),
             Format::JsonLd => self.fetch_one(token, board, is_conditional),
-            Format::Ndjson | Format::Csv => Fetched::failed("nobody answers in this format"),
+            Format::Ndjson | Format::Csv | Format::Smartrecruiters | Format::Recruitee | Format::Workday => {
+                Fetched::failed("nobody is asked for this format")
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod encoding;
 mod entities;
 mod fetch;
 mod format;
+mod gate;
 mod greenhouse;
 mod json_ld;
 mod ledger;
@@ -21,6 +22,8 @@ mod lever;
 mod lines;
 mod loose;
 mod options;
+mod others;
+mod owners;
 mod row;
 mod run;
 mod schedule;
@@ -34,6 +37,7 @@ pub use diff::{ChangeKind, ChangeNote, changed_fields};
 pub(crate) use edits::note as note_edits;
 pub use fetch::{Endpoints, Fetcher};
 pub use format::Format;
+pub use gate::MemberRules;
 pub use ledger::{
     ImportRun, RunState, fail_interrupted_runs, find_changes, find_run, finish_run, list_runs, start_run,
 };
@@ -43,6 +47,7 @@ pub use run::run;
 pub use schedule::{
     BoardError, EVERY_MINUTES, FetchReport, NewBoard, Vouched, add_board, fetch_pass, set_rhythm,
 };
+pub use source::count;
 pub use summary::{Rejection, Summary};
 pub use table::{ColumnProposal, Mapping, Proposal, TableError, check_table, propose};
 

@@ -5,6 +5,7 @@ use std::io;
 use store::{Id, StoreError};
 
 use super::format::Format;
+use super::gate::MemberRules;
 use super::table::{Mapping, TableError};
 
 /// Whose postings the rows become.
@@ -35,6 +36,8 @@ pub struct ImportOptions {
     pub is_confirmed: bool,
     /// What the columns of a table hold; when missing, their names must leave no doubt.
     pub mapping: Option<Mapping>,
+    /// What holds for an employer's members who import; `None` for an operator, and for a proven board that was asked.
+    pub members: Option<MemberRules>,
     /// The board, once it is known. Set by [`super::run()`].
     pub(crate) board: Option<Id>,
 }
@@ -50,6 +53,7 @@ impl ImportOptions {
             is_whole: false,
             is_confirmed: false,
             mapping: None,
+            members: None,
             board: None,
         }
     }

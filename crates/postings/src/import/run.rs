@@ -19,7 +19,7 @@ use super::summary::{Batch, Summary};
 use super::table;
 
 /// Rows in one transaction.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 /// A row on its way, with its identity.
 struct Read {

@@ -2,12 +2,15 @@
 
 use std::io::{self, BufRead};
 
+use store::Timestamp;
+
 use super::document::{Answer, SourceRow, read_answer, read_whole};
 use super::format::Format;
 use super::json_ld;
 use super::lines::{Line, MAX_LINE_BYTES, read_lines};
 use super::options::{ImportError, ImportOptions};
-use super::row::RowError;
+use super::row::{ImportRow, RowError};
+use super::run::BATCH;
 use super::table::{self, Mapping};
 
 /// An opened input.
@@ -55,6 +58,32 @@ fn to_source_row(line: Line) -> SourceRow {
     }
 }
 
+/// Reads `input` as an import does and writes nothing: the rows that can be taken, and those that cannot.
+///
+/// # Errors
+/// When an import would not even begin, or end early.
+pub fn count(
+    input: impl BufRead,
+    options: &ImportOptions,
+    now: Timestamp,
+) -> Result<(u64, u64), ImportError> {
+    let mut rows = open(input, options)?.rows;
+    let (mut taken, mut rejected) = (0, 0);
+    loop {
+        let batch = rows.next_batch(BATCH)?;
+        if batch.is_empty() {
+            return Ok((taken, rejected));
+        }
+        for row in batch {
+            let line = row.line.and_then(|line| ImportRow::parse(&line));
+            match line.and_then(|row| row.into_posting(now)) {
+                Ok(_) => taken += 1,
+                Err(_) => rejected += 1,
+            }
+        }
+    }
+}
+
 /// Opens `input` in the format of `options`. A document is read and understood whole before anything is written.
 pub(crate) fn open<R: BufRead>(mut input: R, options: &ImportOptions) -> Result<Source<R>, ImportError> {
     let format = options.format;
@@ -85,7 +114,12 @@ pub(crate) fn open<R: BufRead>(mut input: R, options: &ImportOptions) -> Result<
                 mapping: None,
             })
         }
-        Format::Greenhouse | Format::Lever | Format::Ashby => {
+        Format::Greenhouse
+        | Format::Lever
+        | Format::Ashby
+        | Format::Smartrecruiters
+        | Format::Recruitee
+        | Format::Workday => {
             let bytes = read_whole(&mut input)?;
             let Answer { rows, gap, company } = read_answer(format, &bytes, options.is_whole)
                 .map_err(|detail| ImportError::Answer { format, detail })?;

@@ -31,6 +31,9 @@ pub struct Rejection {
 pub struct Summary {
     /// Postings that are new.
     pub created: u64,
+    /// Of those, how many wait for a moderator.
+    #[serde(default)]
+    pub waiting: u64,
     /// Postings that say something else now.
     pub updated: u64,
     /// Postings that are as they were.
@@ -75,6 +78,7 @@ impl Summary {
 
     pub(crate) fn add(&mut self, batch: Batch) {
         self.created += batch.applied.created;
+        self.waiting += batch.applied.waiting;
         self.updated += batch.applied.updated;
         self.closed += batch.applied.closed;
         self.unchanged += batch.unchanged + batch.applied.unchanged;

@@ -163,16 +163,17 @@ fn proposal_of(table: &Table) -> Proposal {
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     let mut columns: Vec<ColumnProposal> = Vec::new();
     let named: Vec<Option<(&str, bool)>> = table.header.iter().map(|name| field_named(name)).collect();
-    // A certain name comes before a likely one, wherever it stands.
-    taken.extend(
-        named
-            .iter()
-            .flatten()
-            .filter(|(_, certain)| *certain)
-            .map(|(field, _)| *field),
-    );
+    // A certain name comes before a likely one, wherever it stands. Two columns with the same one leave a doubt: the first
+    // is proposed, and somebody has to say so.
+    let certain = named.iter().flatten().filter(|(_, certain)| *certain);
+    let mut claims: BTreeMap<&str, usize> = BTreeMap::new();
+    for (field, _) in certain {
+        *claims.entry(field).or_default() += 1;
+    }
     for (n, name) in table.header.iter().enumerate() {
-        let found = named[n].filter(|(field, certain)| *certain || taken.insert(field));
+        let found = named[n]
+            .filter(|(field, certain)| (*certain || !claims.contains_key(field)) && taken.insert(field));
+        let found = found.map(|(field, certain)| (field, certain && claims.get(field) == Some(&1)));
         let cells = table
             .records
             .iter()

@@ -106,7 +106,16 @@ pub(crate) const FIELDS: &[(&str, &[&str])] = &[
     ),
     (
         "salary",
-        &["pay", "compensation", "salaryrange", "payrange", "wage", "gehalt"],
+        &[
+            "pay",
+            "compensation",
+            "salaryrange",
+            "payrange",
+            "wage",
+            "gehalt",
+            "jahresgehalt",
+            "gehaltsspanne",
+        ],
     ),
     (
         "pay_min",

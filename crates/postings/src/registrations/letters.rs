@@ -1,7 +1,7 @@
 //! The mails about seats.
 
 use jiff::tz::TimeZone;
-use mail::{Block, Draft, Footer, Layout, MailConfig};
+use mail::{Block, Draft, Footer, Layout, MailConfig, MailKind};
 use store::Timestamp;
 
 use super::{CANCEL, CONFIRM, CONFIRM_WITHIN, Desk, NEWS, Registration, SEAT, SeatStatus};
@@ -32,6 +32,11 @@ fn particulars(event: &Event) -> Vec<Block> {
         Block::Paragraph(times),
         Block::Paragraph(places.join(" · ")),
     ]
+}
+
+/// Where the subject, which stands on top of the mail, has the event's title already.
+fn is_title(block: &Block) -> bool {
+    matches!(block, Block::Heading(_))
 }
 
 pub(super) fn confirmation(config: &MailConfig, event: &Event, to: &Registration, token: &str) -> Draft {
@@ -70,8 +75,9 @@ pub(super) fn seat_mail(desk: &Desk<'_>, event: &Event, to: &Registration, now: 
             "Every seat is taken at the moment. We write to you as soon as one becomes free.",
         )
     };
+    let subject = format!("{subject}: {}", event.title);
     let mut blocks = vec![Block::Paragraph(words.to_owned())];
-    blocks.extend(particulars(event));
+    blocks.extend(particulars(event).into_iter().filter(|block| !is_title(block)));
     if has_seat {
         blocks.push(Block::Button {
             label: "Add it to my calendar".to_owned(),
@@ -85,7 +91,7 @@ pub(super) fn seat_mail(desk: &Desk<'_>, event: &Event, to: &Registration, now: 
         desk.config,
         SEAT,
         to,
-        subject,
+        &subject,
         blocks,
         reason,
         links,
@@ -105,7 +111,7 @@ pub(super) fn news_mail(desk: &Desk<'_>, event: &Event, to: &Registration, now: 
         ("Changed", "This event is at another time or place now:")
     };
     let mut blocks = vec![Block::Paragraph(words.to_owned())];
-    blocks.extend(particulars(event));
+    blocks.extend(particulars(event).into_iter().filter(|block| !is_title(block)));
     let links = if is_off {
         Vec::new()
     } else {
@@ -142,7 +148,7 @@ fn give_back_link(desk: &Desk<'_>, to: &Registration) -> (String, String) {
 #[expect(clippy::too_many_arguments, reason = "what three mails differ in")]
 fn draft(
     config: &MailConfig,
-    kind: &'static str,
+    kind: MailKind,
     to: &Registration,
     subject: &str,
     blocks: Vec<Block>,

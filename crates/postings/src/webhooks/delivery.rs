@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use mail::MailConfig;
+use mail::{LinkKey, MailConfig};
 use store::{Clock, Db, Id, Random, StoreError, Timestamp};
 use ureq::Agent;
 
@@ -60,6 +60,7 @@ pub struct Messenger {
     db: Db,
     agent: Agent,
     config: Arc<MailConfig>,
+    key: Arc<LinkKey>,
     random: Arc<Random>,
     clock: Arc<dyn Clock>,
     holder: Id,
@@ -80,11 +81,13 @@ impl std::fmt::Debug for Messenger {
 }
 
 impl Messenger {
-    /// A messenger that goes as far as `reach`; `config` is for mails about endpoints, `holder` this process.
+    /// A messenger that goes as far as `reach`; `config` is for mails about endpoints, `key` opens their secrets, `holder` is
+    /// this process.
     pub fn new(
         db: Db,
         reach: Reach,
         config: Arc<MailConfig>,
+        key: Arc<LinkKey>,
         random: Arc<Random>,
         clock: Arc<dyn Clock>,
         holder: Id,
@@ -93,6 +96,7 @@ impl Messenger {
             db,
             agent: outward::agent(reach, PATIENCE),
             config,
+            key,
             random,
             clock,
             holder,
@@ -240,13 +244,21 @@ fn attempt(messenger: &Messenger, endpoint: &Endpoint, delivery: &Delivery) -> A
     let began = Instant::now();
     let now = messenger.clock.now();
     let (id, body) = (delivery.event.id.to_string(), &delivery.event.payload);
+    let Some(signatures) = endpoint.signatures(&messenger.key, &id, body, now) else {
+        let why = "its secret was sealed with other keys than this installation has: give it a new one";
+        return Attempt {
+            answer: Answer::Silent(why.to_owned()),
+            duration_ms: 0,
+            at: now,
+        };
+    };
     let sent = messenger
         .agent
         .post(&endpoint.url)
         .header("Content-Type", "application/json")
         .header("webhook-id", &id)
         .header("webhook-timestamp", now.seconds().to_string())
-        .header("webhook-signature", endpoint.signatures(&id, body, now))
+        .header("webhook-signature", signatures)
         .send(body);
     let answer = match sent {
         Ok(response) => {

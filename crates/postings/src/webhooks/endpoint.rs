@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
+use mail::LinkKey;
 use serde::Serialize;
 use store::revision::{self, Counter};
 use store::schema::webhook_endpoints;
@@ -71,16 +72,18 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The signatures of a message at `now`: by the present secret, and by the one before while that one counts.
-    pub(super) fn signatures(&self, id: &str, body: &str, now: Timestamp) -> String {
+    /// The signatures of a message at `now`: by the present secret, and by the one before while that one counts. `None`
+    /// when the present one was sealed with other keys than `key`.
+    pub(super) fn signatures(&self, key: &LinkKey, id: &str, body: &str, now: Timestamp) -> Option<String> {
+        let sign = |secret: Secret| secret.sign(id, now.seconds(), body);
+        let present = Secret::unsealed(&self.secret, key, self.id).map(sign)?;
         let old = self.previous_until.filter(|until| *until > now);
         let old = old.and(self.previous_secret.as_deref());
-        let secrets = std::iter::once(self.secret.as_str()).chain(old);
-        let secrets = secrets.filter_map(|secret| secret.parse::<Secret>().ok());
-        let all: Vec<String> = secrets
-            .map(|secret| secret.sign(id, now.seconds(), body))
-            .collect();
-        all.join(" ")
+        let old = old.and_then(|stored| Secret::unsealed(stored, key, self.id));
+        Some(match old.map(sign) {
+            Some(old) => format!("{present} {old}"),
+            None => present,
+        })
     }
 
     /// Whether it wants to be told of this.
@@ -106,6 +109,9 @@ pub enum EndpointError {
     /// A value that cannot be: the field and what is wrong.
     #[error("{0}: {1}")]
     Invalid(&'static str, &'static str),
+    /// Its secret could not be sealed.
+    #[error("the secret of the webhook could not be sealed")]
+    Sealed,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -148,19 +154,21 @@ pub fn create(
     employer_id: Option<Id>,
     new: NewEndpoint,
     reach: Reach,
+    key: &LinkKey,
     random: &Random,
     now: Timestamp,
 ) -> Result<(Endpoint, Secret), EndpointError> {
     check_url(&new.url, reach)?;
     check_description(&new.description)?;
     let secret = Secret::new(random);
+    let id = random.id(now);
     let endpoint = Endpoint {
-        id: random.id(now),
+        id,
         employer_id,
         url: new.url,
         description: new.description,
         events: Json(new.events),
-        secret: secret.as_str().to_owned(),
+        secret: secret.sealed(key, id, random).ok_or(EndpointError::Sealed)?,
         previous_secret: None,
         previous_until: None,
         state: EndpointState::Enabled,
@@ -293,15 +301,17 @@ fn require(tx: &mut DbConn, id: Id, expected: Option<i32>) -> Result<Endpoint, E
 pub fn rotate_secret(
     tx: &mut DbConn,
     id: Id,
+    key: &LinkKey,
     random: &Random,
     now: Timestamp,
 ) -> Result<(Endpoint, Secret), EndpointError> {
     let endpoint = require(tx, id, None)?;
     let secret = Secret::new(random);
+    let sealed = secret.sealed(key, id, random).ok_or(EndpointError::Sealed)?;
     let changed = diesel::update(webhook_endpoints::table.find(id))
         .filter(webhook_endpoints::version.eq(endpoint.version))
         .set((
-            webhook_endpoints::secret.eq(secret.as_str()),
+            webhook_endpoints::secret.eq(sealed),
             webhook_endpoints::previous_secret.eq(Some(endpoint.secret)),
             webhook_endpoints::previous_until.eq(Some(now.plus(ROTATION))),
             webhook_endpoints::version.eq(endpoint.version + 1),
@@ -320,4 +330,44 @@ pub fn delete(tx: &mut DbConn, id: Id, expected: Option<i32>) -> Result<(), Endp
     require(tx, id, expected)?;
     diesel::delete(webhook_endpoints::table.find(id)).execute(tx)?;
     Ok(())
+}
+
+/// Seals secrets that an older version left as they were, and forgets those that no longer sign; at most `limit` endpoints.
+/// Returns how many.
+pub fn seal_secrets(
+    tx: &mut DbConn,
+    key: &LinkKey,
+    random: &Random,
+    limit: i64,
+    now: Timestamp,
+) -> Result<usize, EndpointError> {
+    let is_over = webhook_endpoints::previous_until.le(now).assume_not_null();
+    let is_due = webhook_endpoints::secret
+        .like("whsec%")
+        .or(webhook_endpoints::previous_secret
+            .like("whsec%")
+            .assume_not_null())
+        .or(webhook_endpoints::previous_secret.is_not_null().and(is_over));
+    let due: Vec<Endpoint> = webhook_endpoints::table
+        .filter(is_due)
+        .order(webhook_endpoints::id)
+        .limit(limit)
+        .select(cols::<Endpoint>())
+        .load(tx)?;
+    for endpoint in &due {
+        let seal = |stored: &str| match Secret::is_open(stored) {
+            true => Secret::unsealed(stored, key, endpoint.id)?.sealed(key, endpoint.id, random),
+            false => Some(stored.to_owned()),
+        };
+        let still_signs = endpoint.previous_until.is_some_and(|until| until > now);
+        let previous = endpoint.previous_secret.as_deref().filter(|_| still_signs);
+        diesel::update(webhook_endpoints::table.find(endpoint.id))
+            .filter(webhook_endpoints::version.eq(endpoint.version))
+            .set((
+                webhook_endpoints::secret.eq(seal(&endpoint.secret).ok_or(EndpointError::Sealed)?),
+                webhook_endpoints::previous_secret.eq(previous.and_then(seal)),
+            ))
+            .execute(tx)?;
+    }
+    Ok(due.len())
 }

@@ -235,7 +235,7 @@ impl Batch {
     ) {
         let (id, posting_id, revision) = (random.id(now), posting.row.id, posting.row.revision);
         let shown = match kind {
-            EventKind::Removed => json!({ "id": posting_id, "employer": { "id": posting.row.employer_id } }),
+            EventKind::Removed => ids(posting_id, posting.row.employer_id),
             _ => render(posting),
         };
         let data = json!({ "revision": revision, "posting": shown });
@@ -266,6 +266,32 @@ impl Batch {
 
 fn payload(kind: EventKind, data: &Value, now: Timestamp) -> String {
     json!({ "type": kind.as_str(), "timestamp": now, "data": data }).to_string()
+}
+
+/// Takes what a posting said out of the messages about it, told or not: it was erased. What remains is what a removal says.
+pub(crate) fn forget_posting(tx: &mut DbConn, posting: Id, employer: Id) -> Result<(), StoreError> {
+    let events: Vec<(Id, EventKind, Option<i64>, Timestamp)> = webhook_events::table
+        .filter(webhook_events::posting_id.eq(posting))
+        .order(webhook_events::id)
+        .select((
+            webhook_events::id,
+            webhook_events::kind,
+            webhook_events::revision,
+            webhook_events::created_at,
+        ))
+        .load(tx)?;
+    for (id, kind, revision, at) in events {
+        let data = json!({ "revision": revision, "posting": ids(posting, employer) });
+        diesel::update(webhook_events::table.find(id))
+            .set(webhook_events::payload.eq(payload(kind, &data, at)))
+            .execute(tx)?;
+    }
+    Ok(())
+}
+
+/// All that is said of a posting that is gone.
+fn ids(posting: Id, employer: Id) -> Value {
+    json!({ "id": posting, "employer": { "id": employer } })
 }
 
 /// Queues a trial for an endpoint; returns the event's id.

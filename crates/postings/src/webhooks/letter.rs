@@ -2,21 +2,22 @@
 
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig};
+use mail::{Block, Draft, EmailAddress, Footer, Layout, MailConfig, MailKind};
 use store::schema::{members, users};
 use store::{DbConn, Random, StoreError, Timestamp};
 
 use super::endpoint::Endpoint;
 
 /// The kind of these mails.
-const KIND: &str = "webhook_disabled";
+const KIND: MailKind = MailKind::WebhookDisabled;
 /// People who are written to.
 const MAX_PEOPLE: i64 = 50;
 /// How long the mail is worth sending.
 const WORTH: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Writes to the owners of the endpoint's employer, or to the operators for one of the board.
-pub(super) fn write_letters(
+/// Tells the owners of the endpoint's employer, or the operators for one of the board, that it was switched off because of
+/// `reason`. What switches it off does that; beside it only a preview of the mail does.
+pub fn write_letters(
     tx: &mut DbConn,
     endpoint: &Endpoint,
     reason: &str,

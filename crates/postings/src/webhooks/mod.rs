@@ -17,11 +17,13 @@ mod secret;
 pub use delivery::{DeliveryReport, Messenger, delivery_pass};
 pub use endpoint::{
     Endpoint, EndpointChange, EndpointError, EndpointState, NewEndpoint, count, create, delete, find, list,
-    rotate_secret, update,
+    rotate_secret, seal_secrets, update,
 };
+pub(crate) use event::forget_posting;
 pub use event::{EventKind, NoteReport, note_pass, send_trial};
 pub use ledger::{
     Delivery, DeliveryCounts, DeliveryKey, DeliveryState, Replay, count_by_state, find_delivery,
     list_deliveries, purge, release_claims, replay,
 };
+pub use letter::write_letters;
 pub use secret::{Secret, SecretError};

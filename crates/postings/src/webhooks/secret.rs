@@ -2,10 +2,15 @@
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use data_encoding::BASE64;
-use store::Random;
+use mail::LinkKey;
+use store::{Id, Random};
 
 /// What a secret begins with.
 const PREFIX: &str = "whsec_";
+/// What stands in the database begins with.
+const SEALED: &str = "sealed:";
+/// What secrets of endpoints are sealed for.
+const PURPOSE: &str = "webhook";
 
 /// A secret that an endpoint shares with us: `whsec_` and the base64 of its bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +36,27 @@ impl Secret {
     /// The text as its owner keeps it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text that stands in the database: only who has the keys of the installation can sign with it.
+    pub(super) fn sealed(&self, key: &LinkKey, endpoint: Id, random: &Random) -> Option<String> {
+        let sealed = key.seal(PURPOSE, endpoint, self.0.as_bytes(), random)?;
+        Some(format!("{SEALED}{}", BASE64.encode(&sealed)))
+    }
+
+    /// The secret that was sealed for `endpoint`, or that an older version left as it was; `None` when the keys are others.
+    pub(super) fn unsealed(stored: &str, key: &LinkKey, endpoint: Id) -> Option<Self> {
+        let Some(sealed) = stored.strip_prefix(SEALED) else {
+            return stored.parse().ok();
+        };
+        let sealed = BASE64.decode(sealed.as_bytes()).ok()?;
+        let opened = key.open(PURPOSE, endpoint, &sealed)?;
+        std::str::from_utf8(&opened).ok()?.parse().ok()
+    }
+
+    /// Whether `stored` is how older versions kept secrets.
+    pub(super) fn is_open(stored: &str) -> bool {
+        !stored.starts_with(SEALED)
     }
 
     /// The signature of one message: `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`.

@@ -88,6 +88,40 @@ impl Board<'_> {
 }
 
 store::on_both! {
+    fn what_is_imported_while_its_employer_is_frozen_comes_out_with_the_others(db) {
+        let board = Board::new(db);
+        let importer = Importer::for_employer(db, "acme-compute");
+        importer.rows(&[row_with("old", json!({}))]);
+        board.freeze_employer();
+        importer.rows(&[row_with("old", json!({})), row_with("new", json!({}))]);
+        let new = importer.posting("board", "new");
+        assert_eq!((new.row.status, new.row.first_revision), (PostingStatus::Paused, None));
+        let before = board.revision();
+        assert_eq!(board.thaw_employer(), 2);
+        let told: Vec<Id> = board.changes(before).into_iter().map(|(_, change)| match change {
+            Change::Upsert(posting) => posting.row.id,
+            Change::Remove(id) => panic!("{id} left"),
+        }).collect();
+        assert!(told.contains(&new.row.id), "search and alerts hear of it");
+        let new = importer.posting("board", "new");
+        assert_eq!(new.row.status, PostingStatus::Published);
+        assert!(new.row.first_revision > Some(before), "it is news now");
+    }
+
+    fn an_imported_posting_leaves_the_campaign_of_the_employer_that_it_leaves(db) {
+        let board = Board::new(db);
+        let importer = Importer::new(db);
+        importer.rows(&[row_with("1", json!({"company": "Acme Compute"}))]);
+        let posting = importer.posting("board", "1");
+        assert_eq!(posting.row.employer_id, board.acme);
+        let campaign = board.campaign("Push");
+        board.join(campaign, &[posting.row.id], &[]).unwrap();
+        importer.rows(&[row_with("1", json!({"company": "Another One"}))]);
+        let moved = importer.posting("board", "1");
+        assert_ne!(moved.row.employer_id, board.acme);
+        assert_eq!(moved.row.campaign_id, None);
+    }
+
     fn a_frozen_campaign_takes_its_postings_out_at_once_and_resume_brings_exactly_those_back(db) {
         let board = Board::new(db);
         let ids: Vec<Id> = ["RTL Engineer", "DFT Engineer", "Verification Engineer"].map(|title| board.published(title)).to_vec();

@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
 use diesel::prelude::*;
 use jiff::SignedDuration;
-use mail::MailConfig;
+use mail::{LinkKey, MailConfig};
 use postings::Posting;
 use postings::outward::Reach;
 use postings::webhooks::{
@@ -155,9 +155,17 @@ impl<'d> Hooks<'d> {
             description: "our mirror".to_owned(),
             events: events.to_vec(),
         };
-        self.board
-            .db
-            .write_blocking(|tx| webhooks::create(tx, owner, new, reach, &self.board.random, self.board.now))
+        self.board.db.write_blocking(|tx| {
+            webhooks::create(
+                tx,
+                owner,
+                new,
+                reach,
+                &sealing_key(),
+                &self.board.random,
+                self.board.now,
+            )
+        })
     }
 
     pub(crate) fn endpoint(&self, owner: Option<Id>, url: &str, events: &[EventKind]) -> (Endpoint, Secret) {
@@ -296,6 +304,11 @@ impl<'d> Hooks<'d> {
     }
 }
 
+/// The same key each time: what one part of a test seals, another opens.
+pub(crate) fn sealing_key() -> LinkKey {
+    LinkKey::random(&Random::seeded(11))
+}
+
 pub(crate) fn messenger(db: &Db, reach: Reach, clock: &Arc<FixedClock>) -> Arc<Messenger> {
     let config = MailConfig {
         from: "Board <board@board.example>".parse().unwrap(),
@@ -310,6 +323,7 @@ pub(crate) fn messenger(db: &Db, reach: Reach, clock: &Arc<FixedClock>) -> Arc<M
         db.clone(),
         reach,
         Arc::new(config),
+        Arc::new(sealing_key()),
         random,
         clock,
         holder,

@@ -22,6 +22,7 @@ mod json_ld_pages;
 mod lifecycle;
 mod moderation;
 mod numbers;
+mod other_boards;
 mod patch;
 mod publishing;
 mod support;

@@ -7,6 +7,7 @@ use mail::MailConfig;
 use postings::bulk::{self, Operation};
 use postings::changes::Change;
 use postings::holds::HoldKind;
+use postings::import::MemberRules;
 use postings::lifecycle::PostingError;
 use postings::reports::{self, CaseState, Decision, NewReport, ReportError, ReportReason};
 use postings::review::{self, Bench, ReviewDecision};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use store::schema::{employers, members, outbox, users};
 use store::{Db, Id, StoreError};
 
-use crate::support::{Board, DAY, Importer, expected, pairs, posting_with, row_with};
+use crate::support::{Board, DAY, Importer, expected, many_rows, pairs, posting_with, row, row_with};
 
 struct Court<'d> {
     board: Board<'d>,
@@ -305,6 +306,62 @@ store::on_both! {
         importer.rows(&[shown("Senior RTL Engineer")]);
         assert_eq!(court.board.find(id).unwrap().row.status, PostingStatus::Paused);
         assert!(matches!(court.board.resume(id), Err(PostingError::Held(HoldKind::Moderation))));
+    }
+
+    fn what_members_import_is_looked_at_like_what_they_write(db) {
+        let court = Court::new(db);
+        let mut importer = Importer::for_employer(db, "acme-compute");
+        // The operator, and a board that is fetched: nobody waits.
+        assert_eq!(importer.rows(&[row_with("0", json!({}))]).waiting, 0);
+        assert_eq!(importer.posting("board", "0").row.status, PostingStatus::Published);
+        let rules = |review, live_postings, drafts| Some(MemberRules { review, live_postings, drafts });
+        importer.options.members = rules(Review::First, 100, 100);
+        let seen = row_with("1", json!({"title": "RTL Engineer", "posted_at": "2026-11-01"}));
+        let summary = importer.rows(&[seen.clone(), row_with("2", json!({"title": "DFT Engineer"}))]);
+        assert_eq!((summary.created, summary.waiting, summary.rejected), (2, 2, 0));
+        let posting = importer.posting("board", "1");
+        assert_eq!((posting.row.status, posting.row.revision, posting.row.first_revision), (PostingStatus::InReview, None, None));
+        assert!(!posting.row.status.is_public(), "nobody sees it");
+        // The same again changes nothing, other words are what the moderator sees, and what is over is not asked about.
+        assert_eq!(importer.rows(&[seen]).unchanged, 1);
+        let summary = importer.rows(&[row_with("1", json!({"title": "Senior RTL Engineer", "posted_at": "2026-11-01"})), row_with("2", json!({"title": "DFT Engineer", "active": false}))]);
+        assert_eq!((summary.updated, summary.waiting), (2, 0));
+        let posting = importer.posting("board", "1");
+        assert_eq!((posting.row.status, posting.row.revision), (PostingStatus::InReview, None));
+        assert_eq!(importer.posting("board", "2").row.status, PostingStatus::Closed);
+        assert_eq!(importer.posting("board", "2").row.revision, None, "no reader ever heard of it");
+        assert_eq!(court.approve(posting.row.id).unwrap(), PostingStatus::Published);
+        let posting = importer.posting("board", "1");
+        assert!(posting.row.first_revision.is_some());
+        assert_eq!(posting.row.published_at.unwrap().to_string(), "2026-11-01T00:00:00Z", "since when its source shows it");
+        assert_eq!(importer.rows(&[row("3")]).waiting, 0, "a moderator knows the employer now");
+        // Where all are looked at: also what comes back with other words, but not what comes back as it was.
+        importer.options.members = rules(Review::All, 100, 100);
+        let shown = |title: &str, active: bool| row_with("1", json!({"title": title, "posted_at": "2026-11-01", "active": active}));
+        importer.rows(&[shown("Senior RTL Engineer", false)]);
+        importer.rows(&[shown("Senior RTL Engineer", true)]);
+        assert_eq!(importer.posting("board", "1").row.status, PostingStatus::Published);
+        importer.rows(&[shown("Senior RTL Engineer", false)]);
+        importer.rows(&[shown("Work from home, call now", true)]);
+        assert_eq!(importer.posting("board", "1").row.status, PostingStatus::InReview);
+        let rejected = court.board.write(|tx| review::reject(tx, importer.posting("board", "1").row.id, "No.", None, &court.bench(), court.board.now)).unwrap();
+        assert_eq!(court.publish(rejected.row.id, reviewing(Review::None)).unwrap(), PostingStatus::InReview, "its source does not help");
+    }
+
+    fn members_import_no_more_than_there_is_room_for(db) {
+        let _court = Court::new(db);
+        let mut importer = Importer::for_employer(db, "acme-compute");
+        importer.options.members = Some(MemberRules { review: Review::None, live_postings: 3, drafts: 1 });
+        let summary = importer.rows(&many_rows(5));
+        assert_eq!((summary.created, summary.reasons.get("quota_exceeded")), (3, Some(&2)), "{summary:?}");
+        assert_eq!(importer.rows(&many_rows(3)).unchanged, 3, "what is there may be imported again");
+        importer.rows(&[row_with("0", json!({"active": false}))]);
+        assert_eq!(importer.rows(&[row("4")]).created, 1, "one ended, so another may come");
+        let summary = importer.rows(&[row("0")]);
+        assert_eq!((summary.updated, summary.rejected), (0, 1), "and the first finds no room any more");
+        importer.options.members = Some(MemberRules { review: Review::All, live_postings: 3, drafts: 1 });
+        let summary = importer.rows(&[row("7"), row("8")]);
+        assert_eq!((summary.waiting, summary.rejected), (1, 1), "what waits is counted among the drafts");
     }
 
     fn several_reports_are_one_case_and_each_decision_is_remembered(db) {

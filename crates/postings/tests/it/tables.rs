@@ -33,6 +33,23 @@ const WISHES: &str = "\u{feff}Job Title;Ref;Ort;Min Salary;Max Salary;Currency;D
     \"RTL Engineer; \"\"HBM\"\"\";R-1;Zürich;120'000;150'000;CHF;23.11.2026;no;\r\n\
     \"Liquid cooling\r\ntechnician\";R-2;Berlin;;;;;ja;two lines\r\n";
 
+/// Found by damaged tables: what was proposed for two columns that claim one field was refused by the import.
+#[test]
+fn two_columns_that_claim_one_field_leave_a_doubt() {
+    let both = "title,source_id,location&,location\nRTL Engineer,1,Austin,Zürich\n";
+    let proposal = propose(both.as_bytes()).unwrap();
+    let fields: Vec<_> = proposal
+        .columns
+        .iter()
+        .map(|column| column.field.as_deref())
+        .collect();
+    assert_eq!(fields, [Some("title"), Some("source_id"), Some("location"), None]);
+    assert!(!proposal.is_certain(), "nobody said which of them it is");
+    import::check_table(both.as_bytes(), Some(&proposal.mapping)).unwrap();
+    let same = propose(b"title,source_id,location,location\nRTL Engineer,1,Austin,\n").unwrap();
+    assert!(!same.is_certain());
+}
+
 #[test]
 fn columns_are_proposed_with_what_leaves_doubts() {
     let proposal = propose(WISHES.as_bytes()).unwrap();

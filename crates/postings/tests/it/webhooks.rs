@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use diesel::prelude::*;
 use jiff::SignedDuration;
+use mail::LinkKey;
 use postings::CloseReason;
 use postings::outward::Reach;
 use postings::webhooks::{
-    self, DeliveryState, EndpointChange, EndpointError, EndpointState, EventKind, Replay,
+    self, DeliveryState, EndpointChange, EndpointError, EndpointState, EventKind, Replay, Secret,
 };
 use serde_json::json;
+use store::schema::webhook_endpoints;
 use store::testing::monday_morning;
-use store::{Id, on_both};
+use store::{Db, DbConn, Id, Random, StoreError, on_both};
 
-use crate::hooks::{Hooks, Receiver, Told, kinds, messenger};
+use crate::hooks::{Hooks, Receiver, Told, kinds, messenger, sealing_key};
 use crate::support::posting_with;
 
 on_both! {
@@ -60,7 +63,7 @@ on_both! {
         let globex = hooks.board.employer("globex", None);
         let before = hooks.board.published("From before");
         let [own, board, closings] = [(); 3].map(|()| Receiver::start(|_| "200 OK"));
-        hooks.endpoint(Some(hooks.board.acme), &own.url, &[]);
+        let (endpoint, _) = hooks.endpoint(Some(hooks.board.acme), &own.url, &[]);
         hooks.endpoint(None, &board.url, &[]);
         hooks.endpoint(None, &closings.url, &[EventKind::Closed, EventKind::Removed]);
         let first = hooks.board.published("Staff RTL Design Engineer");
@@ -107,6 +110,13 @@ on_both! {
         assert_eq!(kinds(&closings), ["posting.closed", "posting.removed"]);
         let removed = closings[1].json();
         assert_eq!(removed["data"]["posting"], json!({"id": first, "employer": {"id": hooks.board.acme}}), "nothing else of what was erased");
+        let about_it: Vec<_> = hooks.ledger(endpoint.id).into_iter().filter(|delivery| delivery.event.posting_id == Some(first)).collect();
+        assert_eq!(about_it.len(), 5, "told once, paused, resumed, closed, removed");
+        for delivery in about_it {
+            let kept: serde_json::Value = serde_json::from_str(&delivery.event.payload).unwrap();
+            assert_eq!(kept["type"], delivery.event.kind.as_str());
+            assert_eq!(kept["data"]["posting"], removed["data"]["posting"], "nor in what was told before, and can be told again");
+        }
     }
 
     fn what_was_told_can_be_told_again_under_the_same_id(db) {
@@ -225,7 +235,7 @@ on_both! {
         let mut hooks = Hooks::new(db, Reach::Local);
         let receiver = Receiver::start(|_| "200 OK");
         let (endpoint, old) = hooks.endpoint(Some(hooks.board.acme), &receiver.url, &[]);
-        let (_, new) = db.write_blocking(|tx| webhooks::rotate_secret(tx, endpoint.id, &hooks.board.random, hooks.board.now)).unwrap();
+        let (_, new) = db.write_blocking(|tx| webhooks::rotate_secret(tx, endpoint.id, &sealing_key(), &hooks.board.random, hooks.board.now)).unwrap();
         assert_ne!(old.as_str(), new.as_str());
         hooks.board.published("One");
         hooks.note();
@@ -237,6 +247,51 @@ on_both! {
         let told = receiver.told();
         assert_eq!((told[0].is_signed_by(&new), told[0].is_signed_by(&old)), (vec![true, false], vec![false, true]));
         assert_eq!((told[1].is_signed_by(&new), told[1].is_signed_by(&old)), (vec![true], vec![false]));
+    }
+
+    fn a_secret_lies_sealed_in_the_database_and_only_the_installations_key_signs_with_it(db) {
+        let mut hooks = Hooks::new(db, Reach::Local);
+        let receiver = Receiver::start(|_| "200 OK");
+        let (endpoint, secret) = hooks.endpoint(Some(hooks.board.acme), &receiver.url, &[]);
+        let stored = || stored_secrets(db, endpoint.id);
+        let is_sealed = |text: &str| text.starts_with("sealed:") && !text.contains(secret.as_str().trim_start_matches("whsec_"));
+        assert!(is_sealed(&stored().0), "{:?}", stored());
+        // An older version left them as they were.
+        let old = Secret::new(&Random::seeded(9));
+        let until = hooks.board.now.plus(SignedDuration::from_hours(1));
+        db.write_blocking::<_, EndpointError>(|tx| {
+            let values = (webhook_endpoints::secret.eq(secret.as_str()), webhook_endpoints::previous_secret.eq(old.as_str()),
+                webhook_endpoints::previous_until.eq(until));
+            diesel::update(webhook_endpoints::table.find(endpoint.id)).set(values).execute(tx)?;
+            Ok(())
+        }).unwrap();
+        hooks.board.published("Before");
+        hooks.note();
+        hooks.settle();
+        let tidy = |now| db.write_blocking(|tx| webhooks::seal_secrets(tx, &sealing_key(), &hooks.board.random, 10, now)).unwrap();
+        assert_eq!((tidy(hooks.board.now), tidy(hooks.board.now)), (1, 0));
+        assert!(is_sealed(&stored().0) && stored().1.is_some_and(|previous| previous.starts_with("sealed:")));
+        let later = until.plus(SignedDuration::from_secs(1));
+        assert_eq!((tidy(later), tidy(later), stored().1), (1, 0, None), "a secret that no longer signs is forgotten");
+        hooks.board.published("After");
+        hooks.note();
+        hooks.settle();
+        let told = receiver.told();
+        assert_eq!((told[0].is_signed_by(&secret), told[1].is_signed_by(&secret)), (vec![true, false], vec![true]));
+        // With other keys nothing is told, rather than something unsigned; a new secret mends it.
+        let other = LinkKey::random(&Random::seeded(12));
+        let sealed_elsewhere = |tx: &mut DbConn| webhooks::rotate_secret(tx, endpoint.id, &other, &hooks.board.random, hooks.board.now);
+        db.write_blocking(sealed_elsewhere).unwrap();
+        hooks.board.published("Unsigned");
+        hooks.note();
+        assert_eq!(hooks.pass().retried, 1);
+        assert_eq!(receiver.told().len(), 2);
+        let error = db.read_blocking(|conn| webhooks::find(conn, endpoint.id)).unwrap().unwrap().last_error.unwrap();
+        assert!(error.contains("sealed with other keys"), "{error}");
+        let mend = |tx: &mut DbConn| webhooks::rotate_secret(tx, endpoint.id, &sealing_key(), &hooks.board.random, hooks.board.now);
+        let (_, new) = db.write_blocking(mend).unwrap();
+        hooks.settle();
+        assert_eq!(receiver.told().last().unwrap().is_signed_by(&new), vec![true]);
     }
 
     fn nobody_inside_our_network_is_told(db) {
@@ -282,4 +337,17 @@ on_both! {
         assert_eq!(hooks.kept(endpoint.id).last_status, Some(302), "a redirect is not followed");
         assert!(trap.told().is_empty());
     }
+}
+
+/// The secrets of an endpoint as they stand in the database.
+fn stored_secrets(db: &Db, id: Id) -> (String, Option<String>) {
+    let columns = (webhook_endpoints::secret, webhook_endpoints::previous_secret);
+    let found = |conn: &mut DbConn| {
+        webhook_endpoints::table
+            .find(id)
+            .select(columns)
+            .first(conn)
+            .map_err(StoreError::from)
+    };
+    db.read_blocking(found).unwrap()
 }

@@ -89,7 +89,7 @@ fn fields() -> impl Strategy<Value = Value> {
         few(&["H100", "TPU v5"]),
         0..72_i64,
     );
-    (text, facts, rest, conditions()).prop_map(|(text, facts, rest, conditions)| {
+    (text, facts, rest, (conditions(), attributes())).prop_map(|(text, facts, rest, conditions)| {
         let (title, description, employer) = text;
         let (discipline, skills, specialties, seniority, employment_type, workplace) = facts;
         let (places, remote_from, pay, currency, environment, accelerators, hours_ago) = rest;
@@ -109,16 +109,34 @@ fn fields() -> impl Strategy<Value = Value> {
         if let Some(amount) = pay {
             row["pay"] = json!({"base": {"min": 50_000, "max": amount, "currency": currency.unwrap_or("USD"), "period": "year"}});
         }
-        let (hardware, work_pattern, eligibility, equity) = conditions;
+        let ((hardware, work_pattern, eligibility, equity), attributes) = conditions;
         if let (Some(to), Some(from)) = (row["hardware"].as_object_mut(), hardware.as_object()) {
             to.extend(from.clone());
         }
+        row["attributes"] = attributes;
         row["work_pattern"] = work_pattern;
         row["eligibility"] = eligibility;
         if let Some(kind) = equity {
             row["pay"]["equity"] = json!({"kind": kind});
         }
         row
+    })
+}
+
+/// What employers name themselves: texts, numbers and flags.
+fn attributes() -> impl Strategy<Value = Value> {
+    let team = some(&["Compute", "compute  east", "9"]);
+    let size = prop::option::of(prop_oneof![Just(json!(9)), Just(json!(9.5)), Just(json!(9.0))]);
+    (team, size, some(&[true, false])).prop_map(|(team, size, lab)| {
+        let named = [
+            ("team", team.map(Value::from)),
+            ("team_size", size),
+            ("lab", lab.map(Value::from)),
+        ];
+        let given = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(given.collect())
     })
 }
 
@@ -207,6 +225,22 @@ fn query() -> impl Strategy<Value = Query> {
             select(&["required", "accepted", "not_needed"][..])
         )
             .prop_map(|(name, answer)| vec![(name.to_owned(), answer.to_owned())]),
+        subsequence(
+            vec![
+                "team:COMPUTE",
+                "team:compute east",
+                "team:9",
+                "team_size:9",
+                "team_size:9.5",
+                "lab:true",
+                "nothing:9"
+            ],
+            1..=2
+        )
+        .prop_map(|wanted| wanted
+            .into_iter()
+            .map(|wanted| ("attribute".to_owned(), wanted.to_owned()))
+            .collect()),
         Just(vec![("interpret".to_owned(), "off".to_owned())]),
         Just(vec![("role".to_owned(), ROLE.to_owned())]),
         (
@@ -238,12 +272,17 @@ fn query() -> impl Strategy<Value = Query> {
         }),
     ];
     (text(), prop::collection::vec(filter, 0..3)).prop_map(|(q, filters)| {
-        let mut pairs: BTreeMap<String, String> = filters.into_iter().flatten().collect();
+        // Only attributes repeat: a value of theirs may hold a comma.
+        let (repeated, single): (Vec<_>, Vec<_>) = filters
+            .into_iter()
+            .flatten()
+            .partition(|(name, _)| name == "attribute");
+        let mut pairs: BTreeMap<String, String> = single.into_iter().collect();
         if !pairs.contains_key("pay_min") {
             pairs.remove("pay_currency");
         }
         pairs.insert("q".to_owned(), q);
-        let pairs: Vec<_> = pairs.into_iter().collect();
+        let pairs: Vec<_> = pairs.into_iter().chain(repeated).collect();
         let query = parse_pairs(&pairs)
             .unwrap_or_else(|errors| panic!("{pairs:?}: {errors:?}"))
             .query;
@@ -317,10 +356,35 @@ fn matched(board: &Board<'_>, matcher: &mut Matcher) -> BTreeMap<Id, BTreeSet<Id
     out
 }
 
-fn assert_agreement(board: &Board<'_>, matcher: &mut Matcher, queries: &[(Id, Query)]) -> usize {
+/// How much was compared.
+#[derive(Debug, Clone, Copy, Default)]
+struct Compared {
+    /// A random query against all postings there are, in one state of theirs.
+    cases: usize,
+    /// Queries times postings.
+    pairs: usize,
+    /// Pairs that match, found alike by both.
+    matches: usize,
+    /// Cases before anything was edited.
+    in_new_worlds: usize,
+}
+
+impl Compared {
+    fn add(&mut self, other: Self) {
+        self.cases += other.cases;
+        self.pairs += other.pairs;
+        self.matches += other.matches;
+    }
+}
+
+fn assert_agreement(board: &Board<'_>, matcher: &mut Matcher, queries: &[(Id, Query)]) -> Compared {
     board.settle();
     let matched = matched(board, matcher);
-    let mut hits = 0;
+    let mut compared = Compared {
+        cases: queries.len(),
+        pairs: queries.len() * board.postings().len(),
+        ..Compared::default()
+    };
     for (id, query) in queries {
         let mut request = crate::support::request("limit=100&sort=newest&strict=on");
         request.query = query.clone();
@@ -329,9 +393,9 @@ fn assert_agreement(board: &Board<'_>, matcher: &mut Matcher, queries: &[(Id, Qu
         let by_matcher = matched.get(id).cloned().unwrap_or_default();
         assert_eq!(by_index, by_matcher, "{query:?}");
         assert_eq!(results.total, by_index.len() as u64);
-        hits += by_index.len();
+        compared.matches += by_index.len();
     }
-    hits
+    compared
 }
 
 /// The name of a role that has copies, when there is one.
@@ -358,11 +422,11 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
     let mut runner = TestRunner::new_with_rng(config, rng);
     let world = (
         prop::collection::vec(fields(), 12..20),
-        prop::collection::vec(query(), 30),
+        prop::collection::vec(query(), asked_for("QUERIES").unwrap_or(30_usize)),
         prop::collection::vec(step(), 1..8),
     );
     let case = std::cell::Cell::new(0_u64);
-    let total = std::cell::RefCell::new((0, 0));
+    let total = std::cell::RefCell::new(Compared::default());
     let outcome = runner.run(&world, |(mut rows, mut queries, steps)| {
         let mut total = total.borrow_mut();
         let mut board = Board::new(db);
@@ -401,8 +465,8 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
         for (id, query) in &stored {
             matcher.insert(*id, query);
         }
-        total.0 += stored.len();
-        total.1 += assert_agreement(&board, &mut matcher, &stored);
+        let asked = stored.len();
+        total.add(assert_agreement(&board, &mut matcher, &stored));
         for step in steps {
             take(&mut board, step, case.get());
         }
@@ -414,20 +478,34 @@ fn check_agreement(db: &TestDb, seed: u8, cases: u32) {
             stored[n].1 = stored[n + 5].1.clone();
             matcher.insert(stored[n].0, &stored[n].1);
         }
-        total.1 += assert_agreement(&board, &mut matcher, &stored);
+        total.add(assert_agreement(&board, &mut matcher, &stored));
+        total.in_new_worlds += asked;
         assert_eq!(matcher.len(), stored.len());
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
     let total = total.into_inner();
+    println!("agreement: {} worlds without a difference, {total:?}", case.get());
     assert!(
-        total.1 * 2 > total.0,
+        total.matches * 2 > total.in_new_worlds,
         "matches are frequent enough to mean something: {total:?}"
     );
 }
 
+/// A number from outside, for a long run, which is played when somebody asks for it:
+/// `BACKPLANE_TEST_AGREEMENT_WORLDS=2000 cargo test -p backplane-search --test it agreement -- --nocapture`.
+/// With another `BACKPLANE_TEST_AGREEMENT_SEED` they are other worlds; `BACKPLANE_TEST_AGREEMENT_QUERIES` are asked in each.
+fn asked_for<N: std::str::FromStr>(what: &str) -> Option<N> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long to go on is asked for from outside"
+    )]
+    let asked = std::env::var(format!("BACKPLANE_TEST_AGREEMENT_{what}"));
+    asked.ok().and_then(|text| text.parse().ok())
+}
+
 on_both! {
     fn an_alert_matches_exactly_what_the_search_returns(db) {
-        check_agreement(db, 1, 10);
+        check_agreement(db, asked_for("SEED").unwrap_or(1), asked_for("WORLDS").unwrap_or(10));
     }
 }

@@ -9,6 +9,7 @@ mod agreement;
 mod counts;
 mod cursors;
 mod index;
+mod live;
 mod matcher;
 mod search;
 mod suggest;

@@ -8,6 +8,8 @@ use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE64;
 
+use crate::state::State;
+
 /// Runs in the page.
 const SCRIPT: &str = include_str!("../../../assets/account.js");
 
@@ -19,14 +21,14 @@ struct AccountPage<'a> {
 }
 
 /// Also where identity providers send the browser back to; the script reads the rest of the address.
-pub(super) async fn account_page() -> HttpResponse {
+pub(super) async fn account_page(state: State) -> HttpResponse {
     let hash = BASE64.encode(digest(&SHA256, SCRIPT.as_bytes()).as_ref());
     let policy = format!(
         "default-src 'none'; style-src 'self'; script-src 'sha256-{hash}'; connect-src 'self'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
     );
     let page = AccountPage {
-        site: "Backplane",
+        site: state.site(),
         script: SCRIPT,
     };
     HttpResponse::build(StatusCode::OK)

@@ -14,13 +14,14 @@ use crate::routes::domains::confirm;
 use crate::routes::safety::agree;
 use crate::state::State;
 
-pub(super) async fn verify_page(LinkToken(token): LinkToken) -> HttpResponse {
+pub(super) async fn verify_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     let form = Form {
         action: "/verify-email",
         fields: vec![hidden("token", &token)],
         button: "Verify my address",
     };
     message(
+        &state,
         StatusCode::OK,
         "Verify your address",
         "One click, and your account is ready.",
@@ -35,16 +36,17 @@ pub(super) async fn verify_form(state: State, form: web::Form<TokenForm>) -> Res
         .await;
     Ok(match verified {
         Ok(_) => message(
+            &state,
             StatusCode::OK,
             "Your address is verified",
             "You can sign in now.",
             Vec::new(),
         ),
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     })
 }
 
-pub(super) async fn forgot_page() -> HttpResponse {
+pub(super) async fn forgot_page(state: State) -> HttpResponse {
     let email = Field {
         label: "E-mail address",
         name: "email",
@@ -58,6 +60,7 @@ pub(super) async fn forgot_page() -> HttpResponse {
         button: "Send me a link",
     };
     message(
+        &state,
         StatusCode::OK,
         "Set a new password",
         "We will write to the address of your account.",
@@ -82,6 +85,7 @@ pub(super) async fn forgot_form(state: State, form: web::Form<EmailForm>) -> Res
         state.wake.mail.notify_one();
     }
     Ok(message(
+        &state,
         StatusCode::OK,
         "Look into your mailbox",
         "If there is an account, a mail is on its way.",
@@ -89,7 +93,7 @@ pub(super) async fn forgot_form(state: State, form: web::Form<EmailForm>) -> Res
     ))
 }
 
-pub(super) async fn reset_page(LinkToken(token): LinkToken) -> HttpResponse {
+pub(super) async fn reset_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     let password = Field {
         label: "New password",
         name: "password",
@@ -104,6 +108,7 @@ pub(super) async fn reset_page(LinkToken(token): LinkToken) -> HttpResponse {
         button: "Set the new password",
     };
     message(
+        &state,
         StatusCode::OK,
         "Set a new password",
         "At least 8 characters. All your sessions will end, and passkeys and identity providers have to be added anew.",
@@ -120,22 +125,24 @@ pub(super) async fn reset_form(
     let client = client_of(&state, &request);
     match reset(&state, token, password, client).await {
         Ok(()) => message(
+            &state,
             StatusCode::OK,
             "Your password is set",
             "You can sign in with it now.",
             Vec::new(),
         ),
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     }
 }
 
-pub(super) async fn domain_page(LinkToken(token): LinkToken) -> HttpResponse {
+pub(super) async fn domain_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     let form = Form {
         action: "/confirm-domain",
         fields: vec![hidden("token", &token)],
         button: "Yes, it is ours",
     };
     message(
+        &state,
         StatusCode::OK,
         "Confirm the domain",
         "Confirm only if the employer in the mail may say that the domain is theirs.",
@@ -147,19 +154,26 @@ pub(super) async fn domain_form(state: State, form: web::Form<TokenForm>) -> Htt
     match confirm(&state, form.into_inner().token).await {
         Ok(domain) => {
             let words = format!("{} is shown on the employer's page now.", domain.domain);
-            message(StatusCode::OK, "The domain is confirmed", &words, Vec::new())
+            message(
+                &state,
+                StatusCode::OK,
+                "The domain is confirmed",
+                &words,
+                Vec::new(),
+            )
         }
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     }
 }
 
-pub(super) async fn email_change_page(LinkToken(token): LinkToken) -> HttpResponse {
+pub(super) async fn email_change_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     let form = Form {
         action: "/confirm-email-change",
         fields: vec![hidden("token", &token)],
         button: "Agree",
     };
     message(
+        &state,
         StatusCode::OK,
         "Another address for your account",
         "It changes when both mailboxes have agreed. If you did not ask for it, close this page.",
@@ -171,14 +185,20 @@ pub(super) async fn email_change_form(state: State, form: web::Form<TokenForm>) 
     let words = match agree(&state, form.into_inner().token).await {
         Ok(EmailChange::Changed) => "Your account has the new address now.",
         Ok(EmailChange::Waiting) => "Now agree in the mail that went to the other address, too.",
-        Err(problem) => return problem_page(&problem),
+        Err(problem) => return problem_page(&state, &problem),
     };
-    message(StatusCode::OK, "Thank you", words, Vec::new())
+    message(&state, StatusCode::OK, "Thank you", words, Vec::new())
 }
 
-pub(super) async fn invitation_page(LinkToken(token): LinkToken) -> HttpResponse {
+pub(super) async fn invitation_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     let words = format!(
         "Sign in with the address that was invited, then send this token to POST /v1/invitations/accept: {token}"
     );
-    message(StatusCode::OK, "Accept the invitation", &words, Vec::new())
+    message(
+        &state,
+        StatusCode::OK,
+        "Accept the invitation",
+        &words,
+        Vec::new(),
+    )
 }

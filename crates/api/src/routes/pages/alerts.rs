@@ -22,15 +22,20 @@ pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> R
         .await?
         .filter(|alert| alert.status != AlertStatus::Ended);
     let Some(alert) = alert else {
-        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+        return Ok(problem_page(&state, &Problem::new(Code::TokenInvalid)));
     };
     match alert.status {
         AlertStatus::Pending if alert.confirm_expires_at.is_none_or(|at| at <= state.now()) => {
-            return Ok(problem_page(&Problem::new(Code::TokenExpired)));
+            return Ok(problem_page(&state, &Problem::new(Code::TokenExpired)));
         }
         AlertStatus::Pending => {}
-        AlertStatus::Active | AlertStatus::Paused | AlertStatus::Ended => {
-            return Ok(confirmed_before());
+        AlertStatus::Active | AlertStatus::Ended => {
+            let words = "It was confirmed before; there is nothing left to do.";
+            return Ok(confirmed(&state, alert.id, words));
+        }
+        AlertStatus::Paused => {
+            let words = "It was confirmed before, and is paused at the moment.";
+            return Ok(known(&state, alert.id, "Your alert is paused", words));
         }
     }
     let words = format!(
@@ -63,6 +68,7 @@ pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> R
         button,
     };
     Ok(messages(
+        &state,
         StatusCode::OK,
         "Confirm your alert",
         paragraphs,
@@ -87,12 +93,17 @@ pub(super) async fn confirm_form(state: State, form: web::Form<ConfirmForm>) -> 
             id,
             "It was confirmed before; there is nothing left to do.",
         ),
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     }
 }
 
 /// The alert is active; here is how to change it.
 fn confirmed(state: &State, id: Id, words: &str) -> HttpResponse {
+    known(state, id, "Your alert is active", words)
+}
+
+/// What there is to say to somebody with the alert's mail in their hands, and the way to everything else.
+fn known(state: &State, id: Id, title: &str, words: &str) -> HttpResponse {
     let form = Form {
         action: "/alerts/manage",
         fields: vec![
@@ -101,22 +112,13 @@ fn confirmed(state: &State, id: Id, words: &str) -> HttpResponse {
         ],
         button: "See and change your alerts",
     };
-    message(StatusCode::OK, "Your alert is active", words, vec![form])
-}
-
-fn confirmed_before() -> HttpResponse {
-    message(
-        StatusCode::OK,
-        "Your alert is active",
-        "It was confirmed before; there is nothing left to do.",
-        Vec::new(),
-    )
+    message(state, StatusCode::OK, title, words, vec![form])
 }
 
 /// Asks before unsubscribing: mail scanners open links.
 pub(crate) async fn unsubscribe_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     if state.letterhead.verify_unsubscribe(&token).is_none() {
-        return problem_page(&Problem::new(Code::TokenInvalid));
+        return problem_page(&state, &Problem::new(Code::TokenInvalid));
     }
     let action = format!("/v1/alerts/unsubscribe?token={token}");
     let form = Form {
@@ -125,6 +127,7 @@ pub(crate) async fn unsubscribe_page(state: State, LinkToken(token): LinkToken) 
         button: "Unsubscribe",
     };
     message(
+        &state,
         StatusCode::OK,
         "Unsubscribe",
         "You will get no further mail from this alert.",
@@ -133,8 +136,9 @@ pub(crate) async fn unsubscribe_page(state: State, LinkToken(token): LinkToken) 
 }
 
 /// The alert has ended.
-pub(crate) fn unsubscribed() -> HttpResponse {
+pub(crate) fn unsubscribed(state: &State) -> HttpResponse {
     message(
+        state,
         StatusCode::OK,
         "You are unsubscribed",
         "This alert writes no more. Nothing else changed.",
@@ -159,7 +163,7 @@ pub(super) async fn feedback_page(state: State, link: web::Query<FeedbackLink>) 
         .and_then(|posting| state.letterhead.verify_feedback(&link.token, posting))
         .is_none()
     {
-        return problem_page(&Problem::new(Code::TokenInvalid));
+        return problem_page(&state, &Problem::new(Code::TokenInvalid));
     }
     let form = |verdict: &str, button: &'static str| Form {
         action: "/alerts/feedback",
@@ -172,21 +176,27 @@ pub(super) async fn feedback_page(state: State, link: web::Query<FeedbackLink>) 
     };
     let words = "Your answer helps the board to see which alerts fit. It changes nothing about what you get.";
     let forms = vec![form("right", "Yes, it was"), form("wrong", "No, it was not")];
-    message(StatusCode::OK, "Was this role right for you?", words, forms)
+    message(
+        &state,
+        StatusCode::OK,
+        "Was this role right for you?",
+        words,
+        forms,
+    )
 }
 
 pub(super) async fn feedback_form(state: State, form: web::Form<FeedbackLink>) -> HttpResponse {
     let (Ok(posting), Ok(verdict)) = (form.posting.parse(), form.verdict.parse()) else {
-        return problem_page(&Problem::new(Code::TokenInvalid));
+        return problem_page(&state, &Problem::new(Code::TokenInvalid));
     };
     match note(&state, &form.token, posting, verdict).await {
         Ok(()) => {
             let words = "Your answer is noted. You may change it with the same link.";
-            message(StatusCode::OK, "Thank you", words, Vec::new())
+            message(&state, StatusCode::OK, "Thank you", words, Vec::new())
         }
         Err(problem) if problem.code() == Code::AlertNotFound => {
-            problem_page(&Problem::new(Code::TokenInvalid))
+            problem_page(&state, &Problem::new(Code::TokenInvalid))
         }
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     }
 }

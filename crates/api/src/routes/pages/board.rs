@@ -61,7 +61,7 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
         Err(errors) => {
             let problem = errors.first().map(|error| error.detail.clone());
             let page_of = FrontPage {
-                site: "Backplane",
+                site: state.site(),
                 q: &q,
                 problem,
                 notes: Vec::new(),
@@ -106,7 +106,7 @@ pub(super) async fn front_page(state: State, request: HttpRequest) -> Result<Htt
                 .extend_pairs(asked.query.to_pairs())
                 .finish(),
             alert,
-            site: "Backplane",
+            site: state.site(),
             q: &q,
             problem: None,
             notes,
@@ -194,6 +194,7 @@ pub(super) async fn posting_page(
         |posting: &Posting| posting.row.status.is_public() && posting.row.first_revision.is_some();
     let Some(posting) = posting.filter(is_public) else {
         return Ok(message(
+            &state,
             StatusCode::NOT_FOUND,
             "Nothing here",
             "There is no such role.",
@@ -203,7 +204,7 @@ pub(super) async fn posting_page(
     let content = posting.content();
     let line = row(posting.summary()).line;
     let template = PostingPage {
-        site: "Backplane",
+        site: state.site(),
         posting: content,
         employer: &posting.employer.name,
         line,

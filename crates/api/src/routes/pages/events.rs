@@ -16,10 +16,10 @@ pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> R
         .read(move |conn, _| Ok::<_, Problem>(registrations::find_by_token(conn, &looked_up)?))
         .await?;
     let Some((registration, event)) = found.filter(|(found, _)| found.status != SeatStatus::Cancelled) else {
-        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+        return Ok(problem_page(&state, &Problem::new(Code::TokenInvalid)));
     };
     if registration.status != SeatStatus::Pending {
-        return Ok(seat(registration.status));
+        return Ok(seat(&state, registration.status));
     }
     let form = Form {
         action: "/events/confirm",
@@ -27,6 +27,7 @@ pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> R
         button: "Confirm my seat",
     };
     Ok(messages(
+        &state,
         StatusCode::OK,
         "Confirm your seat",
         registrations::in_words(&event),
@@ -36,12 +37,12 @@ pub(super) async fn confirm_page(state: State, LinkToken(token): LinkToken) -> R
 
 pub(super) async fn confirm_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
     match confirm(&state, form.into_inner().token).await {
-        Ok(status) => seat(status),
-        Err(problem) => problem_page(&problem),
+        Ok(status) => seat(&state, status),
+        Err(problem) => problem_page(&state, &problem),
     }
 }
 
-fn seat(status: SeatStatus) -> HttpResponse {
+fn seat(state: &State, status: SeatStatus) -> HttpResponse {
     let (title, words) = match status {
         SeatStatus::Waitlisted => (
             "You are on the waiting list",
@@ -52,13 +53,13 @@ fn seat(status: SeatStatus) -> HttpResponse {
             "It is reserved for you; the mail has a calendar file.",
         ),
     };
-    message(StatusCode::OK, title, words, Vec::new())
+    message(state, StatusCode::OK, title, words, Vec::new())
 }
 
 /// Asks before giving a seat back: mail scanners open links.
 pub(super) async fn cancel_page(state: State, LinkToken(token): LinkToken) -> HttpResponse {
     if registrations::verify_cancel(&state.letterhead.links, &token).is_none() {
-        return problem_page(&Problem::new(Code::TokenInvalid));
+        return problem_page(&state, &Problem::new(Code::TokenInvalid));
     }
     let form = Form {
         action: "/events/cancel",
@@ -66,17 +67,18 @@ pub(super) async fn cancel_page(state: State, LinkToken(token): LinkToken) -> Ht
         button: "Give my seat back",
     };
     let words = "Somebody else will get it.";
-    message(StatusCode::OK, "You cannot come?", words, vec![form])
+    message(&state, StatusCode::OK, "You cannot come?", words, vec![form])
 }
 
 pub(super) async fn cancel_form(state: State, form: web::Form<TokenForm>) -> HttpResponse {
     match give_back(&state, &form.into_inner().token).await {
         Ok(()) => message(
+            &state,
             StatusCode::OK,
             "Your seat is free again",
             "Thank you for telling.",
             Vec::new(),
         ),
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     }
 }

@@ -126,7 +126,7 @@ struct Outcome {
 
 async fn show(state: &State, token: &str, outcome: Outcome) -> Result<HttpResponse, Problem> {
     let Some(id) = state.letterhead.verify_manage(token) else {
-        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+        return Ok(problem_page(state, &Problem::new(Code::TokenInvalid)));
     };
     let held = state
         .read(move |conn, _| {
@@ -138,7 +138,7 @@ async fn show(state: &State, token: &str, outcome: Outcome) -> Result<HttpRespon
         })
         .await?;
     let Some((suppression, own, all)) = held else {
-        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+        return Ok(problem_page(state, &Problem::new(Code::TokenInvalid)));
     };
     // The alert whose mail led here comes first, the ended ones last.
     let mut sorted: Vec<&Alert> = all.iter().collect();
@@ -159,7 +159,7 @@ async fn show(state: &State, token: &str, outcome: Outcome) -> Result<HttpRespon
     Ok(page(
         status,
         &ManagePage {
-            site: "Backplane",
+            site: state.site(),
             token,
             email: own.email.to_string(),
             notice: outcome.notice,
@@ -190,12 +190,12 @@ pub(super) async fn manage_form(
     let fields: Fields = form.into_inner().into_iter().collect();
     let token = fields.get("token").cloned().unwrap_or_default();
     let Some(own) = state.letterhead.verify_manage(&token) else {
-        return Ok(problem_page(&Problem::new(Code::TokenInvalid)));
+        return Ok(problem_page(&state, &Problem::new(Code::TokenInvalid)));
     };
     let action = fields.get("action").cloned().unwrap_or_default();
     let outcome = act(&state, own, &action, fields).await;
     Ok(match (outcome, action.as_str()) {
-        (Ok(_), "erase_all") => erased("Nothing is kept about this address."),
+        (Ok(_), "erase_all") => erased(&state, "Nothing is kept about this address."),
         (Ok(notice), "erase") => {
             let page = show(
                 &state,
@@ -210,7 +210,7 @@ pub(super) async fn manage_form(
             if page.status().is_success() {
                 page
             } else {
-                erased("Nothing is kept about this alert.")
+                erased(&state, "Nothing is kept about this alert.")
             }
         }
         (Ok(notice), _) => {
@@ -238,14 +238,14 @@ pub(super) async fn manage_form(
             .await?
         }
         (Err(problem), _) => match problem.code() {
-            Code::AlertNotFound => problem_page(&Problem::new(Code::TokenInvalid)),
-            _ => problem_page(&problem),
+            Code::AlertNotFound => problem_page(&state, &Problem::new(Code::TokenInvalid)),
+            _ => problem_page(&state, &problem),
         },
     })
 }
 
-fn erased(words: &str) -> HttpResponse {
-    message(StatusCode::OK, "Erased", words, Vec::new())
+fn erased(state: &State, words: &str) -> HttpResponse {
+    message(state, StatusCode::OK, "Erased", words, Vec::new())
 }
 
 /// Does what the button says; returns what to tell.

@@ -109,11 +109,11 @@ struct ProblemsPage<'a> {
 }
 
 /// What each kind of problem means: where the `type` of a problem leads.
-async fn problems() -> HttpResponse {
+async fn problems(state: State) -> HttpResponse {
     page(
         StatusCode::OK,
         &ProblemsPage {
-            site: "Backplane",
+            site: state.site(),
             codes: Code::ALL,
         },
     )
@@ -172,15 +172,27 @@ fn page_with_data(status: StatusCode, template: &impl Template, data: Option<&st
         .body(template.render().unwrap_or_default())
 }
 
-fn message(status: StatusCode, title: &str, paragraph: &str, forms: Vec<Form<'_>>) -> HttpResponse {
-    messages(status, title, vec![paragraph.to_owned()], forms)
+fn message(
+    state: &State,
+    status: StatusCode,
+    title: &str,
+    paragraph: &str,
+    forms: Vec<Form<'_>>,
+) -> HttpResponse {
+    messages(state, status, title, vec![paragraph.to_owned()], forms)
 }
 
-fn messages(status: StatusCode, title: &str, paragraphs: Vec<String>, forms: Vec<Form<'_>>) -> HttpResponse {
+fn messages(
+    state: &State,
+    status: StatusCode,
+    title: &str,
+    paragraphs: Vec<String>,
+    forms: Vec<Form<'_>>,
+) -> HttpResponse {
     page(
         status,
         &MessagePage {
-            site: "Backplane",
+            site: state.site(),
             title,
             paragraphs,
             forms,
@@ -188,7 +200,7 @@ fn messages(status: StatusCode, title: &str, paragraphs: Vec<String>, forms: Vec
     )
 }
 
-fn problem_page(problem: &Problem) -> HttpResponse {
+fn problem_page(state: &State, problem: &Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let words = match problem.code() {
         Code::TokenInvalid => "This link is not valid. It may have been used, or cut off on its way.",
@@ -196,7 +208,7 @@ fn problem_page(problem: &Problem) -> HttpResponse {
         Code::ContentInvalid => "What was entered cannot be used. Go back and try again.",
         other => other.title(),
     };
-    message(status, "That did not work", words, Vec::new())
+    message(state, status, "That did not work", words, Vec::new())
 }
 
 /// Whether the client is a browser that shows what it gets.
@@ -210,9 +222,10 @@ pub(crate) fn wants_html(request: &HttpRequest) -> bool {
 }
 
 /// Nothing is at this address.
-pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(crate) async fn not_found(state: State, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if request.method() == Method::GET && wants_html(&request) && !request.path().starts_with("/v1/") {
         return Ok(message(
+            &state,
             StatusCode::NOT_FOUND,
             "Nothing here",
             "There is no page at this address.",

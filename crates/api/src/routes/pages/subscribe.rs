@@ -48,13 +48,14 @@ fn form_page(state: &State, search: &str, email: &str, mistake: Option<String>) 
             let words =
                 "This search finds every role. Search for something first: a word, a place, a discipline.";
             return message(
+                state,
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "Narrow your search",
                 words,
                 Vec::new(),
             );
         }
-        Err(problem) => return problem_page(&problem),
+        Err(problem) => return problem_page(state, &problem),
     };
     let status = match mistake {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -63,7 +64,7 @@ fn form_page(state: &State, search: &str, email: &str, mistake: Option<String>) 
     page(
         status,
         &SubscribePage {
-            site: "Backplane",
+            site: state.site(),
             mistake,
             description: query.describe(),
             search_url: state.letterhead.search_url(&query),
@@ -82,6 +83,7 @@ pub(super) async fn subscribe_page(state: State, request: HttpRequest) -> HttpRe
 pub(super) async fn subscribe_form(state: State, form: web::Form<SubscribeForm>) -> HttpResponse {
     let form = form.into_inner();
     let sent = message(
+        &state,
         StatusCode::OK,
         "Look into your mailbox",
         "If this address can get this alert, a mail with a link is on its way. Nothing happens before you follow it.",
@@ -96,7 +98,7 @@ pub(super) async fn subscribe_form(state: State, form: web::Form<SubscribeForm>)
         Err(problem) if problem.code().status() == 422 => {
             form_page(&state, &form.search, &form.email, Some(problem.in_words()))
         }
-        Err(problem) => problem_page(&problem),
+        Err(problem) => problem_page(&state, &problem),
     }
 }
 

@@ -121,6 +121,16 @@ pub(super) fn run(file: Option<&Path>, args: &DoctorArgs) -> Result<ExitCode> {
 
 fn examine(config: &Config, chart: &mut Chart) {
     chart.ok("settings", "every key is known and every value fits");
+    match config.read_own_data() {
+        Ok(data) => {
+            data.put_in_force();
+        }
+        Err(error) => chart.fail(
+            "data",
+            error.to_string(),
+            "correct the file, or take it out of data_override; a running server goes on with what it had",
+        ),
+    }
     machine::data_dir(config, chart);
     machine::keys(config, chart);
     machine::open_files(chart);

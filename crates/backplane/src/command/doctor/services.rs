@@ -18,6 +18,13 @@ use crate::wiring;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn address(config: &Config, chart: &mut Chart) {
+    for danger in config.dangers() {
+        chart.fail(
+            "settings",
+            danger,
+            "backplane config check says what else is unsafe",
+        );
+    }
     let url = &config.public_url;
     if url.starts_with("https://") {
         chart.ok("address", format!("{} as {url}", config.bind));
@@ -142,7 +149,7 @@ pub(super) fn index(config: &Config, db: Option<&Db>, chart: &mut Chart) {
             _ => chart.ok("index", format!("{postings} postings at revision {cursor}")),
         },
         Ok(Found::Nothing) => chart.ok("index", "none yet; the next start builds it"),
-        Ok(Found::OtherVersion(_)) => chart.ok("index", "of another version; the next start builds it anew"),
+        Ok(Found::OtherVersion(_)) => chart.ok("index", "of another version; the server builds another while it answers"),
         Ok(Found::Damaged(detail)) => {
             chart.warn("index", format!("damaged: {detail}"), "restart the server, which builds it anew; or backplane reindex");
         }

@@ -18,7 +18,9 @@ pub(super) fn run(config: Config, command: MailCommand) -> Result<ExitCode> {
     match command {
         MailCommand::Report => return Ok(report::receive(config)),
         MailCommand::Reports { limit } => report::list(&wiring::open(config)?, limit)?,
-        MailCommand::Preview { kind, dir } => preview::run(&config, kind.as_deref(), &dir)?,
+        MailCommand::Preview { kind, language, dir } => {
+            preview::run(&config, kind.as_deref(), &language, &dir)?;
+        }
         MailCommand::Dkim { command } => dkim::run(&config, command)?,
         MailCommand::Suppressions { command } => suppressions::run(&wiring::open(config)?, command)?,
     }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use search::{Comparison, Found, Index, IndexError};
+use search::{Comparison, Found, Index, IndexError, LiveIndex};
 use serde::Serialize;
 use store::{Db, invariant};
 
@@ -171,7 +171,7 @@ fn index(config: &Config, db: &Db, repair: bool) -> Result<Check> {
             Some("none yet; the next start builds it".to_owned()),
         ),
         Err(Found::OtherVersion(version)) => {
-            let detail = format!("of version {version}; the next start builds it anew");
+            let detail = format!("of version {version}; the server builds it anew while it answers");
             Check::new("index", meaning, 0, Some(detail))
         }
         Err(Found::Damaged(detail)) => Check::new("index", meaning, 1, Some(detail)),
@@ -195,23 +195,27 @@ fn compared(config: &Config, db: &Db) -> Result<Result<Comparison, Found>, Index
 }
 
 /// Throws the index in `dir` away and builds it from the database.
-pub(super) fn rebuild(dir: &std::path::Path, db: &Db) -> Result<(Index, usize)> {
+fn rebuild(dir: &std::path::Path, db: &Db) -> Result<()> {
+    LiveIndex::clear(dir)?;
+    bring_up_to_date(&LiveIndex::open(dir)?, db)?;
+    Ok(())
+}
+
+/// Runs passes until `index` has everything and no other is being built.
+pub(super) fn bring_up_to_date(index: &LiveIndex, db: &Db) -> Result<()> {
     let latest =
         db.read_blocking(|conn| store::revision::latest(conn, store::revision::Counter::Postings))?;
     let mut progress = Progress::new("Indexing", latest.unsigned_abs());
-    Index::clear(dir)?;
-    let index = Index::open(dir)?;
-    let mut changes = 0;
     loop {
         let report = index.pass(db)?;
-        changes += report.applied;
-        progress.at(report.cursor.unsigned_abs(), "changes");
-        if report.is_caught_up {
+        let revision = report.building.unwrap_or(report.cursor);
+        progress.at(revision.unsigned_abs(), "changes");
+        if report.is_caught_up && report.building.is_none() {
             break;
         }
     }
     progress.finish();
-    Ok((index, changes))
+    Ok(())
 }
 
 fn in_words(found: &Comparison) -> String {

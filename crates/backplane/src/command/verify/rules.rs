@@ -22,7 +22,7 @@ macro_rules! rule {
 }
 
 /// Every rule; none of them holds only most of the time.
-pub(super) const RULES: [Invariant; 15] = [
+pub(super) const RULES: [Invariant; 25] = [
     rule!(
         posting_counter,
         "the counter of changes is not behind any posting",
@@ -115,5 +115,68 @@ pub(super) const RULES: [Invariant; 15] = [
            (SELECT 1 FROM sessions WHERE sessions.id = refresh_tokens.session_id)",
         "DELETE FROM refresh_tokens WHERE NOT EXISTS
            (SELECT 1 FROM sessions WHERE sessions.id = refresh_tokens.session_id)"
+    ),
+    rule!(
+        held_is_hidden,
+        "nothing that is held is public",
+        "SELECT count(*) FROM held_postings JOIN postings ON postings.id = held_postings.posting_id
+          WHERE held_postings.released_at IS NULL AND postings.status = 'published'"
+    ),
+    rule!(
+        hold_released,
+        "what is released holds nothing",
+        "SELECT count(*) FROM held_postings JOIN holds ON holds.id = held_postings.hold_id
+          WHERE held_postings.released_at IS NULL AND holds.released_at IS NOT NULL"
+    ),
+    rule!(
+        campaign_of_employer,
+        "a posting's campaign is its employer's",
+        "SELECT count(*) FROM postings WHERE campaign_id IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM campaigns WHERE campaigns.id = postings.campaign_id AND campaigns.employer_id = postings.employer_id)"
+    ),
+    rule!(
+        event_of_employer,
+        "a hiring event names postings of its employer",
+        "SELECT count(*) FROM event_postings JOIN hiring_events ON hiring_events.id = event_postings.event_id
+           JOIN postings ON postings.id = event_postings.posting_id
+          WHERE postings.employer_id <> hiring_events.employer_id AND postings.source IS NULL"
+    ),
+    rule!(
+        seat_confirmed,
+        "nobody has or waits for a seat who did not confirm",
+        "SELECT count(*) FROM event_registrations
+          WHERE status IN ('confirmed', 'waitlisted') AND confirmed_at IS NULL"
+    ),
+    rule!(
+        case_open,
+        "a posting has one open case of reports at most",
+        "SELECT count(*) FROM report_cases
+          WHERE (state = 'open') <> (open_for IS NOT NULL) OR open_for <> posting_id"
+    ),
+    rule!(
+        reporter_forgotten,
+        "no address of a reader outlives the case that it is about",
+        "SELECT count(*) FROM posting_reports JOIN report_cases ON report_cases.id = posting_reports.case_id
+          WHERE posting_reports.email IS NOT NULL AND report_cases.state <> 'open'",
+        "UPDATE posting_reports SET email = NULL
+          WHERE case_id IN (SELECT id FROM report_cases WHERE state <> 'open')"
+    ),
+    rule!(
+        webhook_lease,
+        "a claim on a message names who and until when",
+        "SELECT count(*) FROM webhook_deliveries WHERE (lease_holder IS NULL) <> (lease_expires_at IS NULL)",
+        "UPDATE webhook_deliveries SET lease_holder = NULL, lease_expires_at = NULL
+          WHERE (lease_holder IS NULL) <> (lease_expires_at IS NULL)"
+    ),
+    rule!(
+        webhook_claimed,
+        "only queued messages are claimed",
+        "SELECT count(*) FROM webhook_deliveries WHERE state <> 'queued' AND lease_holder IS NOT NULL",
+        "UPDATE webhook_deliveries SET lease_holder = NULL, lease_expires_at = NULL WHERE state <> 'queued'"
+    ),
+    rule!(
+        numbers_count,
+        "nothing was counted less than never",
+        "SELECT count(*) FROM posting_numbers WHERE impressions < 0 OR views < 0 OR apply_clicks < 0"
     ),
 ];

@@ -1,19 +1,24 @@
 //! The mails of alerts.
 
-use alerts::subscription::{self, NewAlert, Resume};
-use alerts::{AlertRules, Frequency, Letterhead, MatchState, Notify, dispatch_pass, keep_pass, match_pass};
+use ::alerts::subscription::{self, NewAlert, Resume};
+use ::alerts::{
+    AlertRules, ChangeKind, Frequency, Letterhead, MatchState, Notify, dispatch_pass, keep_pass, match_pass,
+};
+use ::postings::{PostingInput, lifecycle};
 use anyhow::{Context as _, Result, anyhow};
 use jiff::SignedDuration;
-use mail::EmailAddress;
-use postings::{PostingInput, lifecycle};
+use mail::{EmailAddress, MailKind};
 use serde_json::{Value, json};
-use store::Timestamp;
+use store::{Id, Timestamp};
 
-use super::Stage;
+use super::{Cast, Stage};
 use crate::samples;
 
+/// Roles of the one employer: more than a mail shows of it.
+const ROLES: usize = 9;
+
 /// Plays what makes every mail of an alert.
-pub(super) fn write_mails(stage: &Stage) -> Result<()> {
+pub(super) fn write_mails(stage: &Stage, cast: &Cast) -> Result<()> {
     let letterhead = Letterhead {
         config: stage.config.clone(),
         links: stage.links.clone(),
@@ -25,12 +30,31 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
     let wide = json!({"discipline": ["silicon", "distributed_systems"]});
     subscribe(stage, &letterhead, &carl, wide, Frequency::Daily, earlier)?;
     let ines: EmailAddress = "ines@candidate.example".parse()?;
-    let narrow = json!({"q": "chiplet architect", "country": ["US"]});
+    let narrow = json!({"q": stage.words.search, "country": ["US"]});
     subscribe(stage, &letterhead, &ines, narrow, Frequency::Instant, earlier)?;
-    samples::load(&stage.db, &stage.random, earlier)?;
-    publish(stage)?;
+    if stage.words.language == "en" {
+        samples::load(&stage.db, &stage.random, earlier)?;
+    }
+    let first = publish(stage, cast, stage.words.title, earlier)?;
     settle(stage, &letterhead, earlier)?;
+    for n in 1..ROLES {
+        publish(stage, cast, &format!("{} {n}", stage.words.title), earlier)?;
+    }
+    settle(stage, &letterhead, earlier.plus(SignedDuration::from_mins(1)))?;
     settle(stage, &letterhead, stage.now())?;
+    // What was told changes, and closes within days.
+    let patch = json!({
+        "pay": {"base": {"min": 300_000, "max": 450_000, "currency": "USD", "period": "year"}},
+        "locations": [{"city": "Austin", "region": "TX", "country": "US"}, {"city": "Dresden", "country": "DE"}]
+    });
+    let now = stage.now();
+    stage
+        .db
+        .write_blocking(|tx| lifecycle::update(tx, first, &patch, None, now))?;
+    settle(stage, &letterhead, now)?;
+    stage.name_last(MailKind::AlertInstant, &ines, "changes")?;
+    settle(stage, &letterhead, stage.in_days(2))?;
+    stage.name_last(MailKind::AlertDigest, &carl, "changes")?;
     // A year later nobody has touched the alerts.
     let much_later = stage
         .now()
@@ -39,7 +63,7 @@ pub(super) fn write_mails(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// A confirmed alert.
+/// A confirmed alert that tells every change.
 fn subscribe(
     stage: &Stage,
     letterhead: &Letterhead,
@@ -56,27 +80,23 @@ fn subscribe(
         frequency,
         timezone: "UTC".to_owned(),
         hour: ((now.seconds() / 3600 + 2) % 24) as i16,
-        notify: Notify::default(),
+        notify: ChangeKind::ALL.iter().copied().collect::<Notify>(),
         quiet_hours: None,
     };
     stage
         .db
         .write_blocking(|tx| subscription::request(tx, new, letterhead, &stage.random, now))?;
-    let token = stage.last_token(email)?;
+    let token = stage.last_token(MailKind::AlertConfirm, email)?;
     stage
         .db
         .write_blocking(|tx| subscription::confirm(tx, &token, Resume::NotAsked, now))?;
     Ok(())
 }
 
-/// A posting with everything that a mail can show, in several scripts.
-fn publish(stage: &Stage) -> Result<()> {
-    let employers = stage
-        .db
-        .read_blocking(|conn| accounts::list_employers(conn, None, 1))?;
-    let employer = employers.data.first().context("the samples have no employer")?.id;
+/// A posting with everything that a mail can show.
+fn publish(stage: &Stage, cast: &Cast, title: &str, now: Timestamp) -> Result<Id> {
     let posting = json!({
-        "title": "Principal Chiplet Architect (首席芯粒架构师) – UCIe & 3D packaging",
+        "title": title,
         "description": "Own the chiplet architecture from the product requirements to the packaged part.",
         "discipline": "silicon", "seniority": "principal", "workplace": "hybrid", "openings": 4,
         "locations": [
@@ -87,12 +107,11 @@ fn publish(stage: &Stage) -> Result<()> {
         "apply": {"url": "https://fernhollow.example/apply/1"}
     });
     let input: PostingInput = serde_json::from_value(posting).context("the sample posting is wrong")?;
-    let now = stage.now();
-    stage.db.write_blocking(|tx| {
-        let draft = lifecycle::create(tx, employer, input, &stage.random, now)?;
+    let posting = stage.db.write_blocking(|tx| {
+        let draft = lifecycle::create(tx, cast.employer.id, input, &stage.random, now)?;
         lifecycle::publish(tx, draft.row.id, None, now)
     })?;
-    Ok(())
+    Ok(posting.row.id)
 }
 
 /// Runs the passes until nothing is left to do.
