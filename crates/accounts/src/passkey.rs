@@ -9,7 +9,8 @@ use store::{DbConn, Id, Random, StoreError, Timestamp, cols};
 
 use crate::audit::{self, Actor};
 use crate::webauthn::{
-    ALGORITHMS, Assertion, Attested, Disbelief, NewCredential, RelyingParty, from_base64url, in_base64url,
+    ALGORITHMS, Assertion, Attested, ClientData, Disbelief, NewCredential, RelyingParty, from_base64url,
+    in_base64url,
 };
 use crate::{Letters, User, find_user, secret, user};
 
@@ -183,12 +184,16 @@ fn take_challenge(
     kind: &str,
     now: Timestamp,
 ) -> Result<Option<Id>, PasskeyError> {
-    let answered = site.challenge_in(&from_base64url(client_data)?, kind)?;
-    diesel::delete(passkey_challenges::table.find(secret::hash(&in_base64url(&answered))))
-        .filter(passkey_challenges::expires_at.gt(now))
-        .returning(passkey_challenges::user_id)
-        .get_result(tx)
-        .optional()?
+    let data = ClientData::parse(client_data)?;
+    let taken: Option<(Option<Id>, Timestamp)> =
+        diesel::delete(passkey_challenges::table.find(secret::hash(data.challenge())))
+            .returning((passkey_challenges::user_id, passkey_challenges::expires_at))
+            .get_result(tx)
+            .optional()?;
+    site.check_page(&data, kind)?;
+    taken
+        .filter(|(_, expires_at)| *expires_at > now)
+        .map(|(user, _)| user)
         .ok_or(PasskeyError::Challenge)
 }
 

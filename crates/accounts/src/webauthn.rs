@@ -109,7 +109,7 @@ pub(crate) struct RelyingParty {
 /// The challenge and the rest of what the browser was asked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ClientData {
+pub(crate) struct ClientData {
     #[serde(rename = "type")]
     kind: String,
     challenge: String,
@@ -156,6 +156,18 @@ pub(crate) fn from_base64url(text: &str) -> Result<Vec<u8>, Disbelief> {
         .map_err(|_| Disbelief::Form)
 }
 
+impl ClientData {
+    /// What `encoded` says. Nothing of it is believed yet.
+    pub(crate) fn parse(encoded: &str) -> Result<Self, Disbelief> {
+        serde_json::from_slice(&from_base64url(encoded)?).map_err(|_| Disbelief::Form)
+    }
+
+    /// The challenge that was answered, in the form in which it was given out.
+    pub(crate) fn challenge(&self) -> &str {
+        self.challenge.trim_end_matches('=')
+    }
+}
+
 impl RelyingParty {
     /// The site at `public_url`: its host is the id, its origin the only one that is believed.
     pub(crate) fn at(public_url: &str) -> Self {
@@ -170,16 +182,15 @@ impl RelyingParty {
         }
     }
 
-    /// The challenge that was answered, when the answer was made on a page of ours for `kind`. Nothing is believed yet.
-    pub(crate) fn challenge_in(&self, client_data: &[u8], kind: &str) -> Result<Vec<u8>, Disbelief> {
-        let data: ClientData = serde_json::from_slice(client_data).map_err(|_| Disbelief::Form)?;
+    /// Whether the answer was made on a page of ours for `kind` (steps 7 to 11).
+    pub(crate) fn check_page(&self, data: &ClientData, kind: &str) -> Result<(), Disbelief> {
         if data.kind != kind {
             return Err(Disbelief::Kind);
         }
         if data.origin != self.origin || data.cross_origin || data.top_origin.is_some() {
             return Err(Disbelief::Origin);
         }
-        from_base64url(&data.challenge)
+        Ok(())
     }
 
     /// A new key (section 7.1, from step 13 on). Its challenge was looked at before.

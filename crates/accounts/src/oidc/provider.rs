@@ -21,6 +21,9 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A token with an unknown key makes us ask for new keys at most this often.
 const KEYS_ASKED_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
+/// A provider that failed is left alone for so long: whoever waited for the same answer gets the same.
+const LEFT_ALONE_FOR: SignedDuration = SignedDuration::from_secs(10);
+
 /// A provider that could not be reached.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
@@ -83,7 +86,7 @@ impl Providers {
         let provider = |(settings, calls)| Provider {
             settings,
             calls,
-            known: Mutex::new(None),
+            published: Mutex::new(Published::default()),
         };
         Self(all.into_iter().map(provider).map(Arc::new).collect())
     }
@@ -103,7 +106,14 @@ impl Providers {
 pub(super) struct Provider {
     pub(super) settings: ProviderSettings,
     calls: Arc<dyn ProviderCalls>,
-    known: Mutex<Option<Known>>,
+    published: Mutex<Published>,
+}
+
+/// What it has published, as far as it could be read.
+#[derive(Default)]
+struct Published {
+    known: Option<Known>,
+    failed_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for Provider {
@@ -291,13 +301,33 @@ impl Provider {
 
     /// What the provider has published, asked for once an hour. One asks at a time.
     fn known(&self, now: Timestamp) -> Result<Known, ProviderError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known
-            .as_ref()
-            .filter(|known| is_recent(known.read_at, KNOWN_FOR, now))
-        {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = published.known.as_ref();
+        if let Some(known) = known.filter(|known| is_recent(known.read_at, KNOWN_FOR, now)) {
             return Ok(known.clone());
         }
+        // Also for who asked before it failed, and waited here.
+        let since = |at: Timestamp| (now.seconds() - at.seconds()).abs();
+        let is_left_alone = published
+            .failed_at
+            .is_some_and(|at| since(at) < LEFT_ALONE_FOR.as_secs());
+        if is_left_alone {
+            return Err(ProviderError::Unavailable("it failed a moment ago".to_owned()));
+        }
+        let read = self.read(now);
+        match &read {
+            Ok(known) => {
+                *published = Published {
+                    known: Some(known.clone()),
+                    failed_at: None,
+                }
+            }
+            Err(_) => published.failed_at = Some(now),
+        }
+        read
+    }
+
+    fn read(&self, now: Timestamp) -> Result<Known, ProviderError> {
         let issuer = self.settings.issuer.trim_end_matches('/');
         let metadata: Metadata = self.published(&format!("{issuer}/.well-known/openid-configuration"))?;
         // Else one provider could speak for another.
@@ -317,20 +347,18 @@ impl Provider {
             }
         }
         let keys = self.keys(&metadata)?;
-        let fresh = Known {
+        Ok(Known {
             metadata: Arc::new(metadata),
             keys: Arc::new(keys),
             read_at: now,
             keys_read_at: now,
-        };
-        *known = Some(fresh.clone());
-        Ok(fresh)
+        })
     }
 
     /// Its keys, asked for again when that was not done just now: it may have changed them.
     fn newer_keys(&self, now: Timestamp) -> Result<Arc<Vec<Jwk>>, ProviderError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = known.as_mut() else {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = published.known.as_mut() else {
             return Err(refused("the key is unknown"));
         };
         if !is_recent(known.keys_read_at, KEYS_ASKED_EVERY, now) {

@@ -217,6 +217,21 @@ on_both! {
         assert_eq!(late.expect(401).code(), "flow_invalid");
     }
 
+    async fn what_was_begun_and_never_finished_is_forgotten(app) {
+        started(app, "acme").await.expect(200);
+        app.post("/v1/auth/passkey/options").json(&json!({})).send().await.expect(200);
+        let purged = || {
+            let now = app.clock.now();
+            app.db.write_blocking(|tx| accounts::purge_expired(tx, &accounts::Retention::default(), 100, now)).unwrap()
+        };
+        app.advance(SignedDuration::from_secs(5 * 60 - 1));
+        assert_eq!(purged(), 0);
+        app.advance(SignedDuration::from_mins(1));
+        assert_eq!(purged(), 1, "the challenge");
+        app.advance(SignedDuration::from_mins(10));
+        assert_eq!(purged(), 1, "the flow");
+    }
+
     async fn a_provider_may_change_its_keys_and_is_not_asked_for_them_without_end(app) {
         signed_in(app, json!({})).await.expect(200);
         app.provider.rotate();
@@ -270,6 +285,13 @@ on_both! {
             let app = TestApp::new(app.db.backend());
             app.provider.publish(name, value);
             assert_eq!(started(&app, "acme").await.expect(503).code(), "service_unavailable", "{name}");
+            // Nobody makes us call without end, and it may come right.
+            let calls = app.provider.calls();
+            started(&app, "acme").await.expect(503);
+            assert_eq!(app.provider.calls(), calls, "{name}");
+            app.advance(SignedDuration::from_secs(10));
+            started(&app, "acme").await.expect(503);
+            assert!(app.provider.calls() > calls, "{name}");
         }
     }
 }

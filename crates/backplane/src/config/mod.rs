@@ -14,7 +14,7 @@ mod tracing_out;
 mod webhooks;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use postings::outward::Reach;
 use serde::Deserialize;
 use store::Connections;
 
-use parts::{delivery, notify_url};
+use parts::{delivery, notify_url, public_url};
 use webhooks::Webhooks;
 
 pub(crate) use layers::Layers;
@@ -496,33 +496,6 @@ impl Config {
     /// Where the search index is.
     pub(crate) fn index_dir(&self) -> PathBuf {
         self.data_dir.join("index")
-    }
-}
-
-/// `written`, or what follows from `bind` when it is empty.
-fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String, ConfigError> {
-    let trimmed = written.trim().trim_end_matches('/');
-    if trimmed.is_empty() {
-        return Ok(match bind.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
-            IpAddr::V6(ip) if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
-            _ => format!("http://{bind}"),
-        });
-    }
-    let is_usable = url::Url::parse(trimmed).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-    });
-    if is_usable {
-        Ok(trimmed.to_owned())
-    } else {
-        Err(layers.refuse(
-            "server.public_url",
-            "must be an http:// or https:// URL such as https://board.example",
-        ))
     }
 }
 

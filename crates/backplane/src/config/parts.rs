@@ -1,5 +1,6 @@
 //! Settings that follow from several keys together.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mail::{DeliveryRules, EmailAddress, Mailbox, ReturnPath, Transport};
@@ -71,4 +72,31 @@ pub(super) fn delivery(
         }
     };
     Ok((transport, rules, return_path))
+}
+
+/// `written`, or what follows from `bind` when it is empty.
+pub(super) fn public_url(layers: &Layers, written: &str, bind: SocketAddr) -> Result<String, ConfigError> {
+    let trimmed = written.trim().trim_end_matches('/');
+    if trimmed.is_empty() {
+        return Ok(match bind.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
+            IpAddr::V6(ip) if ip.is_unspecified() => format!("http://localhost:{}", bind.port()),
+            _ => format!("http://{bind}"),
+        });
+    }
+    let is_usable = url::Url::parse(trimmed).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    });
+    if is_usable {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(layers.refuse(
+            "server.public_url",
+            "must be an http:// or https:// URL such as https://board.example",
+        ))
+    }
 }
