@@ -1,5 +1,5 @@
 //! What changes while the program runs: the search index, settings and data, and where its traces go.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufReader, Write as _};
 use std::net::TcpListener;

@@ -1,4 +1,5 @@
 //! Several nodes on one PostgreSQL: one is cut off, one is killed, and nobody notices.
+#![expect(clippy::expect_used, reason = "a test")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -120,7 +121,7 @@ fn three_nodes_share_the_work_and_survive_the_loss_of_two() {
             String::from_utf8_lossy(&verified.stdout)
         );
     }
-    let joined = std::time::Instant::now();
+    let joined = Instant::now();
     let third = Board::start(first.settings().beside().running(&["serve", "--front"]));
     assert!(
         after.lost(&third).is_empty(),

@@ -106,6 +106,9 @@ impl Call<'_> {
     }
 
     /// Sends it, and leaves the body of the answer to be read.
+    ///
+    /// # Panics
+    /// When the answer is no success.
     pub async fn open(self) -> Reading {
         let service = self.app.service().await;
         let request = self.request.peer_addr(([192, 0, 2, 1], 1234).into());

@@ -48,7 +48,10 @@ impl Device {
     /// What a browser hands over after `navigator.credentials.create`; `options` is the answer of the API.
     pub fn create(&mut self, options: &Value) -> Value {
         let options = &options["public_key"];
-        self.user_handle = options["user"]["id"].as_str().unwrap_or_default().to_owned();
+        options["user"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .clone_into(&mut self.user_handle);
         let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData".to_vec();
         let mut data = self.authenticator_data(0x40);
         data.extend_from_slice(&[0; 16]);
