@@ -1,6 +1,10 @@
 //! Every parser of what others send, fed damaged seeds: the same few hundred in every run. `make fuzz` lets libFuzzer look for more;
 //! what it finds is kept as a seed.
-#![expect(clippy::expect_used, reason = "tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test, which may be told to go on for longer"
+)]
 
 use board::parsers::{PARSERS, parse, seeds};
 use store::testing::Damage;

@@ -76,9 +76,9 @@ pub(crate) fn of(attributes: &Attributes) -> Vec<(String, String)> {
 
 /// The terms of a posting.
 pub(crate) fn each_term(attributes: &[(String, String)], mut each: impl FnMut(&str)) {
-    attributes
-        .iter()
-        .for_each(|(name, value)| each(&term(name, value)));
+    for (name, value) in attributes {
+        each(&term(name, value));
+    }
 }
 
 /// Upper and lower case, and how many blanks there are, make no difference.

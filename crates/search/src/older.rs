@@ -80,7 +80,9 @@ fn serves(older: &FieldEntry, ours: &FieldEntry) -> bool {
 /// What is kept of words beside where they are.
 fn record(entry: &FieldEntry) -> Option<IndexRecordOption> {
     match entry.field_type() {
-        FieldType::Str(options) => options.get_indexing_options().map(|words| words.index_option()),
+        FieldType::Str(options) => options
+            .get_indexing_options()
+            .map(tantivy::schema::TextFieldIndexing::index_option),
         _ => None,
     }
 }

@@ -79,6 +79,7 @@ fn switch_off_webhook(stage: &Stage, cast: &Cast) -> Result<()> {
             Some(employer),
             new,
             outward::Reach::Public,
+            &stage.links,
             &stage.random,
             now,
         )
