@@ -23,7 +23,7 @@ async function step(what, work) {
 async function visitor(browser, board, complaints) {
   const context = await browser.newContext();
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(120_000);
   page.on('pageerror', (error) => complaints.push(`${error}`));
   page.on('console', (message) => {
     const isOurs = message.type() === 'error' && message.location().url.startsWith(board.url);

@@ -20,13 +20,13 @@ async function freePort() {
 
 /** Asks `question` again until it has an answer; for what another process does in its own time. */
 export async function eventually(what, question) {
-  const end = Date.now() + 60_000;
+  const end = Date.now() + 120_000;
   while (Date.now() < end) {
     const answer = await question();
     if (answer) return answer;
     await new Promise((ready) => setTimeout(ready, 50));
   }
-  throw new Error(`${what}: not within a minute`);
+  throw new Error(`${what}: not within two minutes`);
 }
 
 /** An identity provider that lets everybody in by the name that they type; `nobody` has no verified address. */
@@ -67,6 +67,9 @@ export async function start(binary) {
   const env = {...process.env};
   for (const [name, value] of Object.entries(settings)) env[`BACKPLANE_${name}`] = value;
   const child = spawn(binary, ['serve'], {env, stdio: ['ignore', 'ignore', 'pipe']});
+  // Nothing outlives the run, however it ends.
+  process.once('exit', () => child.kill('SIGKILL'));
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1));
   let log = '';
   child.stderr.on('data', (text) => { log += text; });
   const ended = new Promise((done) => child.once('exit', done));
