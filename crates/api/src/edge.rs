@@ -162,6 +162,7 @@ mod tests {
             trusted_proxies: parse_networks("10.0.0.0/8, 2001:db8:1::/48,127.0.0.1").unwrap(),
             forwarded_header: header,
             cors_origins: Vec::new(),
+            hsts: String::new(),
         }
     }
 

@@ -60,8 +60,15 @@ static ALLOWED: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
 /// relative or authority state").
 fn absolute(address: &str) -> Option<&str> {
     let trimmed = address.trim_matches(|c: char| c.is_ascii_control() || c == ' ');
-    let has = |start: &str| trimmed.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
-    ["https://", "http://", "mailto:"].into_iter().any(has).then_some(trimmed)
+    let has = |start: &str| {
+        trimmed
+            .get(..start.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    ["https://", "http://", "mailto:"]
+        .into_iter()
+        .any(has)
+        .then_some(trimmed)
 }
 
 /// `html` with only the allowed tags, links marked `rel="nofollow noopener ugc"`, headings no larger than `h2`, and
@@ -264,11 +271,26 @@ mod tests {
     /// Found by damaged descriptions.
     #[test]
     fn a_link_never_leads_to_a_page_of_ours_by_half_an_address() {
-        for half in ["https:/v1/me", "https:v1/me", "HTTPS:/x", "http:\\\\x", "ht\ntps://x", "//x", "/x", "?x", "#x", "https:"] {
+        for half in [
+            "https:/v1/me",
+            "https:v1/me",
+            "HTTPS:/x",
+            "http:\\\\x",
+            "ht\ntps://x",
+            "//x",
+            "/x",
+            "?x",
+            "#x",
+            "https:",
+        ] {
             let html = sanitise(&format!("<a href=\"{half}\">go</a>"));
             assert_eq!(html, "<a rel=\"nofollow noopener ugc\">go</a>", "{half:?}");
         }
-        for whole in ["https://acme.example/", "HTTP://acme.example", " mailto:a@acme.example "] {
+        for whole in [
+            "https://acme.example/",
+            "HTTP://acme.example",
+            " mailto:a@acme.example ",
+        ] {
             let html = sanitise(&format!("<a href=\"{whole}\">go</a>"));
             assert!(html.contains(&format!("href=\"{}\"", whole.trim())), "{html}");
         }

@@ -143,7 +143,13 @@ mod tests {
         let shown: Vec<tantivy::TantivyDocument> = searcher
             .segment_readers()
             .iter()
-            .flat_map(|segment| segment.get_store_reader(10).unwrap().iter(None).collect::<Vec<_>>())
+            .flat_map(|segment| {
+                segment
+                    .get_store_reader(10)
+                    .unwrap()
+                    .iter(None)
+                    .collect::<Vec<_>>()
+            })
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!(shown.len() as u64, searcher.num_docs());

@@ -355,9 +355,12 @@ pub fn seal_secrets(
         .select(cols::<Endpoint>())
         .load(tx)?;
     for endpoint in &due {
-        let seal = |stored: &str| match Secret::is_open(stored) {
-            true => Secret::unsealed(stored, key, endpoint.id)?.sealed(key, endpoint.id, random),
-            false => Some(stored.to_owned()),
+        let seal = |stored: &str| {
+            if Secret::is_open(stored) {
+                Secret::unsealed(stored, key, endpoint.id)?.sealed(key, endpoint.id, random)
+            } else {
+                Some(stored.to_owned())
+            }
         };
         let still_signs = endpoint.previous_until.is_some_and(|until| until > now);
         let previous = endpoint.previous_secret.as_deref().filter(|_| still_signs);
