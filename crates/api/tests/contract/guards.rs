@@ -100,7 +100,7 @@ async fn bodies_of_any_depth_are_refused_by_every_operation() {
         if operation.body.is_none() {
             continue;
         }
-        let path = operation.path.replace('{', "").replace('}', "");
+        let path = operation.path.replace(['{', '}'], "");
         for body in &deep {
             let answer = app
                 .call(&method, &path)

@@ -199,9 +199,10 @@ mod tests {
         assert_ne!(first, of(2));
         let different: std::collections::BTreeSet<_> = first.iter().collect();
         assert!(different.len() > 450, "{}", different.len());
-        assert_eq!(
-            Damage::seeded(1).next(&[]).len().min(LONGEST + 1),
-            Damage::seeded(1).next(&[]).len()
+        assert!(first.iter().all(|input| input.len() <= LONGEST));
+        assert!(
+            Damage::seeded(1).next(&[]).len() <= LONGEST,
+            "also without a seed"
         );
     }
 }
