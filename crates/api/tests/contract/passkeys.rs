@@ -41,7 +41,7 @@ async fn signed_in(app: &TestApp, credential: &Value) -> Answer {
     app.post("/v1/auth/passkey").json(&body).send().await
 }
 
-async fn code(app: &TestApp, secret: &str) -> String {
+fn code(app: &TestApp, secret: &str) -> String {
     // Each code works once; the next comes after half a minute.
     app.advance(SignedDuration::from_secs(30));
     accounts::totp_code(secret, app.clock.now()).unwrap()
@@ -52,12 +52,12 @@ on_both! {
         let token = app.sign_up(EMAIL).await;
         let enrolled = app.post("/v1/me/second-factor").by(&token).json(&json!({"password": PASSWORD})).send().await;
         let secret = enrolled.expect(201).text_at("/secret");
-        let body = json!({"code": code(app, &secret).await});
+        let body = json!({"code": code(app, &secret)});
         app.post("/v1/me/second-factor/confirm").by(&token).json(&body).send().await.expect(200);
         app.mails().await;
 
         let mut device = Device::new(b"first");
-        let options = offered(app, &token, &json!({"code": code(app, &secret).await})).await.expect(200).json;
+        let options = offered(app, &token, &json!({"code": code(app, &secret)})).await.expect(200).json;
         assert_eq!(options["public_key"]["rp"]["id"], "board.example");
         assert_eq!(options["public_key"]["authenticatorSelection"]["userVerification"], "required");
         let passkey = added(app, &token, &mut device, &options).await.expect(201);
@@ -105,10 +105,10 @@ on_both! {
 
         type Bent = Box<dyn Fn(&mut Device)>;
         let bends: [(&str, Bent); 8] = [
-            ("a page of another site", Box::new(|d| d.origin = "https://board.example.evil.example".to_owned())),
-            ("without TLS", Box::new(|d| d.origin = "http://board.example".to_owned())),
+            ("a page of another site", Box::new(|d| "https://board.example.evil.example".clone_into(&mut d.origin))),
+            ("without TLS", Box::new(|d| "http://board.example".clone_into(&mut d.origin))),
             ("inside another page", Box::new(|d| d.cross_origin = true)),
-            ("for another site", Box::new(|d| d.rp_id = "evil.example".to_owned())),
+            ("for another site", Box::new(|d| "evil.example".clone_into(&mut d.rp_id))),
             ("not touched", Box::new(|d| d.flags = 0x04)),
             ("its user not checked", Box::new(|d| d.flags = 0x01)),
             ("a copy that has counted less", Box::new(|d| d.count = 7)),
@@ -216,11 +216,11 @@ on_both! {
         let token = app.sign_up(EMAIL).await;
         type Bent = fn(&mut Device, &mut Value);
         let bends: [(&str, Bent); 5] = [
-            ("another site", |d, _| d.rp_id = "evil.example".to_owned()),
+            ("another site", |d, _| "evil.example".clone_into(&mut d.rp_id)),
             ("nobody checked", |d, _| d.flags = 0x01),
             ("backed up and yet not to be", |d, _| d.flags = 0x15),
             ("an id too long", |d, _| d.credential_id = vec![7; 1024]),
-            ("a page elsewhere", |d, _| d.origin = "https://evil.example".to_owned()),
+            ("a page elsewhere", |d, _| "https://evil.example".clone_into(&mut d.origin)),
         ];
         for (what, bend) in bends {
             let mut options = offered(app, &token, &json!({"password": PASSWORD})).await.expect(200).json;
