@@ -188,7 +188,7 @@ def recorded_answers():
         system = re.split("[.-]", path.name)[0]
         form = path.parent.name if path.parent.name in ("greenhouse", "lever", "ashby") else systems[system]
         document = json.loads(path.read_text())
-        rows = document if isinstance(document, list) else next((document[name] for name in lists if name in document), [document])
+        rows = document if isinstance(document, list) else next((document[name] for name in lists if isinstance(document.get(name), list)), [document])
         yield form, path, rows
 
 
@@ -622,14 +622,16 @@ def check_foreign_bounces(directory):
         return
     with tarfile.open(found[0]) as archive:
         archive.extractall(directory / "flufl", filter="data")
-    # What is no bounce of ours to read: an assistant's answer, a virus gateway, a mail of a person.
+    # Two are no bounces: a mail of a person and the answer of somebody's assistant, which must stay unread.
+    no_bounces = ("groupwise_03", "qmail_08")
     samples = sorted((directory / "flufl").glob("**/data/*.txt"))
     require(len(samples) > 90, f"only {len(samples)} samples")
     board = Board(directory)
     said = {path.stem: board.command("mail", "report", input=path.read_text(errors="replace")).stdout for path in samples}
+    require(all(said.pop(name).startswith("ignored") for name in no_bounces), f"of {no_bounces} one was taken for a bounce")
     unread = sorted(name for name, answer in said.items() if not answer.startswith("unknown"))
-    print(f"accept:   {len(samples) - len(unread)} of {len(samples)} foreign bounces are read; not {', '.join(unread)}", flush=True)
-    require(len(unread) <= len(samples) * 0.05, f"{len(unread)} of {len(samples)} are not read: {unread}")
+    print(f"accept:   {len(said) - len(unread)} of {len(said)} foreign bounces are read; not {', '.join(unread)}", flush=True)
+    require(len(unread) <= len(said) * 0.05, f"{len(unread)} of {len(said)} are not read: {unread}")
 
 
 def bounce(to, status):

@@ -74,6 +74,25 @@ fn absolute(address: &str) -> Option<&str> {
 /// `html` with only the allowed tags, links marked `rel="nofollow noopener ugc"`, headings no larger than `h2`, and
 /// without control and text-direction characters. Sanitising twice changes nothing.
 pub fn sanitise(html: &str) -> String {
+    let mut clean = sanitise_once(html);
+    if !clean.contains("<table") {
+        return clean;
+    }
+    // What stands wrongly in a table is moved before it, and read there once more: links in links change the tree again.
+    for _ in 0..MOVES {
+        let again = sanitise_once(&clean);
+        if again == clean {
+            return clean;
+        }
+        clean = again;
+    }
+    sanitise_once(&ammonia::clean_text(&text_of(&clean)))
+}
+
+/// How often a description with tables is read again before only its words are kept.
+const MOVES: usize = 4;
+
+fn sanitise_once(html: &str) -> String {
     let mut clean = ALLOWED.clean(&with_known_blocks(html)).to_string();
     if clean.chars().any(is_forbidden) {
         clean = clean.replace(is_forbidden, "");

@@ -264,10 +264,15 @@ impl Facts {
         let content = posting.content();
         let taxonomy = Taxonomy::bundled();
         let mut works = Vec::new();
-        taxonomy.mentions(&content.title, |kind, id| {
-            self.say(Saying::Title, kind.as_str(), id);
-        });
-        taxonomy.mentions(&content.description_text, |kind, id| {
+        taxonomy.mentions(
+            &content.title,
+            |_| true,
+            |kind, id| {
+                self.say(Saying::Title, kind.as_str(), id);
+            },
+        );
+        let is_of_posting = |discipline| content.discipline == Some(discipline);
+        taxonomy.mentions(&content.description_text, is_of_posting, |kind, id| {
             // Where nobody has said what the work is, what the text names may be it.
             let may_be = kind == SpanKind::Specialty
                 && content.specialties.is_empty()
@@ -282,7 +287,7 @@ impl Facts {
         let pattern = content.work_pattern.as_ref();
         if let Some(shift) = pattern.and_then(|pattern| pattern.shift_pattern.as_ref()) {
             works.retain(|(kind, _)| *kind != SpanKind::Shift);
-            taxonomy.mentions(shift, |kind, id| works.push((kind, id.to_owned())));
+            taxonomy.mentions(shift, |_| false, |kind, id| works.push((kind, id.to_owned())));
         }
         let on_call = pattern.and_then(|pattern| pattern.on_call);
         if let Some(on_call) = on_call {

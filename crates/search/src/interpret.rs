@@ -454,7 +454,12 @@ fn read_place(place: &TypedPlace, at: Range<usize>, is_remote: bool) -> (Recogni
                     .iter()
                     .map(|code| Alternative::Value(Facet::Country, code.clone())),
             );
-            ("country", members.clone(), (*id).to_owned(), members)
+            (
+                "country",
+                members.clone(),
+                taxonomy::region_label(id).to_owned(),
+                members,
+            )
         }
     };
     if is_remote {

@@ -168,6 +168,23 @@ fn capitals_matter_for_short_abbreviations_in_running_text() {
 }
 
 #[test]
+fn an_abbreviation_of_several_trades_is_a_skill_only_among_signs_of_its_own() {
+    let skills = |title: &str, text: &str| Taxonomy::bundled().recognise(title, text).skills;
+    let finance = skills(
+        "Head of Strategic Finance",
+        "You report to the CFO and work with the CPO and her staff.",
+    );
+    assert!(!finance.contains(&"silicon_photonics".to_owned()), "{finance:?}");
+    let optics = skills("Photonics Engineer", "You bring CPO into our switch silicon.");
+    assert!(optics.contains(&"silicon_photonics".to_owned()), "{optics:?}");
+    let written_out = skills("Product Manager", "Our product is co-packaged optics.");
+    assert!(
+        written_out.contains(&"silicon_photonics".to_owned()),
+        "{written_out:?}"
+    );
+}
+
+#[test]
 fn skills_are_listed_most_mentioned_first_and_found_within_longer_phrases() {
     let recognised = Taxonomy::bundled().recognise(
         "Kubernetes Engineer",

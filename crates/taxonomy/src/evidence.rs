@@ -57,6 +57,7 @@ pub(crate) struct Findings {
     pub(crate) scored: Vec<(usize, bool, Discipline, f32)>,
     /// Abbreviations of the text, which count only in company.
     pending: Vec<(usize, u16, f32)>,
+    pending_skills: Vec<(usize, u16, f32)>,
     /// Whether a phrase of the title has counted already.
     title_begun: bool,
 }
@@ -164,6 +165,7 @@ impl Findings {
             open: false,
             scored: Vec::new(),
             pending: Vec::new(),
+            pending_skills: Vec::new(),
             title_begun: false,
         };
         let mut mentions = vec![0_u8; terms.phrases.len()];
@@ -239,19 +241,11 @@ impl Findings {
             Meaning::DisciplineCue(discipline) => {
                 self.score(phrase, discipline, in_title, points(TITLE_CUE, TEXT_CUE));
             }
+            Meaning::Skill(index) if exact && !in_title && terms.phrases[phrase].in_context => {
+                self.pending_skills.push((phrase, index, TEXT_SKILL * fading));
+            }
             Meaning::Skill(index) => {
-                let weight = if in_title { 4 } else { 1 };
-                let count = &mut self.skills[usize::from(index)];
-                *count = count.saturating_add(weight);
-                let owners = &terms.skill_specialties[usize::from(index)];
-                let share = points(TITLE_SKILL, TEXT_SKILL) / owners.len().max(1) as f32;
-                for owner in owners {
-                    // A word that is both a skill and a cue says one thing, not two.
-                    let discipline = terms.specialty_disciplines[usize::from(*owner)];
-                    if terms.phrases[phrase].speaks_for & (1 << slot(discipline)) == 0 {
-                        self.add(terms, phrase, *owner, in_title, share);
-                    }
-                }
+                self.skill(terms, phrase, index, in_title, points(TITLE_SKILL, TEXT_SKILL));
             }
             Meaning::Environment(environment) => {
                 let count = &mut self.environments[environment_slot(environment)];
@@ -294,6 +288,21 @@ impl Findings {
                 // A title that names no specialty leaves it to the text, which must then name the field.
                 !is_named || terms.specialty_is_general[index]
             });
+        }
+    }
+
+    fn skill(&mut self, terms: &Terms, phrase: usize, index: u16, in_title: bool, points: f32) {
+        let weight = if in_title { 4 } else { 1 };
+        let count = &mut self.skills[usize::from(index)];
+        *count = count.saturating_add(weight);
+        let owners = &terms.skill_specialties[usize::from(index)];
+        let share = points / owners.len().max(1) as f32;
+        for owner in owners {
+            // A word that is both a skill and a cue says one thing, not two.
+            let discipline = terms.specialty_disciplines[usize::from(*owner)];
+            if terms.phrases[phrase].speaks_for & (1 << slot(discipline)) == 0 {
+                self.add(terms, phrase, *owner, in_title, share);
+            }
         }
     }
 
@@ -340,6 +349,12 @@ impl Findings {
             let discipline = terms.specialty_disciplines[usize::from(index)];
             if company[slot(discipline)] {
                 self.add(terms, phrase, index, false, points);
+            }
+        }
+        for (phrase, index, points) in std::mem::take(&mut self.pending_skills) {
+            let mut owners = terms.skill_specialties[usize::from(index)].iter();
+            if owners.any(|owner| company[slot(terms.specialty_disciplines[usize::from(*owner)])]) {
+                self.skill(terms, phrase, index, false, points);
             }
         }
     }

@@ -44,7 +44,7 @@ pub use pay_law::{
 };
 pub use pay_text::{find_pay_in_text, parse_pay};
 pub use place_table::{NamedPlace, Place};
-pub use regions::{distance_km, groups_with, is_region, members_of, region_covers};
+pub use regions::{distance_km, groups_with, is_region, members_of, region_covers, region_label};
 pub use seniority::recognise_seniority;
 pub use spans::{Span, SpanKind};
 pub use taxonomy::{Skill, Specialty, Taxonomy, TaxonomyError};

@@ -121,6 +121,23 @@ fn group(id: &str) -> Option<&'static Group> {
     GROUPS.iter().find(|group| group.id.eq_ignore_ascii_case(id))
 }
 
+/// What people call a group of countries: `Europe` for `EUROPE`; what is an abbreviation, or no group, stays as it is.
+pub fn region_label(id: &str) -> &str {
+    match id {
+        "WORLDWIDE" => "Worldwide",
+        "EUROPE" => "Europe",
+        "NORDICS" => "Nordics",
+        "BENELUX" => "Benelux",
+        "AFRICA" => "Africa",
+        "ASIA" => "Asia",
+        "SEA" => "Southeast Asia",
+        "NORTH_AMERICA" => "North America",
+        "LATAM" => "Latin America",
+        "AMER" => "Americas",
+        abbreviation => abbreviation,
+    }
+}
+
 /// Whether `id` names a group of countries, such as `EU` or `WORLDWIDE`.
 pub fn is_region(id: &str) -> bool {
     group(id).is_some()

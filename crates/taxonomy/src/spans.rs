@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::Taxonomy;
 use crate::normalise::{key, spaced_into, spaced_with_offsets};
 use crate::terms::{Hit, Meaning, query_word};
+use crate::{Discipline, Taxonomy};
 
 /// What a recognised part of a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -212,13 +212,25 @@ impl Taxonomy {
     }
 
     /// The vocabulary that a posting's text names: `each` is called for every kind and identifier, repeated as the text
-    /// repeats them. What stands for something only by its capitals ("PD") counts only so written.
-    pub fn mentions(&self, text: &str, mut each: impl FnMut(SpanKind, &str)) {
+    /// repeats them. What stands for something only by its capitals ("PD") counts only so written, and abbreviations of
+    /// several trades ("CPO") name a skill only of the disciplines that `is_context` accepts.
+    pub fn mentions(
+        &self,
+        text: &str,
+        is_context: impl Fn(Discipline) -> bool,
+        mut each: impl FnMut(SpanKind, &str),
+    ) {
+        let is_of_context = |skill: u16| {
+            let mut owners = self.terms.skill_specialties[usize::from(skill)].iter();
+            owners.any(|owner| is_context(self.terms.specialty_disciplines[usize::from(*owner)]))
+        };
         let mut prepared = Vec::with_capacity(text.len() + 16);
         spaced_into(text, &mut prepared);
         for hit in self.terms.hits(&prepared) {
-            for (meaning, _) in self.terms.meanings_of(hit, &prepared) {
+            let needs_context = self.terms.phrases[hit.phrase].in_context;
+            for (meaning, is_exact) in self.terms.meanings_of(hit, &prepared) {
                 match meaning {
+                    Meaning::Skill(index) if is_exact && needs_context && !is_of_context(index) => {}
                     Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
                         let specialty = self.specialties().get(usize::from(index));
                         if let Some(specialty) = specialty {
@@ -265,7 +277,8 @@ impl Taxonomy {
                 let claiming = self.specialty_id(&skill.label).and_then(|id| self.specialty(id));
                 let is_claimed = claiming.is_some_and(|claiming| key(&claiming.label) != key(&skill.label))
                     || claiming.is_none() && key(&skill.label) == written;
-                let names = skill.synonyms.iter().chain(&skill.exact).chain([&skill.label]);
+                let abbreviations = skill.exact.iter().chain(&skill.in_context);
+                let names = skill.synonyms.iter().chain(abbreviations).chain([&skill.label]);
                 let rank = match names.into_iter().any(|name| key(name) == written) {
                     // Only a part of the phrase: "chiller technician" is more than chillers.
                     false => 7,

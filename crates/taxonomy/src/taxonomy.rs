@@ -53,6 +53,10 @@ pub struct Skill {
     /// Names that count in running text only exactly as written: `Ray`, `STA`.
     #[serde(default)]
     pub exact: Vec<String>,
+    /// Abbreviations that mean something else in other trades, such as CPO and ADC: they count in running text only exactly
+    /// as written and beside other signs of a discipline of `specialties`.
+    #[serde(default)]
+    pub in_context: Vec<String>,
     /// Identifiers of the specialties it speaks for; none for general skills.
     #[serde(default)]
     pub specialties: Vec<String>,
@@ -220,7 +224,7 @@ impl Taxonomy {
         }
         let mut skill_keys = HashMap::new();
         for (index, skill) in file.skill.iter().enumerate() {
-            let names = skill.synonyms.iter().chain(&skill.exact);
+            let names = skill.synonyms.iter().chain(&skill.exact).chain(&skill.in_context);
             let owner = |at: usize| file.skill[at].id.clone();
             claim(&mut skill_keys, index, &skill.id, &skill.label, names, owner)?;
         }

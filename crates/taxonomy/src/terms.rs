@@ -71,6 +71,8 @@ pub(crate) struct Phrase {
     pub(crate) speaks_for: u8,
     /// The disciplines that this phrase names as a whole, one bit each.
     pub(crate) names: u8,
+    /// Whether a skill that it names exactly counts only beside other signs of the discipline.
+    pub(crate) in_context: bool,
     /// The longest other phrase that begins this one, for when this one ends within a word.
     shorter: Option<usize>,
 }
@@ -160,6 +162,12 @@ impl Terms {
             book.add_all(&skill.synonyms, meaning);
             for text in &skill.exact {
                 book.add_exact(text, meaning);
+            }
+            for text in &skill.in_context {
+                book.add_exact(text, meaning);
+                if let Some(phrase) = book.phrase(text) {
+                    book.phrases[phrase].in_context = true;
+                }
             }
         }
         book.add_all(&recognition.outside, Meaning::Outside);

@@ -83,7 +83,9 @@ static TYPED: LazyLock<Typed> = LazyLock::new(|| {
 });
 
 /// Codes of two letters that mean a place also without a city before them.
-const BARE_CODES: &[&str] = &["us", "uk", "eu", "tx", "ny", "nj", "nc", "va", "wa", "nv", "az"];
+const BARE_CODES: &[&str] = &[
+    "us", "uk", "eu", "tx", "ny", "nj", "nc", "va", "wa", "nv", "az", "sf",
+];
 
 /// Short words that belong to names of places.
 const PARTICLES: &[&str] = &[
@@ -217,6 +219,7 @@ mod tests {
             ("bay area rtl", "bay area=metro San Francisco Bay Area"),
             ("new york", "new york=city New York, NY, US"),
             ("nyc", "nyc=city New York, NY, US"),
+            ("inference sf", "sf=city San Francisco, CA, US"),
             ("germany", "germany=country DE"),
             ("usa", "usa=country US"),
             ("uk", "uk=country GB"),

@@ -82,18 +82,12 @@ impl Report {
         } else if let Some(body) =
             part("message/delivery-status").or_else(|| part("message/global-delivery-status"))
         {
-            delivery_status(body)?
-        } else if let Some(found) = prose::read(&message) {
-            let code = found.status.map(|status| status.to_string()).unwrap_or_default();
-            Self {
-                kind: found.kind,
-                status: found.status,
-                detail: shortened(&format!("{code} {}", found.words)),
-                return_paths: Vec::new(),
-                message_ids: Vec::new(),
+            match delivery_status(body)? {
+                Some(report) => report,
+                None => in_prose(&message, true)?,
             }
         } else {
-            return Err(ReportError::NotReport);
+            in_prose(&message, false)?
         };
         // A DSN is addressed to the return path of the mail.
         let addressed = ["To", "Delivered-To", "X-Original-To", "Envelope-To"];
@@ -186,21 +180,38 @@ fn complaint(fields: &[(String, String)]) -> Result<Report, ReportError> {
     })
 }
 
-/// The worst that is said about any recipient; our mails have one each.
-fn delivery_status(body: &[u8]) -> Result<Report, ReportError> {
+fn in_prose(message: &Message<'_>, is_report: bool) -> Result<Report, ReportError> {
+    let found = prose::read(message, is_report).ok_or(ReportError::NotReport)?;
+    let code = found.status.map(|status| status.to_string()).unwrap_or_default();
+    Ok(Report {
+        kind: found.kind,
+        status: found.status,
+        detail: shortened(&format!("{code} {}", found.words)),
+        return_paths: Vec::new(),
+        message_ids: Vec::new(),
+    })
+}
+
+/// The worst that is said about any recipient; our mails have one each. `None` when nothing is said about any, as old gateways do.
+fn delivery_status(body: &[u8]) -> Result<Option<Report>, ReportError> {
     let text = String::from_utf8_lossy(body).replace("\r\n", "\n");
     let mut worst: Option<(u8, Report)> = None;
+    let mut is_about_someone = false;
     // The first block is about the mail, each further one about a recipient; some leave the first one out.
     for block in text.split("\n\n").take(FIELDS) {
         let fields = fields(block.as_bytes());
         let Some(action) = value(&fields, "action") else {
             continue;
         };
+        is_about_someone = true;
         let status = value(&fields, "status").and_then(Status::parse);
         let action = action.to_ascii_lowercase();
         let (rank, kind) = match (action.split_whitespace().next().unwrap_or_default(), status) {
-            ("failed", Some(status)) if !status.is_permanent() => (1, ReportKind::Delay),
-            ("failed", _) => (2, ReportKind::Bounce),
+            // RFC 3464 knows "failed" alone; some write it otherwise.
+            ("failed" | "failure" | "error", Some(status)) if !status.is_permanent() => {
+                (1, ReportKind::Delay)
+            }
+            ("failed" | "failure" | "error", _) => (2, ReportKind::Bounce),
             ("delayed", _) => (1, ReportKind::Delay),
             _ => continue,
         };
@@ -218,7 +229,11 @@ fn delivery_status(body: &[u8]) -> Result<Report, ReportError> {
         };
         worst = Some((rank, report));
     }
-    worst.map(|(_, report)| report).ok_or(ReportError::NothingWrong)
+    match worst {
+        Some((_, report)) => Ok(Some(report)),
+        None if is_about_someone => Err(ReportError::NothingWrong),
+        None => Ok(None),
+    }
 }
 
 /// One line without control characters, and not too long.

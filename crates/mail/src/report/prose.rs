@@ -7,7 +7,7 @@ use super::ReportKind;
 use crate::status::Status;
 
 /// How systems that deliver mail call themselves in From.
-const SYSTEMS: [&str; 8] = [
+const SYSTEMS: [&str; 9] = [
     "mailer-daemon",
     "mailerdaemon",
     "mail-daemon",
@@ -16,9 +16,10 @@ const SYSTEMS: [&str; 8] = [
     "mail delivery",
     "mailmaster",
     "daemon@",
+    "system administrator",
 ];
 /// What the subject of a bounce has in it.
-const SUBJECTS: [&str; 14] = [
+const SUBJECTS: [&str; 16] = [
     "undeliver",
     "not deliver",
     "not be delivered",
@@ -33,9 +34,23 @@ const SUBJECTS: [&str; 14] = [
     "message status",
     "mail error",
     "mail failed",
+    "could not be",
+    "non remis",
+];
+/// How the text of a bounce says that it is one, in systems that call themselves nothing of the kind.
+const FAILURES: [&str; 9] = [
+    "could not be delivered",
+    "cannot be delivered",
+    "could not deliver",
+    "unable to deliver",
+    "unable to be delivered",
+    "was not delivered",
+    "has not been delivered",
+    "failed recipient",
+    "delivery failed",
 ];
 /// What says that a mailbox is not there, when no code does.
-const NO_MAILBOX: [&str; 18] = [
+const NO_MAILBOX: [&str; 22] = [
     "user unknown",
     "unknown user",
     "unknown or illegal alias",
@@ -54,14 +69,19 @@ const NO_MAILBOX: [&str; 18] = [
     "not listed in",
     "doesn't have a",
     "does not have a",
+    "no longer valid",
+    "not a valid user",
+    "domain does not exist",
+    "n'existe pas",
 ];
 /// What says that nothing is lost yet.
-const NOT_YET: [&str; 6] = [
+const NOT_YET: [&str; 7] = [
     "delayed",
     "will be retried",
     "will keep trying",
     "still trying",
     "will continue to be attempted",
+    "attempts will continue",
     "you do not need to resend",
 ];
 /// Where the mail that comes back begins: what it says is not what the other side said.
@@ -83,21 +103,22 @@ pub(super) struct Prose {
     pub(super) words: String,
 }
 
-/// Reads `message` as a bounce without a part for machines; `None` when it is not one, but an answer of a person or of
-/// somebody's assistant.
-pub(super) fn read(message: &Message<'_>) -> Option<Prose> {
+/// Reads `message` as a bounce without a part for machines, or with one that is empty (`is_report`); `None` when it is not
+/// one, but an answer of a person or of somebody's assistant.
+pub(super) fn read(message: &Message<'_>, is_report: bool) -> Option<Prose> {
     let header = |name: &str| message.header_raw(name).unwrap_or_default().to_lowercase();
     let subject = message.subject().unwrap_or_default().to_lowercase();
     let is_by_a_system = SYSTEMS.iter().any(|name| header("From").contains(name));
     let is_without_return = header("Return-Path").trim() == "<>";
     let sounds_like_one = SUBJECTS.iter().any(|words| subject.contains(words));
-    let is_one = message.header_raw("X-Failed-Recipients").is_some()
+    let text = message.body_text(0).unwrap_or_default().to_lowercase();
+    let is_one = is_report
+        || message.header_raw("X-Failed-Recipients").is_some()
         || is_by_a_system
-        || (is_without_return && sounds_like_one);
+        || sounds_like_one && (is_without_return || FAILURES.iter().any(|words| text.contains(words)));
     if !is_one {
         return None;
     }
-    let text = message.body_text(0).unwrap_or_default().to_lowercase();
     let end = RETURNED.iter().filter_map(|mark| text.find(mark)).min();
     let said = end.and_then(|end| text.get(..end)).unwrap_or(&text);
     let status = code_in(said).or_else(|| {
