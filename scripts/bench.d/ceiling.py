@@ -10,6 +10,7 @@ import datetime, json, os, re, subprocess, sys, time, tomllib, glob, urllib.pars
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from figures import Board
+from ledger import note, point
 
 LEVELS = {"junior": "entry"}
 PLACES = {"onsite": "on_site"}
@@ -102,8 +103,12 @@ def memory(pid):
 def load(tool, address, requests, name, clients, seconds=10):
     out = subprocess.run([tool["load"], "--proto", "http", "--addr", address, "--reqs", requests, "--conc", str(clients),
                           "--secs", str(seconds), "--name", name], capture_output=True, text=True, check=True).stdout
-    print("   ", out.strip().splitlines()[-1] if out.strip() else "nothing measured", flush=True)
-    return out
+    last = out.strip().splitlines()[-1]
+    print("   ", last, flush=True)
+    found = {key: float(value) for key, value in re.findall(r"(qps|p50|p99|err)=\s*([\d.]+)", last)}
+    if found["err"]:
+        raise SystemExit(f"{found['err']:.0f} requests of {name} failed")
+    return found
 
 
 def compare(binary, tool, work, count):
@@ -131,24 +136,76 @@ def compare(binary, tool, work, count):
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         took = time.monotonic() - began
         print(f"{count}: import {took:.1f} s, {count / took:.0f} rows/s", flush=True)
+        note(f"{count:,} generated rows imported", f"{count / took:,.0f}/s", "≥ 3,000/s", count / took >= 3000)
         took = board.start()
         print(f"{count}: index from nothing {took:.1f} s, {count / took:.0f} postings/s; memory {board.memory()}", flush=True)
+        note(f"{count:,} postings: index from the database", f"{count / took:,.0f}/s", "≥ 8,000/s", count / took >= 8000)
         board.stop()
-    print(f"{count}: start {board.start() * 1000:.0f} ms; memory {board.memory()}", flush=True)
+    took = board.start()
+    print(f"{count}: start {took * 1000:.0f} ms; memory {board.memory()}", flush=True)
+    note(f"{count:,} postings: ready after a start", f"{took * 1000:.0f} ms", "< 2 s at 100,000", took < 2)
     for clients in (1, 8):
         limit = subprocess.Popen([tool["limit"], "serve", "--dir", index, "--port", "7800", "--workers", "2"],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(3 if count <= 200_000 else 12)
         print(f"{count}, {clients} clients: limit", flush=True)
-        load(tool, "127.0.0.1:7800", os.path.join(work, "limit.jsonl"), "limit", clients)
+        least = load(tool, "127.0.0.1:7800", os.path.join(work, "limit.jsonl"), "limit", clients)
         print("    memory", memory(limit.pid), flush=True)
         limit.terminate()
         limit.wait()
+        if clients == 1:
+            point("limit, p50", count, least["p50"])
+            point("limit, p99", count, least["p99"])
         for name, what in (("anew", "every answer made anew"), ("ours", "as it is")):
             print(f"{count}, {clients} clients: backplane, {what}", flush=True)
-            load(tool, f"127.0.0.1:{board.port}", os.path.join(work, f"{name}.jsonl"), "backplane", clients)
-        print("    memory", board.memory(), flush=True)
+            found = load(tool, f"127.0.0.1:{board.port}", os.path.join(work, f"{name}.jsonl"), "backplane", clients)
+            ratio = found["qps"] / least["qps"]
+            note(f"{count:,} postings, {clients} clients, {what}", told(found), "≥ 0.70", ratio >= 0.7, told(least), ratio)
+            if clients == 1 and name == "anew":
+                point("Backplane, p50", count, found["p50"])
+                point("Backplane, p99", count, found["p99"])
+        used = board.memory()
+        print("    memory", used, flush=True)
+    note(f"{count:,} postings: memory after it", f"{used['RssAnon']} MB own, {used['RssFile']} MB mapped", "< 250 MB own at 100,000",
+         used["RssAnon"] < 250 if count == 100_000 else None)
+    suggesting(tool, board, work, count)
+    reading(tool, board, work)
     board.stop()
+
+
+def told(found):
+    return f"{found['qps']:,.0f}/s, p50 {found['p50']:.2f} ms, p99 {found['p99']:.1f} ms"
+
+
+def suggesting(tool, board, work, count):
+    """What is offered while typing, by one client: beginnings of words, some under filters."""
+    beginnings = ["k", "ku", "kube", "eng", "senior d", "data ce", "rel", "aus", "ver", "py", "dist", "net"]
+    with open(os.path.join(work, "suggest.jsonl"), "w") as out:
+        for beginning in beginnings:
+            for more in ("", "&discipline=silicon", "&country=US&seniority=senior"):
+                path = f"/v1/suggest?q={urllib.parse.quote(beginning)}{more}"
+                out.write(json.dumps({"kind": "suggest", "method": "GET", "path": path, "headers": {}, "body": ""}) + "\n")
+    found = load(tool, f"127.0.0.1:{board.port}", os.path.join(work, "suggest.jsonl"), "suggest", 1, 5)
+    note(f"{count:,} postings: suggestions with counts", told(found), "< 5 ms", found["p99"] < 5)
+
+
+def reading(tool, board, work):
+    """One posting read, beside the least that actix-web can answer."""
+    subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "backplane-api", "--example", "hello"], check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "../../target"))
+    found = board.need("GET", "/v1/search?limit=100")["data"]
+    requests = {"posting.jsonl": [f"/v1/postings/{hit['id']}" for hit in found], "hello.jsonl": ["/"]}
+    for name, paths in requests.items():
+        with open(os.path.join(work, name), "w") as out:
+            out.writelines(json.dumps({"kind": "read", "method": "GET", "path": path, "headers": {}, "body": ""}) + "\n" for path in paths)
+    hello = subprocess.Popen([os.path.join(target, "release/examples/hello"), "127.0.0.1:7801"])
+    time.sleep(1)
+    least = load(tool, "127.0.0.1:7801", os.path.join(work, "hello.jsonl"), "hello", 8)
+    hello.terminate()
+    hello.wait()
+    ours = load(tool, f"127.0.0.1:{board.port}", os.path.join(work, "posting.jsonl"), "posting", 8)
+    ratio = ours["qps"] / least["qps"]
+    note("one posting read, 8 clients, beside an empty actix answer", told(ours), "≥ 0.50", ratio >= 0.5, told(least), ratio)
 
 
 def reverse(tool, work, count, postings):
@@ -161,8 +218,9 @@ def reverse(tool, work, count, postings):
         kept = [{**search, "skills": search["skills"][:1]} for search in map(json.loads, open(searches))]
         open(searches, "w").write("".join(json.dumps(search) + "\n" for search in kept))
     print(f"{count} stored searches: limit", flush=True)
-    subprocess.run([tool["limit"], "perc", "--searches", searches, "--in", new, "--m", str(count), "--n", str(postings),
-                    "--mode", "ideal"], check=True)
+    least = printed([tool["limit"], "perc", "--searches", searches, "--in", new, "--m", str(count), "--n", str(postings),
+                     "--mode", "ideal"])
+    least = {key: float(value) / 1000 for key, value in re.findall(r"(p50|p99)=\s*([\d.]+)us", least)}
     translation = Translation()
     rows = [translation.row(json.loads(line)) for line in open(new)]
     ours, asked = os.path.join(work, "new-ours.ndjson"), os.path.join(work, f"s{count}.txt")
@@ -178,8 +236,18 @@ def reverse(tool, work, count, postings):
             pairs = [pair for pair in urllib.parse.parse_qsl(path) if pair[0] not in ("limit", "facets")]
             out.write(urllib.parse.urlencode(pairs) + "\n")
     print(f"{count} stored searches: backplane", flush=True)
-    subprocess.run(["cargo", "bench", "--quiet", "--package", "backplane-search", "--bench", "stored_searches", "--", asked, ours],
-                   check=True)
+    found = printed(["cargo", "bench", "--quiet", "--package", "backplane-search", "--bench", "stored_searches", "--", asked, ours])
+    found = {key: float(value) for key, value in re.findall(r"(p50|p99) ([\d.]+) ms", found)}
+    for name in ("p50", "p99"):
+        ratio = found[name] / least[name]
+        note(f"{count:,} stored searches against one posting, {name}", f"{found[name]:.2f} ms", "≤ 2.00", ratio <= 2,
+             f"{least[name]:.2f} ms", ratio)
+
+
+def printed(command):
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    print(out, end="", flush=True)
+    return out
 
 
 def main():

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postings::{Location, Posting};
 use store::Id;
-use taxonomy::{Gazetteer, SpanKind, Taxonomy};
+use taxonomy::{Gazetteer, Seniority, SpanKind, Taxonomy};
 
 use crate::analyzer;
 use crate::attributes;

@@ -20,6 +20,8 @@ use crate::text::Leaf;
 
 /// What a word or a concept is worth that is also in the title, or in the employer's name, besides what it is worth anywhere.
 const NAMED: Score = 4.0;
+/// Concepts that titles are there to name. "Remote" is as true where only the text says it.
+const OF_TITLES: [&str; 5] = ["specialty", "skill", "discipline", "seniority", "employer"];
 /// What a title is worth that begins as was typed, and what one is worth besides that is exactly that.
 const TITLE_START: Score = 10.0;
 const WHOLE_TITLE: Score = 30.0;
@@ -192,13 +194,19 @@ fn way_of(fields: &Fields, alternative: &Alternative, boost: Score) -> Option<Wa
                     .collect(),
             })
         }
-        Alternative::Concept(concept) => Some(Way {
-            needed: vec![boosted(counted(fields.concepts, concept), 1.0)],
-            extra: vec![boosted(
-                term(Term::from_field_text(fields.title_concepts, concept)),
-                NAMED,
-            )],
-        }),
+        Alternative::Concept(concept) => {
+            let in_title = term(Term::from_field_text(fields.title_concepts, concept));
+            let is_of_title = concept
+                .split_once(':')
+                .is_some_and(|(kind, _)| OF_TITLES.contains(&kind));
+            Some(Way {
+                needed: vec![boosted(counted(fields.concepts, concept), 1.0)],
+                extra: is_of_title
+                    .then(|| boosted(in_title, NAMED))
+                    .into_iter()
+                    .collect(),
+            })
+        }
         _ => None,
     }
 }

@@ -213,13 +213,16 @@ impl Taxonomy {
 
     /// The vocabulary that a posting's text names: `each` is called for every kind and identifier, repeated as the text
     /// repeats them. What stands for something only by its capitals ("PD") counts only so written, and abbreviations of
-    /// several trades ("CPO") name a skill only of the disciplines that `is_context` accepts.
+    /// several trades ("CPO") and words of several trades ("embedded") name something only of the disciplines that
+    /// `is_context` accepts.
     pub fn mentions(
         &self,
         text: &str,
         is_context: impl Fn(Discipline) -> bool,
         mut each: impl FnMut(SpanKind, &str),
     ) {
+        let is_foreign =
+            |specialty: u16| !is_context(self.terms.specialty_disciplines[usize::from(specialty)]);
         let is_of_context = |skill: u16| {
             let mut owners = self.terms.skill_specialties[usize::from(skill)].iter();
             owners.any(|owner| is_context(self.terms.specialty_disciplines[usize::from(*owner)]))
@@ -231,6 +234,7 @@ impl Taxonomy {
             for (meaning, is_exact) in self.terms.meanings_of(hit, &prepared) {
                 match meaning {
                     Meaning::Skill(index) if is_exact && needs_context && !is_of_context(index) => {}
+                    Meaning::WeakSpecialty(index) if is_foreign(index) => {}
                     Meaning::Specialty(index) | Meaning::WeakSpecialty(index) => {
                         let specialty = self.specialties().get(usize::from(index));
                         if let Some(specialty) = specialty {

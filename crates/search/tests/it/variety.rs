@@ -19,6 +19,37 @@ fn role(name: &str, employer: &str, city: &str, text: &str) -> Value {
 }
 
 on_both! {
+    fn a_title_that_says_how_one_works_comes_no_sooner(db) {
+        let board = Board::new(db);
+        let sre = |name: &str, title: &str| {
+            let fields = json!({
+                "employer": {"name": name, "slug": name}, "workplace": "remote", "seniority": "senior", "discipline": "ai_operations",
+                "specialties": ["sre"],
+            });
+            row_with(name, title, fields)
+        };
+        board.post(&[sre("a", "Senior Production Engineer (Remote)"), sre("b", "Senior Site Reliability Engineer")]);
+        assert_eq!(names(&board.search("q=senior sre remote")), ["b", "a"]);
+    }
+
+    fn a_manager_of_projects_is_found_by_the_word(db) {
+        let board = Board::new(db);
+        let row = |name: &str, title: &str| row_with(name, title, json!({"employer": {"name": name, "slug": name}, "discipline": "data_center"}));
+        board.post(&[row("a", "Data Center Construction Project Manager"), row("b", "Data Center Construction Inspector")]);
+        assert_eq!(names(&board.search("q=data center construction manager&strict=on")), ["a"]);
+    }
+
+    fn a_word_of_several_trades_in_a_title_says_nothing_elsewhere(db) {
+        let board = Board::new(db);
+        let row = |name: &str, title: &str, discipline: Value| {
+            row_with(name, title, json!({"employer": {"name": name, "slug": name}, "discipline": discipline}))
+        };
+        board.post(&[
+            row("a", "Embedded Engineer, BMC", json!("silicon")), row("b", "Embedded Data Specialist", json!(null)),
+        ]);
+        assert_eq!(names(&board.search("q=firmware&strict=on")), ["a"]);
+    }
+
     fn a_title_that_is_what_was_typed_comes_first(db) {
         let board = Board::new(db);
         let titled = |name: &str, title: &str, text: &str| {
