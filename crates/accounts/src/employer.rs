@@ -52,6 +52,8 @@ pub struct Employer {
     /// The domain that the employer has shown to be its own.
     #[schema(example = "acme.example")]
     pub verified_domain: Option<String>,
+    /// The employer's number at LinkedIn, which LinkedIn's feed asks for.
+    pub linkedin_company_id: Option<i64>,
 }
 
 /// An employer to be made.
@@ -82,6 +84,8 @@ pub struct EmployerChange {
     pub headquarters: Option<Option<String>>,
     /// Another number of people, or none.
     pub employees: Option<Option<i32>>,
+    /// Another number at LinkedIn, 1 to 9,999,999,999,999, or none.
+    pub linkedin_company_id: Option<Option<i64>>,
 }
 
 /// Why an employer was not made or changed.
@@ -108,6 +112,9 @@ pub enum EmployerError {
     /// Not 1 to 10,000,000.
     #[error("employees are 1 to 10,000,000")]
     Employees,
+    /// Not 1 to 9,999,999,999,999.
+    #[error("a company's number at LinkedIn is 1 to 9,999,999,999,999")]
+    LinkedIn,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -140,6 +147,7 @@ pub fn create_employer(
         updated_at: now,
         employees: checked_employees(new.employees)?,
         verified_domain: None,
+        linkedin_company_id: None,
     };
     for slug in slug_candidates(&row.name, row.id) {
         row.slug = slug;
@@ -280,6 +288,12 @@ pub fn update_employer(
     if let Some(count) = change.employees {
         row.employees = checked_employees(count)?;
     }
+    if let Some(number) = change.linkedin_company_id {
+        if number.is_some_and(|number| !(1..=9_999_999_999_999).contains(&number)) {
+            return Err(EmployerError::LinkedIn);
+        }
+        row.linkedin_company_id = number;
+    }
     save(tx, row, expected_version, now)
 }
 
@@ -315,6 +329,7 @@ fn save(
             employers::headquarters.eq(row.headquarters),
             employers::status.eq(row.status),
             employers::employees.eq(row.employees),
+            employers::linkedin_company_id.eq(row.linkedin_company_id),
             employers::version.eq(row.version + 1),
             employers::updated_at.eq(now),
         ))

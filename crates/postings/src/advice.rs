@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use serde::Serialize;
 use store::schema::{employers, postings};
 use store::{DbConn, Id, Json, StoreError, Timestamp, cols};
@@ -18,8 +19,10 @@ use crate::rules::PayTransparency;
 use crate::transparency::{self, PayAssessment};
 use crate::validate::{FieldError, publication_errors, validate};
 
-/// Postings of the employer that are compared with a new one.
-const COMPARED: i64 = 300;
+/// Postings of the employer whose titles are compared with that of a new one.
+const COMPARED: i64 = 5000;
+/// Postings with such a title whose texts are compared, the newest.
+const READ: usize = 100;
 /// How alike two texts are from which on they count as the same, 0-1.
 const ALIKE: f64 = 0.8;
 /// Words of a piece of text that is compared.
@@ -258,11 +261,24 @@ fn near_duplicates(
         PostingStatus::Paused,
         PostingStatus::Scheduled,
     ];
-    let rows: Vec<(Id, Json<PostingContent>, PostingStatus)> = postings::table
+    let titles: Vec<(Id, String)> = postings::table
         .filter(postings::employer_id.eq(employer_id))
         .filter(postings::status.eq_any(open).and(postings::deleted_at.is_null()))
         .order(postings::id.desc())
         .limit(COMPARED)
+        .select((
+            postings::id,
+            diesel::dsl::sql::<Text>("postings.content ->> 'title'"),
+        ))
+        .load(conn)?;
+    let titles = titles
+        .into_iter()
+        .filter(|(_, title)| likeness(&content.title, title, 1) >= ALIKE);
+    let ids: Vec<Id> = titles.map(|(id, _)| id).take(READ).collect();
+    let rows: Vec<(Id, Json<PostingContent>, PostingStatus)> = postings::table
+        .filter(postings::id.eq_any(ids))
+        .order(postings::id.desc())
+        .limit(READ as i64)
         .select((postings::id, postings::content, postings::status))
         .load(conn)?;
     let others = rows.into_iter().filter(|(id, ..)| Some(*id) != own);

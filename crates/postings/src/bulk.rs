@@ -81,7 +81,8 @@ pub enum Operation {
 }
 
 impl Operation {
-    fn id(&self) -> Option<Id> {
+    /// Which posting it changes; none when it makes one.
+    pub fn id(&self) -> Option<Id> {
         match self {
             Self::Create { .. } => None,
             Self::Update { id, .. }

@@ -13,13 +13,15 @@ use store::schema::{held_postings, holds, postings};
 use store::{DbConn, Id, Random, StoreError, Timestamp, cols, on_each, text_enum};
 use utoipa::ToSchema;
 
-use crate::lifecycle::{LIFETIME, PostingError, require, save};
+use crate::lifecycle::{LIFETIME, PostingError, require, require_publishable, save};
 use crate::posting::{Posting, PostingStatus};
 
 /// Longest reason, in characters.
 pub const MAX_REASON_CHARS: usize = 500;
 /// Postings that are looked up at once.
 const CHUNK: usize = 500;
+/// Why a posting stays paused that nothing else holds.
+const UNFIT: &str = "it lacks what a public posting has; add it, then resume";
 
 text_enum! {
     /// What a hold is upon.
@@ -231,8 +233,8 @@ pub(crate) fn note_held(tx: &mut DbConn, hold: Id, posting: Id, now: Timestamp) 
     Ok(())
 }
 
-/// Releases a hold: the postings that it is upon come back, except those that something else holds or that ended
-/// meanwhile. Returns how many came back; none when it was released before.
+/// Releases a hold: the postings that it is upon come back, except those that something else holds, that ended meanwhile, or
+/// that could not be published as they are now. Returns how many came back; none when it was released before.
 pub fn release(tx: &mut DbConn, hold: Id, by: Option<Id>, now: Timestamp) -> Result<usize, PostingError> {
     revision::lock(tx, Counter::Postings)?;
     let released = diesel::update(holds::table.find(hold).filter(holds::released_at.is_null()))
@@ -266,8 +268,10 @@ pub fn release(tx: &mut DbConn, hold: Id, by: Option<Id>, now: Timestamp) -> Res
             let posting = require(tx, *id, None);
             match posting {
                 Ok(posting) if posting.row.status == PostingStatus::Paused => {
-                    come_back(tx, posting, now)?;
-                    returned += 1;
+                    if !keep_unfit(tx, &posting, now)? {
+                        come_back(tx, posting, now)?;
+                        returned += 1;
+                    }
                 }
                 // Closed, expired or erased meanwhile.
                 Ok(_) | Err(PostingError::NotFound) => {}
@@ -291,6 +295,24 @@ pub(crate) fn come_back(
     save(tx, posting, now)
 }
 
+/// Keeps a paused posting paused that could not be published as it is now, because its text or its way to apply was taken
+/// away meanwhile: as its employer's own pause, which [`crate::lifecycle::resume`] ends when what is missing is there.
+fn keep_unfit(tx: &mut DbConn, posting: &Posting, now: Timestamp) -> Result<bool, PostingError> {
+    match require_publishable(posting) {
+        Ok(()) => Ok(false),
+        Err(PostingError::Invalid(_)) => {
+            let (row, own) = (&posting.row, Scope::Posting(posting.row.id));
+            let why = Why {
+                reason: Some(UNFIT.to_owned()),
+                by: None,
+            };
+            hold_as(tx, pause_id(posting, now), row.employer_id, own, why, now)?;
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Those of `ids` that something holds.
 pub(crate) fn held_among(conn: &mut DbConn, ids: &[Id]) -> Result<Vec<Id>, StoreError> {
     Ok(held_postings::table
@@ -302,10 +324,13 @@ pub(crate) fn held_among(conn: &mut DbConn, ids: &[Id]) -> Result<Vec<Id>, Store
         .load(conn)?)
 }
 
-/// Settles whether a posting that is to be public is, or is held ([`is_held`]). Sets its status; the caller saves.
+/// Settles whether a posting that is to be public is, or is held ([`is_held`]); one that was paused and could not be published
+/// as it is stays paused. Sets its status; the caller saves.
 pub(crate) fn settle(tx: &mut DbConn, posting: &mut Posting, now: Timestamp) -> Result<(), PostingError> {
-    let row = &mut posting.row;
-    row.status = if is_held(tx, row.id, row.employer_id, row.campaign_id, now)? {
+    let row = &posting.row;
+    let was_paused = row.status == PostingStatus::Paused;
+    let stays = is_held(tx, row.id, row.employer_id, row.campaign_id, now)?;
+    posting.row.status = if stays || (was_paused && keep_unfit(tx, posting, now)?) {
         PostingStatus::Paused
     } else {
         PostingStatus::Published

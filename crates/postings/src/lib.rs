@@ -10,7 +10,7 @@
 //! - [`campaigns`] are hiring pushes, [`filling`] counts what they fill, [`trust`] says what is evidence of life.
 //! - [`events`] are days on which employers meet people, [`registrations`] their seats, [`calendar`] their files.
 //! - [`review`] publishes under the operator's rules, [`reports`] are readers' reports, [`transparency`] is what laws want said.
-//! - [`attributes`] are what employers name themselves.
+//! - [`attributes`] are what employers name themselves; [`words`] says what a posting states, for people.
 //! - [`employers`] tells readers that an employer changed.
 //! - [`webhooks`] tells others of changes, [`syndication`] writes feeds; [`outward`] is the one client for addresses of others.
 //! - [`numbers`] counts what readers do.
@@ -52,6 +52,7 @@ pub mod trust;
 mod validate;
 pub mod warning;
 pub mod webhooks;
+pub mod words;
 
 pub use content::{
     Apply, DescriptionFormat, Disclosures, Eligibility, Equity, Hardware, Location, Pay, PayBand,

@@ -165,7 +165,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Integer, Nullable, Text};
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
     use crate::column::sql::{Identifier, Moment};
 
     employers (id) {
@@ -181,6 +181,7 @@ diesel::table! {
         updated_at -> Moment,
         employees -> Nullable<Integer>,
         verified_domain -> Nullable<Text>,
+        linkedin_company_id -> Nullable<BigInt>,
     }
 }
 

@@ -170,6 +170,7 @@ impl From<EmployerError> for Problem {
             EmployerError::Description => Self::field("/description", "value_too_long", words),
             EmployerError::Headquarters => Self::field("/headquarters", "value_too_long", words),
             EmployerError::Employees => Self::field("/employees", "number_out_of_range", words),
+            EmployerError::LinkedIn => Self::field("/linkedin_company_id", "number_out_of_range", words),
             EmployerError::Store(error) => error.into(),
         }
     }

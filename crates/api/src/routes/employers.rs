@@ -74,6 +74,10 @@ pub(crate) struct EmployerPatch {
     #[serde(default, deserialize_with = "super::present")]
     #[schema(value_type = Option<i32>)]
     employees: Option<Option<i32>>,
+    /// The employer's number at LinkedIn, for LinkedIn's feed.
+    #[serde(default, deserialize_with = "super::present")]
+    #[schema(value_type = Option<i64>)]
+    linkedin_company_id: Option<Option<i64>>,
 }
 
 /// Tells a null from a missing field.
@@ -177,14 +181,16 @@ pub(crate) async fn update_employer(
         description_html,
         headquarters: patch.headquarters,
         employees: patch.employees,
+        linkedin_company_id: patch.linkedin_company_id,
     };
     let response = state
         .write_once(asked, move |tx, state| {
             let employer = require_employer(tx, &path)?;
             require_manager(tx, &caller, employer.id)?;
             let changed = accounts::update_employer(tx, employer.id, &change, version, now)?;
-            if changed.name != employer.name {
-                // Search shows the employer's name, so its postings have changed as well.
+            let shown = |one: &Employer| (one.name.clone(), one.linkedin_company_id);
+            if shown(&changed) != shown(&employer) {
+                // Search shows the employer's name and a feed its number, so its postings have changed as well.
                 postings::employers::touch_postings(tx, employer.id, now)?;
             }
             let deed = Deed::to_employer(employer.id, "employer.changed", json!({"fields": fields}));
@@ -204,6 +210,7 @@ fn changed_fields(patch: &EmployerPatch) -> Vec<&'static str> {
         ("description", patch.description.is_some()),
         ("headquarters", patch.headquarters.is_some()),
         ("employees", patch.employees.is_some()),
+        ("linkedin_company_id", patch.linkedin_company_id.is_some()),
     ];
     let touched = touched.into_iter().filter(|(_, is_touched)| *is_touched);
     touched.map(|(name, _)| name).collect()

@@ -381,6 +381,19 @@ pub(crate) fn posting_deed(posting: &Posting, action: &'static str) -> Deed {
     }
 }
 
+/// What the trail calls a change of a posting that was `before`; none when it is new.
+pub(crate) fn action_of(before: Option<PostingStatus>, after: PostingStatus) -> &'static str {
+    match after {
+        _ if before.is_none() => "posting.made",
+        after if before == Some(after) => "posting.changed",
+        PostingStatus::Published => "posting.published",
+        PostingStatus::Paused => "posting.paused",
+        PostingStatus::Closed => "posting.closed",
+        PostingStatus::Scheduled => "posting.scheduled",
+        _ => "posting.changed",
+    }
+}
+
 type Step = fn(&mut DbConn, Id, Option<i32>, Timestamp) -> Result<Posting, PostingError>;
 
 async fn step(
@@ -415,13 +428,7 @@ pub(crate) async fn change(
             accounts::lock_employer(tx, before.employer_id)?;
             let before = before.status;
             let posting = make(tx, id, version, now)?;
-            let action = match posting.row.status {
-                PostingStatus::Published if before != PostingStatus::Published => "posting.published",
-                PostingStatus::Paused if before != PostingStatus::Paused => "posting.paused",
-                PostingStatus::Closed if before != PostingStatus::Closed => "posting.closed",
-                PostingStatus::Scheduled if before != PostingStatus::Scheduled => "posting.scheduled",
-                _ => "posting.changed",
-            };
+            let action = action_of(Some(before), posting.row.status);
             if matches!(action, "posting.published" | "posting.scheduled") {
                 require_room_for(
                     tx,

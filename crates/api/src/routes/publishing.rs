@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::ListBody;
 use super::employers::require_employer;
 use super::ownership::{require_room, require_room_for};
-use super::postings::{PostingBody, change, posting_deed};
+use super::postings::{PostingBody, action_of, change, posting_deed};
 use crate::access::{require_editor, require_member, require_posting_editor, require_visible};
 use crate::caller::{Caller, Known};
 use crate::error::{Code, Problem, ProblemBody};
@@ -284,6 +284,10 @@ pub(crate) async fn change_postings(
             let mut outcomes = Vec::with_capacity(body.operations.len());
             for (index, operation) in body.operations.into_iter().enumerate() {
                 let is_new = matches!(operation, Operation::Create { .. });
+                let found = match operation.id() {
+                    Some(id) => postings::find::find(tx, id)?,
+                    None => None,
+                };
                 let outcome = match bulk::apply(
                     tx,
                     employer.id,
@@ -296,6 +300,9 @@ pub(crate) async fn change_postings(
                     Err(PostingError::Store(error)) => return Err(error.into()),
                     outcome => outcome,
                 };
+                if let Some(deed) = deed_of(found, &outcome) {
+                    accounts::record(tx, &actor, deed, &state.random, now)?;
+                }
                 outcomes.push(outcome_of(index, is_new, outcome));
             }
             let failed = outcomes
@@ -319,6 +326,21 @@ pub(crate) async fn change_postings(
         .await?;
     state.wake.postings_changed();
     Ok(response)
+}
+
+/// What the trail says of one operation; nothing when it was refused. `before` is the posting as it was, if it was.
+fn deed_of(
+    before: Option<postings::Posting>,
+    outcome: &Result<Option<postings::Posting>, PostingError>,
+) -> Option<Deed> {
+    match outcome {
+        Ok(Some(after)) => {
+            let was = before.map(|posting| posting.row.status);
+            Some(posting_deed(after, action_of(was, after.row.status)))
+        }
+        Ok(None) => before.map(|erased| posting_deed(&erased, "posting.erased")),
+        Err(_) => None,
+    }
 }
 
 /// What the employer has of what there can be too many of.

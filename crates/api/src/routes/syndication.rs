@@ -1,5 +1,6 @@
 //! Postings for machines of others: JSON-LD, a snapshot, aggregators' XML, sitemaps. Streamed a page at a time.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -324,15 +325,18 @@ pub(crate) async fn get_linkedin_feed(
 
 async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Result<HttpResponse, Problem> {
     let now = state.now();
-    let (until, count) = state
+    let (until, count, numbers) = state
         .read(move |conn, _| {
             let latest = revision::latest(conn, Counter::Postings)?;
             // Counting walks through everything, and only LinkedIn is told what to expect.
-            let count = match format {
-                XmlFeed::LinkedIn => syndication::count_open(conn, now)?,
-                XmlFeed::Indeed => 0,
+            let (count, numbers) = match format {
+                XmlFeed::LinkedIn => (
+                    syndication::count_open(conn, now)?,
+                    syndication::linkedin_numbers(conn)?,
+                ),
+                XmlFeed::Indeed => (0, HashMap::new()),
             };
-            Ok::<_, Problem>((latest, count))
+            Ok::<_, Problem>((latest, count, numbers))
         })
         .await?;
     let site = Site {
@@ -347,7 +351,8 @@ async fn xml_feed(state: State, request: &HttpRequest, format: XmlFeed) -> Resul
         head: format.head(&site, count, now),
         entry: Box::new(move |posting, state| {
             let page = page_of(&posting, state);
-            format.entry(&posting, &page)
+            let number = numbers.get(&posting.row.employer_id).copied();
+            format.entry(&posting, &page, number)
         }),
         tail: format.tail().to_owned(),
     };

@@ -158,6 +158,7 @@ on_both! {
         assert!(file.text.starts_with("BEGIN:VCALENDAR\r\n") && file.text.contains("DTSTART:20261203T150000Z\r\n"), "{}", file.text);
         let calendar = app.get(&format!("/v1/employers/{employer}/events.ics")).send().await.expect(200);
         assert!(calendar.text.contains("X-WR-CALNAME:Acme Compute") && calendar.text.contains("@board.example"));
+        app.patch(&one).by(&owner).json(&json!({"description": "Bring a laptop."})).send().await.expect(200);
         let off = app.post(&format!("{one}/cancel")).by(&owner).send().await.expect(200);
         assert_eq!(off.text_at("/status"), "cancelled");
         assert!(app.get(&format!("{one}.ics")).send().await.expect(200).text.contains("STATUS:CANCELLED\r\n"));
@@ -165,6 +166,12 @@ on_both! {
         ask("max@reader.example").await.expect(409);
         app.post(&format!("{one}/registrations")).json(&json!({"email": "b@reader.example", "name": "x", "homepage": "x"})).send().await.expect(202);
         app.get("/v1/events/nothing").send().await.expect(404);
+        let trail = app.get(&format!("/v1/employers/{employer}/audit?limit=100")).by(&owner).send().await.expect(200);
+        let entries = trail.json["data"].as_array().unwrap().iter().filter(|entry| entry["subject_kind"] == "event");
+        let mut deeds: Vec<_> = entries.map(|entry| (entry["action"].as_str().unwrap(), entry["detail"].clone())).collect();
+        deeds.sort_by_key(|(action, _)| *action);
+        let expected = [("event.cancelled", json!({"told": 1})), ("event.created", Value::Null), ("event.updated", json!({"fields": ["description"]}))];
+        assert_eq!(deeds, expected, "who changed what, and no address");
     }
 
     async fn who_comes_is_told_to_people_who_write_postings_and_nobody_else(app) {

@@ -81,6 +81,15 @@ on_both! {
         assert_eq!(statuses, [200, 201, 409, 422]);
         assert_eq!((done.text_at("/outcomes/2/problem/code"), done.text_at("/outcomes/3/problem/errors/0/pointer")), ("state_conflict".to_owned(), "/openings".to_owned()));
         assert_eq!(app.found("q=rtl").await, ["RTL Engineer"]);
+        let made = done.text_at("/outcomes/1/id");
+        send(json!([{"action": "close", "id": draft, "reason": "filled"}, {"action": "delete", "id": made}])).await.expect(200);
+        let trail = app.get(&format!("/v1/employers/{employer}/audit?limit=100")).by(&owner).send().await.expect(200);
+        let mut told: Vec<_> = trail.json["data"].as_array().unwrap().iter()
+            .filter(|entry| entry["subject_kind"] == "posting")
+            .map(|entry| (entry["action"].as_str().unwrap().to_owned(), entry["subject_id"] == json!(draft))).collect();
+        told.sort();
+        let expected = [("posting.closed", true), ("posting.erased", false), ("posting.made", false), ("posting.made", true), ("posting.published", true)];
+        assert_eq!(told, expected.map(|(action, is_first)| (action.to_owned(), is_first)), "who did what to which posting");
         let drafts: Vec<Value> = (0..500).map(|n| json!({"action": "create", "posting": titled(&format!("Engineer {n}"))})).collect();
         assert_eq!(send(drafts.clone().into()).await.expect(200).json["succeeded"], 500);
         let mut too_many = drafts;

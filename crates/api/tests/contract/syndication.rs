@@ -262,6 +262,38 @@ on_both! {
         }
     }
 
+    async fn aggregators_get_a_country_of_each_posting_every_range_and_the_employers_number(app) {
+        let owner = app.sign_up("owner@acme.example").await;
+        let employer = app.found_employer(&owner, "Acme Compute").await;
+        let (indeed, linkedin) = ("/v1/feeds/indeed.xml", "/v1/feeds/linkedin.xml");
+        let mut remote = titled("RTL Engineer");
+        remote["workplace"] = "remote".into();
+        remote["locations"] = json!([]);
+        remote["remote_from"] = json!(["EU", "CA"]);
+        let band = |min: u32, whom: &str| json!({"min": min, "max": min + 50_000, "currency": "CAD", "period": "year", "applies_to": whom});
+        remote["pay"] = json!({"base": band(120_000, "Toronto"), "ranges": [band(150_000, "Vancouver")]});
+        remote["apply"] = json!({"email": "roles@acme.example"});
+        app.publish(&owner, &employer, &remote).await;
+        for path in [indeed, linkedin] {
+            assert_eq!(elements(&app.get(path).send().await.expect(200).text, "country"), ["CA"], "{path}");
+        }
+        let salary = elements(&app.get(indeed).send().await.expect(200).text, "salary");
+        assert_eq!(salary, ["CAD 120,000 – 170,000 a year (Toronto); CAD 150,000 – 200,000 a year (Vancouver)"]);
+        let before = app.get(linkedin).send().await.expect(200);
+        assert_eq!((elements(&before.text, "companyId").len(), elements(&before.text, "location"), elements(&before.text, "posterEmail")),
+            (0, vec!["CA".to_owned()], vec!["roles@acme.example".to_owned()]));
+        let page = format!("/v1/employers/{employer}");
+        let set = |number: Value| app.patch(&page).by(&owner).json(&json!({"linkedin_company_id": number})).send();
+        for wrong in [json!(0), json!(-4), json!(99_999_999_999_999_i64)] {
+            assert_eq!(set(wrong).await.expect(422).text_at("/errors/0/pointer"), "/linkedin_company_id");
+        }
+        assert_eq!(set(json!(1_234_567)).await.expect(200).json["linkedin_company_id"], 1_234_567);
+        let etag = before.header("etag").unwrap();
+        let after = app.get(linkedin).header("If-None-Match", etag).send().await.expect(200);
+        assert_eq!(elements(&after.text, "companyId"), ["1234567"]);
+        assert_eq!(set(Value::Null).await.expect(200).json["linkedin_company_id"], Value::Null);
+    }
+
     async fn a_feed_is_read_while_it_is_sent_and_never_held_as_a_whole(app) {
         let owner = app.sign_up("owner@acme.example").await;
         let employer = app.found_employer(&owner, "Acme Compute").await;

@@ -11,9 +11,11 @@ use store::{DbConn, Id, StoreError, Timestamp, cols};
 use super::{Event, EventKind};
 use crate::posting::{EmployerRef, PostingStatus};
 
-/// The postings of each of these events.
+/// The postings of each of these events, without those that were erased.
 pub fn list_postings(conn: &mut DbConn, events: &[Id]) -> Result<HashMap<Id, Vec<Id>>, StoreError> {
     let rows: Vec<(Id, Id)> = event_postings::table
+        .inner_join(postings::table)
+        .filter(postings::deleted_at.is_null())
         .filter(event_postings::event_id.eq_any(events.to_vec()))
         .order((event_postings::event_id, event_postings::posting_id))
         .select((event_postings::event_id, event_postings::posting_id))

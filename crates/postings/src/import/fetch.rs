@@ -18,6 +18,8 @@ const MAX_ANSWER_BYTES: u64 = 64 << 20;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Pages of one Lever board at most.
 const MAX_PAGES: usize = 100;
+/// How often a board's pages are read anew when it changes meanwhile.
+const READINGS: usize = 3;
 
 /// Where the sources of boards answer.
 #[derive(Debug, Clone)]
@@ -146,36 +148,53 @@ impl Fetcher {
     }
 
     fn fetch_pages_at(&self, base: &str, token: &str) -> Fetched {
+        for _ in 0..READINGS {
+            if let Some(outcome) = self.read_pages(base, token) {
+                return outcome;
+            }
+        }
+        Fetched::failed("the board changed each time while its pages were read")
+    }
+
+    /// All pages of a site; none when its list moved in between. Each page begins with the last posting of the page before: when
+    /// it does not, one was closed or added meanwhile, and another may have slipped through between two pages, which would look
+    /// as if it were gone.
+    fn read_pages(&self, base: &str, token: &str) -> Option<Fetched> {
         let mut rows: Vec<Value> = Vec::new();
         let mut bytes_read = 0;
-        for page in 0..MAX_PAGES {
-            let skip = page * PAGE;
+        for _ in 0..MAX_PAGES {
+            let skip = rows.len().saturating_sub(1);
             let url = format!("{base}/v0/postings/{token}?mode=json&skip={skip}&limit={PAGE}");
             let answer = match self.get(&url, std::iter::empty()) {
                 Ok(response) => read(response),
-                Err(reason) => return Fetched::failed(reason),
+                Err(reason) => return Some(Fetched::failed(reason)),
             };
             let Fetched::Answer { bytes, .. } = answer else {
-                return answer;
+                return Some(answer);
             };
             bytes_read += bytes.len() as u64;
             if bytes_read > MAX_ANSWER_BYTES {
-                return Fetched::failed("the answer is too large");
+                return Some(Fetched::failed("the answer is too large"));
             }
-            let Ok(Value::Array(further)) = serde_json::from_slice(&bytes) else {
-                return Fetched::failed("a page is not a list of postings");
+            let Ok(Value::Array(page)) = serde_json::from_slice(&bytes) else {
+                return Some(Fetched::failed("a page is not a list of postings"));
             };
-            let is_last = further.len() < PAGE;
-            rows.extend(further);
+            let is_last = page.len() < PAGE;
+            let seen = usize::from(!rows.is_empty());
+            let id_of = |row: Option<&Value>| row.and_then(|row| row.get("id")).cloned();
+            if seen == 1 && id_of(page.first()) != id_of(rows.last()) {
+                return None;
+            }
+            rows.extend(page.into_iter().skip(seen));
             if is_last {
-                return Fetched::Answer {
+                return Some(Fetched::Answer {
                     bytes: Value::Array(rows).to_string().into_bytes(),
                     etag: None,
                     last_modified: None,
-                };
+                });
             }
         }
-        Fetched::failed("the board has more pages than are read")
+        Some(Fetched::failed("the board has more pages than are read"))
     }
 }
 

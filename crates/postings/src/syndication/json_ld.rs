@@ -7,6 +7,7 @@ use taxonomy::{EmploymentType, Gazetteer, PayPeriod, Provenance, Workplace};
 
 use crate::content::{Location, PayBand, PostingContent};
 use crate::posting::{Posting, PostingStatus};
+use crate::words;
 
 /// The posting as JSON-LD; `url` is its public page.
 pub fn json_ld(posting: &Posting, url: &str) -> Value {
@@ -59,6 +60,16 @@ pub fn json_ld(posting: &Posting, url: &str) -> Value {
         }
     }
     put("baseSalary", stated_base(content).map(salary));
+    put(
+        "incentiveCompensation",
+        is_pay_stated(content)
+            .then_some(content.pay.as_ref())
+            .flatten()
+            .and_then(|pay| said(words::incentives(pay))),
+    );
+    for (name, value) in conditions(content) {
+        put(name, value);
+    }
     put(
         "totalJobOpenings",
         Some(content.openings.saturating_sub(content.filled).max(1).into()),
@@ -119,10 +130,58 @@ fn end_of(posting: &Posting) -> Option<Timestamp> {
     }
 }
 
+/// What schema.org has for the conditions of the work, and few boards say; the page says it in the same words.
+fn conditions(content: &PostingContent) -> Vec<(&'static str, Option<Value>)> {
+    let is_stated = |field: &str| content.provenance.get(field) != Some(&Provenance::Inferred);
+    let eligibility = content.eligibility.as_ref().filter(|_| is_stated("eligibility"));
+    let pattern = content
+        .work_pattern
+        .as_ref()
+        .filter(|_| is_stated("work_pattern"));
+    let of_eligibility = |own: &dyn Fn(&str) -> bool| {
+        let stated = eligibility.map(words::eligibility).unwrap_or_default();
+        said(stated.into_iter().filter(|line| own(line)).collect())
+    };
+    let is_clearance = |line: &str| line.starts_with("security clearance");
+    let is_right_to_work = |line: &str| !is_clearance(line) && !line.starts_with("relocation");
+    let text = |text: Option<&String>| text.map(|text| Value::from(text.as_str()));
+    vec![
+        ("securityClearanceRequirement", of_eligibility(&is_clearance)),
+        ("eligibilityToWorkRequirement", of_eligibility(&is_right_to_work)),
+        (
+            "workHours",
+            text(pattern.and_then(|pattern| pattern.shift_pattern.as_ref())),
+        ),
+        (
+            "physicalRequirement",
+            text(pattern.and_then(|pattern| pattern.physical_demands.as_ref())),
+        ),
+    ]
+}
+
+fn said(lines: Vec<String>) -> Option<Value> {
+    (!lines.is_empty()).then(|| lines.join("; ").into())
+}
+
+fn is_pay_stated(content: &PostingContent) -> bool {
+    content.provenance.get("pay") != Some(&Provenance::Inferred)
+}
+
 /// Base pay that the employer or its own system stated; what was read from a text is an estimate.
 pub(super) fn stated_base(content: &PostingContent) -> Option<&PayBand> {
-    let is_stated = content.provenance.get("pay") != Some(&Provenance::Inferred);
-    content.pay.as_ref().filter(|_| is_stated)?.base.as_ref()
+    content
+        .pay
+        .as_ref()
+        .filter(|_| is_pay_stated(content))?
+        .base
+        .as_ref()
+}
+
+/// Every range of base pay in words, when the employer or its own system stated it.
+pub(super) fn stated_salary(content: &PostingContent) -> Option<String> {
+    let pay = content.pay.as_ref().filter(|_| is_pay_stated(content))?;
+    let ranges = words::base_pay(pay);
+    (!ranges.is_empty()).then(|| ranges.join("; "))
 }
 
 fn salary(band: &PayBand) -> Value {

@@ -6,6 +6,8 @@ mod feed;
 mod json_ld;
 mod xml;
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use store::revision::{self, Counter};
 use store::schema::{employers, postings};
@@ -20,6 +22,8 @@ pub use xml::{Site, XmlFeed, cdata, escape};
 
 /// Revisions that one sitemap covers: as many addresses at most (the protocol allows 50,000).
 pub const SITEMAP_REVISIONS: i64 = 10_000;
+/// Employers whose numbers a feed holds.
+const MAX_NUMBERS: i64 = 100_000;
 
 /// Every status but `published`. Said like this because SQLite would take the index on the status for "is published", which holds
 /// nearly all rows, and sort them for every page: reading everything would cost the square of it.
@@ -88,6 +92,20 @@ pub fn list_open_by_id(
 /// How many postings are in search.
 pub fn count_open(conn: &mut DbConn, now: Timestamp) -> Result<i64, StoreError> {
     Ok(open_postings!(now).count().get_result(conn)?)
+}
+
+/// LinkedIn's numbers of employers that said theirs, by employer.
+pub fn linkedin_numbers(conn: &mut DbConn) -> Result<HashMap<Id, i64>, StoreError> {
+    let rows: Vec<(Id, Option<i64>)> = employers::table
+        .filter(employers::linkedin_company_id.is_not_null())
+        .order(employers::id)
+        .limit(MAX_NUMBERS)
+        .select((employers::id, employers::linkedin_company_id))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, number)| Some((id, number?)))
+        .collect())
 }
 
 /// The sitemaps that hold a posting: their numbers from 1, and when a posting in each last changed.

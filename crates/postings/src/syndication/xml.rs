@@ -3,9 +3,10 @@
 use jiff::Timestamp as Instant;
 use jiff::fmt::rfc2822;
 use store::{Timestamp, text_enum};
-use taxonomy::Workplace;
+use taxonomy::{Gazetteer, Workplace};
 
-use super::json_ld::stated_base;
+use super::json_ld::stated_salary;
+use crate::content::PostingContent;
 use crate::posting::Posting;
 
 text_enum! {
@@ -47,10 +48,11 @@ impl XmlFeed {
     }
 
     /// One posting; `page` is its public address.
-    pub fn entry(self, posting: &Posting, page: &str) -> String {
+    /// `company` is LinkedIn's number for the employer, where it said so.
+    pub fn entry(self, posting: &Posting, page: &str, company: Option<i64>) -> String {
         let fields = match self {
             Self::Indeed => indeed(posting, page),
-            Self::LinkedIn => linkedin(posting, page),
+            Self::LinkedIn => linkedin(posting, page, company),
         };
         let mut out = String::from("<job>");
         for (name, value) in fields {
@@ -70,6 +72,16 @@ impl XmlFeed {
 
 type Field = (&'static str, Option<String>);
 
+/// The country of a posting's first place; of remote work without a place, the first from which it can be done. Aggregators
+/// want one of each posting.
+fn country_of(content: &PostingContent) -> Option<String> {
+    let of_place = content.locations.iter().find_map(|place| place.country.clone());
+    of_place.or_else(|| {
+        let mut reach = content.remote_from.iter();
+        reach.find(|code| Gazetteer::bundled().is_country(code)).cloned()
+    })
+}
+
 fn indeed(posting: &Posting, page: &str) -> Vec<Field> {
     let (row, content) = (&posting.row, posting.content());
     let place = content.locations.first();
@@ -87,9 +99,9 @@ fn indeed(posting: &Posting, page: &str) -> Vec<Field> {
         ("company", Some(posting.employer.name.clone())),
         ("city", place.and_then(|place| place.city.clone())),
         ("state", place.and_then(|place| place.region.clone())),
-        ("country", place.and_then(|place| place.country.clone())),
+        ("country", country_of(content)),
         ("description", Some(content.description_html.clone())),
-        ("salary", stated_base(content).map(crate::PayBand::label)),
+        ("salary", stated_salary(content)),
         (
             "jobtype",
             content
@@ -105,7 +117,7 @@ fn indeed(posting: &Posting, page: &str) -> Vec<Field> {
     ]
 }
 
-fn linkedin(posting: &Posting, page: &str) -> Vec<Field> {
+fn linkedin(posting: &Posting, page: &str, company: Option<i64>) -> Vec<Field> {
     let (row, content) = (&posting.row, posting.content());
     let place = content.locations.first();
     let workplace = content.workplace.map(|workplace| match workplace {
@@ -116,12 +128,21 @@ fn linkedin(posting: &Posting, page: &str) -> Vec<Field> {
     vec![
         ("partnerJobId", Some(row.id.to_string())),
         ("company", Some(posting.employer.name.clone())),
+        ("companyId", company.map(|number| number.to_string())),
+        // A mailbox that is in the posting for everybody; nobody else's address leaves the board.
+        (
+            "posterEmail",
+            content.apply.as_ref().and_then(|apply| apply.email.clone()),
+        ),
         ("title", Some(content.title.clone())),
         ("description", Some(content.description_html.clone())),
-        ("location", place.map(crate::Location::label)),
+        (
+            "location",
+            place.map(crate::Location::label).or_else(|| country_of(content)),
+        ),
         ("city", place.and_then(|place| place.city.clone())),
         ("state", place.and_then(|place| place.region.clone())),
-        ("country", place.and_then(|place| place.country.clone())),
+        ("country", country_of(content)),
         ("applyUrl", Some(format!("{page}?source=linkedin"))),
         ("workplaceTypes", workplace),
         (

@@ -294,6 +294,10 @@ store::on_both! {
         assert!(db.read_blocking(|conn| events::list_for_calendar(conn, hall.board.acme, hall.board.now)).unwrap().is_empty());
         hall.board.set_employer_status(hall.board.acme, "active");
         assert_eq!(hall.confirm("a@reader.example").unwrap(), SeatStatus::Confirmed);
+        hall.board.delete(public);
+        let named = db.read_blocking(|conn| events::list_postings(conn, &[event])).unwrap();
+        assert_eq!(named[&event], [draft], "an erased posting is nobody's");
+        hall.write(|tx| events::update(tx, event, &json!({"title": "Another day"}), None, hall.board.now)).unwrap();
     }
 
     fn an_erased_address_leaves_its_seat_to_who_waits(db) {

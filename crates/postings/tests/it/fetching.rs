@@ -146,6 +146,10 @@ impl<'d> Fetched<'d> {
     }
 }
 
+fn lever_row(n: usize) -> Value {
+    json!({"id": n.to_string(), "text": format!("Engineer {n}"), "description": "<p>Own timing.</p>"})
+}
+
 fn report(imported: usize, unmodified: usize, failed: usize) -> FetchReport {
     FetchReport {
         imported,
@@ -231,15 +235,42 @@ on_both! {
 
     fn lever_is_read_page_by_page_from_the_deployment_that_knows_the_site(db) {
         let fetched = Fetched::new(db, Format::Lever, Vouched::ByOperator);
-        let row = |n: usize| json!({"id": n.to_string(), "text": format!("Engineer {n}"), "description": "<p>Own timing.</p>"});
-        let rows: Vec<Value> = (0..100).map(row).collect();
+        let rows: Vec<Value> = (0..100).map(lever_row).collect();
         fetched.source.will_answer("404 Not Found", "", "{\"ok\": false}");
         fetched.source.shows(&rows.into());
-        fetched.source.shows(&json!([]));
+        fetched.source.shows(&json!([lever_row(99)]));
         assert_eq!(fetched.pass(), report(1, 0, 0));
-        assert!(fetched.source.last_request().starts_with("get /eu/v0/postings/acme?mode=json&skip=100&limit=100"), "{}", fetched.source.last_request());
-        assert_eq!(fetched.kept().state, BoardState::Healthy, "a full page before an empty one is everything");
+        assert!(fetched.source.last_request().starts_with("get /eu/v0/postings/acme?mode=json&skip=99&limit=100"), "{}", fetched.source.last_request());
+        assert_eq!(fetched.kept().state, BoardState::Healthy, "a full page before one that only repeats its end is everything");
         assert!(fetched.importer().find("lever", "99").is_some());
+    }
+
+    fn a_posting_that_slips_between_two_pages_is_not_taken_for_closed(db) {
+        let mut fetched = Fetched::new(db, Format::Lever, Vouched::ByOperator);
+        let pages = |fetched: &Fetched<'_>, ids: &[usize]| {
+            fetched.source.shows(&ids[..100].iter().copied().map(lever_row).collect());
+            fetched.source.shows(&ids[99..].iter().copied().map(lever_row).collect());
+        };
+        let all: Vec<usize> = (0..120).collect();
+        pages(&fetched, &all);
+        assert_eq!(fetched.pass(), report(1, 0, 0));
+        fetched.wait();
+        // Number 50 closes after the first page was read: 100 moves to where 99 was, and would be on neither page.
+        let later: Vec<usize> = all.iter().copied().filter(|n| *n != 50).collect();
+        fetched.source.shows(&all[..100].iter().copied().map(lever_row).collect());
+        fetched.source.shows(&later[99..].iter().copied().map(lever_row).collect());
+        pages(&fetched, &later);
+        assert_eq!(fetched.pass(), report(1, 0, 0));
+        let status = |fetched: &Fetched<'_>, id: &str| fetched.importer().posting("lever", id).row.status;
+        assert_eq!((status(&fetched, "50"), status(&fetched, "100")), (PostingStatus::Closed, PostingStatus::Published));
+        fetched.wait();
+        for _ in 0..3 {
+            fetched.source.shows(&later[..100].iter().copied().map(lever_row).collect());
+            fetched.source.shows(&later[101..].iter().copied().map(lever_row).collect());
+        }
+        assert_eq!(fetched.pass(), report(0, 0, 1), "one that never stands still is asked again later");
+        assert!(fetched.kept().reason.unwrap().contains("changed"));
+        assert_eq!(status(&fetched, "100"), PostingStatus::Published);
     }
 
     fn a_page_with_json_ld_is_read_like_a_board_and_closes_nothing(db) {

@@ -215,6 +215,33 @@ store::on_both! {
         assert_eq!((board.status(closed), board.status(expired)), (PostingStatus::Published, PostingStatus::Expired));
     }
 
+    fn what_lost_its_text_while_held_stays_paused_until_it_is_whole(db) {
+        let board = Board::new(db);
+        let campaign = board.campaign("Accelerator 80");
+        let ids = ["RTL Engineer", "DFT Engineer", "CAD Engineer"].map(|title| board.published(title));
+        let [emptied, moved, whole] = ids;
+        board.join(campaign, &ids, &[]).unwrap();
+        board.freeze(campaign);
+        for id in [emptied, moved] {
+            board.update(id, json!({"description": ""})).unwrap();
+        }
+        board.join(campaign, &[], &[moved]).unwrap();
+        assert_eq!(board.status(moved), PostingStatus::Paused, "leaving a frozen campaign does not make it public either");
+        board.freeze_employer();
+        assert_eq!(board.thaw(campaign), 0);
+        assert_eq!(board.thaw_employer(), 1);
+        assert_eq!(ids.map(|id| board.status(id)), [PostingStatus::Paused, PostingStatus::Paused, PostingStatus::Published]);
+        for id in [emptied, moved] {
+            let active = db.read_blocking(|conn| holds::list_active(conn, id)).unwrap();
+            assert_eq!(active.iter().map(|hold| hold.kind).collect::<Vec<_>>(), [HoldKind::Posting], "as its own pause");
+            assert!(active[0].reason.is_some(), "which says why");
+            assert!(matches!(board.resume(id), Err(PostingError::Invalid(_))));
+            board.update(id, json!({"description": "You own timing closure."})).unwrap();
+            assert_eq!(board.resume(id).unwrap().row.status, PostingStatus::Published);
+        }
+        assert_eq!(board.status(whole), PostingStatus::Published);
+    }
+
     fn an_import_does_not_bring_back_what_a_freeze_holds(db) {
         let board = Board::new(db);
         let importer = Importer::for_employer(db, "acme-compute");

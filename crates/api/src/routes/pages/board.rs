@@ -6,8 +6,8 @@ use askama::Template;
 use postings::numbers::Sight;
 use postings::syndication;
 use postings::{Posting, PostingContent, PostingStatus, PostingSummary};
-use taxonomy::Taxonomy;
 
+use super::facts::facts;
 use super::{message, page, page_with_data};
 use crate::error::Problem;
 use crate::routes::search::run;
@@ -222,85 +222,4 @@ pub(super) async fn posting_page(
         &template,
         template.data.as_deref(),
     ))
-}
-
-fn facts(posting: &Posting) -> Vec<(&'static str, String)> {
-    let content = posting.content();
-    let taxonomy = Taxonomy::bundled();
-    let labels = |ids: &[String], label: &dyn Fn(&str) -> Option<String>| {
-        ids.iter()
-            .filter_map(|id| label(id))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let pay = content.pay.as_ref().map(|pay| {
-        let bands = [("", &pay.base), ("total ", &pay.total), ("bonus ", &pay.bonus)];
-        let bands = bands
-            .into_iter()
-            .filter_map(|(what, band)| Some(format!("{what}{}", band.as_ref()?.label())));
-        bands.collect::<Vec<_>>().join("; ")
-    });
-    let facts = [
-        ("Pay", pay.unwrap_or_default()),
-        (
-            "Discipline",
-            content
-                .discipline
-                .map(|d| d.label().to_owned())
-                .unwrap_or_default(),
-        ),
-        (
-            "Specialties",
-            labels(&content.specialties, &|id| {
-                Some(taxonomy.specialty(id)?.label.clone())
-            }),
-        ),
-        (
-            "Skills",
-            labels(&content.skills, &|id| Some(taxonomy.skill(id)?.label.clone())),
-        ),
-        (
-            "Level",
-            content
-                .seniority
-                .map(|s| s.label().to_owned())
-                .unwrap_or_default(),
-        ),
-        (
-            "Employment",
-            content
-                .employment_type
-                .map(|e| e.label().to_owned())
-                .unwrap_or_default(),
-        ),
-        (
-            "Places",
-            content
-                .locations
-                .iter()
-                .map(postings::Location::label)
-                .collect::<Vec<_>>()
-                .join("; "),
-        ),
-        ("Remote from", content.remote_from.join(", ")),
-        ("Benefits", content.benefits.join(", ")),
-        ("Posted", day_of(posting.row.published_at)),
-        ("Open until", day_of(posting.row.expires_at)),
-        ("Reference", posting.row.external_id.clone().unwrap_or_default()),
-        (
-            "Openings",
-            if content.openings > 1 {
-                content.openings.to_string()
-            } else {
-                String::new()
-            },
-        ),
-    ];
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
-}
-
-/// "2027-01-22" in UTC.
-fn day_of(at: Option<store::Timestamp>) -> String {
-    let text = at.map(|at| at.to_string()).unwrap_or_default();
-    text.split('T').next().unwrap_or_default().to_owned()
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod alerts;
 mod board;
 mod events;
+mod facts;
 mod manage;
 mod subscribe;
 
