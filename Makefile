@@ -37,7 +37,7 @@ ROUNDS ?= 100
 .PHONY: chaos
 chaos: ## Let everything fail under load, ROUNDS=100 times for each database, and count what was lost
 	$(CARGO) build --package backplane
-	BACKPLANE_TEST_CHAOS_ROUNDS=$(ROUNDS) scripts/with-postgres $(CARGO) test --package backplane-tests --test chaos --test nodes -- --nocapture --test-threads 1 2> >(grep -v '^board: ' >&2)
+	BACKPLANE_TEST_CHAOS_ROUNDS=$(ROUNDS) scripts/with-postgres $(CARGO) test --package backplane-tests --test chaos --test disk --test nodes -- --nocapture --test-threads 1 2> >(grep -v '^board: ' >&2)
 
 .PHONY: lint
 lint: ## Formatting, clippy, documentation, dependency arrows, unused and unwanted dependencies, house words, named tests
