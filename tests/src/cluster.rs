@@ -175,6 +175,11 @@ impl Cluster {
         )
     }
 
+    /// Where the programs of the newest installed PostgreSQL are.
+    pub fn programs() -> PathBuf {
+        binaries()
+    }
+
     fn program(&self, name: &str, args: &[&str]) -> Command {
         let path = binaries().join(name);
         let mut command = if is_root() {

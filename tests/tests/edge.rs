@@ -5,7 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use board::{Board, Settings, binary, eventually, run_to_end};
+use board::{Board, Settings, SmtpServer, binary, eventually, link_token, run_to_end};
+use serde_json::json;
 
 fn connect(board: &Board) -> TcpStream {
     let address = board.settings().url().replace("http://", "");
@@ -139,4 +140,102 @@ fn keys_are_rotated_by_command_beside_a_running_server() {
     let me = board.try_send("GET", "/v1/me", Some(&access), None).unwrap();
     me.expect(200);
     assert!(binary().exists());
+}
+
+/// ASVS 7.4.5.
+#[test]
+fn an_operator_ends_the_sessions_of_one_person_beside_a_running_server() {
+    let board = Board::start(Settings::sqlite());
+    let (ada, grace) = (
+        board.sign_up("ada@example.org"),
+        board.sign_up("grace@example.org"),
+    );
+    let ended = run_to_end(&["admin", "end-sessions", "ada@example.org"], board.settings());
+    let words = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(
+        ended.status.success() && words.starts_with("1 sessions of ada@example.org"),
+        "{words}"
+    );
+    let me = |access: &str| board.try_send("GET", "/v1/me", Some(access), None).unwrap();
+    me(&ada).expect(401);
+    me(&grace).expect(200);
+    let nobody = run_to_end(&["admin", "end-sessions", "nobody@example.org"], board.settings());
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+/// Every file below `dir` that holds `word`.
+fn files_with(dir: &std::path::Path, word: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, word));
+        } else if holds(&std::fs::read(&path).unwrap(), word.as_bytes()) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn holds(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|part| part == word)
+}
+
+/// S14: also what a database leaves behind where a row was.
+#[test]
+fn nothing_in_the_data_directory_names_who_was_erased() {
+    let smtp = SmtpServer::start();
+    let mut settings = Settings::sqlite();
+    settings.mail_url = smtp.url();
+    let mut board = Board::start(settings);
+    let token_for = |address: &str| {
+        eventually("a mail with a token", || {
+            let mails = smtp.accepted();
+            let to = mails.iter().rev().find(|mail| mail.recipient == address);
+            to.and_then(|mail| link_token(&mail.content))
+        })
+    };
+    let data = board.settings().data();
+    let sign_up = |board: &Board, address: &str, name: &str| {
+        let body = json!({"email": address, "password": "a long enough password", "name": name});
+        board.post("/v1/auth/register", None, &body).expect(202);
+        let token = json!({"token": token_for(address)});
+        let tokens = board.post("/v1/auth/verify-email", None, &token).expect(200);
+        tokens.text_at("/access_token")
+    };
+    let stays = sign_up(&board, "who-stays@example.org", "Stays Here");
+    let access = sign_up(&board, "who-goes@example.org", "Zaphira Quillfeather");
+    let alert = json!({"email": "who-goes@example.org", "query": {"q": "kernel"}, "frequency": "daily"});
+    board.post("/v1/alerts", Some(&access), &alert).expect(201);
+    let wrong = json!({"email": "who-goes@example.org", "password": "a wrong password"});
+    board.post("/v1/auth/login", None, &wrong).expect(401);
+    board
+        .post(
+            "/v1/auth/password/forgot",
+            None,
+            &json!({"email": "who-goes@example.org"}),
+        )
+        .expect(202);
+    assert!(board.terminate());
+    for word in ["who-goes", "Quillfeather", "who-stays"] {
+        assert!(!files_with(&data, word).is_empty(), "{word} is there before");
+    }
+    board.restart();
+    board
+        .try_send("DELETE", "/v1/me", Some(&access), None)
+        .unwrap()
+        .expect(204);
+    assert!(board.terminate());
+    for word in ["who-goes", "Quillfeather"] {
+        assert_eq!(
+            files_with(&data, word),
+            Vec::<std::path::PathBuf>::new(),
+            "{word}"
+        );
+    }
+    board.restart();
+    board
+        .try_send("GET", "/v1/me", Some(&stays), None)
+        .unwrap()
+        .expect(200);
 }

@@ -223,3 +223,52 @@ fn a_worker_needs_a_database_that_can_be_shared() {
     assert!(!refused.status.success());
     assert!(words.contains("SQLite belongs to one process"), "{words}");
 }
+
+/// The value of a figure of a board; 0 while it does not show it.
+fn figure(board: &Board, name: &str) -> u64 {
+    let shown = board.get("/metrics").expect(200).text;
+    let line = shown
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |value| value.trim().parse().expect("a number"))
+}
+
+/// Guesses at a mailed token until it is told to wait; returns how many were answered.
+fn guesses(board: &Board) -> u64 {
+    let body = json!({"token": "guessed"});
+    let guess = || board.post("/v1/auth/verify-email", None, &body).status;
+    (0..100)
+        .take_while(|_| {
+            let status = guess();
+            assert!(matches!(status, 404 | 429), "{status}");
+            status == 404
+        })
+        .count() as u64
+}
+
+#[test]
+fn a_client_has_one_budget_on_all_nodes_together() {
+    let mut settings = Settings::postgres();
+    settings.set("BACKPLANE_LIMITS__ENABLED", "true");
+    let first = Board::start(settings);
+    let nodes = [
+        Board::start(first.settings().beside()),
+        Board::start(first.settings().beside().running(&["serve", "--front"])),
+    ];
+    for node in &nodes {
+        eventually("a node that hears the others", || {
+            (figure(node, "backplane_hears_notifications") == 1).then_some(())
+        });
+    }
+    let on_first = guesses(&first);
+    assert!(on_first >= 20, "{on_first}");
+    for node in &nodes {
+        eventually("what was spent elsewhere", || {
+            (figure(node, "backplane_budgets_heard_total") >= on_first).then_some(())
+        });
+    }
+    // One more is free every 45 s, so a slow machine answers a few.
+    let elsewhere: Vec<u64> = nodes.iter().map(guesses).collect();
+    println!("nodes: {on_first} guesses on the first node, {elsewhere:?} on the others");
+    assert!(elsewhere.iter().all(|answered| *answered < 10), "{elsewhere:?}");
+}

@@ -188,6 +188,12 @@ fn a_board_moves_from_sqlite_to_postgres_with_everything() {
     let employer = board.found_employer(&access, "Acme Compute");
     let mut witness = Witness::new("m", &employer, &access);
     (0..16).for_each(|_| assert!(witness.act(&board)));
+    let secret = ["move", "--to", "postgres://board:hunter2@127.0.0.1:1/board"];
+    let refused = ends_with(board.settings(), &secret, 1);
+    assert!(
+        refused.contains("PGPASSWORD") && !refused.contains("hunter2"),
+        "{refused}"
+    );
     let args = ["move", "--to", target.url()];
     assert!(ends_with(board.settings(), &args, 1).contains("in use by a running Backplane server"));
     assert!(board.terminate());
@@ -394,6 +400,39 @@ fn too_many_requests_at_once_are_turned_away_early_and_machines_are_still_answer
             .text
             .contains("http_requests_turned_away_total")
     );
+}
+
+/// An index by itself looks right: of the right version, whole, and less far than the database.
+#[test]
+fn an_index_of_another_board_is_not_believed() {
+    let mut boards = [Board::start(Settings::sqlite()), Board::start(Settings::sqlite())];
+    let mut witnesses = [witness(&boards[0]), witness(&boards[1])];
+    for (n, (board, witness)) in boards.iter().zip(&mut witnesses).enumerate() {
+        (0..6 + 12 * n).for_each(|_| assert!(witness.act(board)));
+        eventually("search as it was acknowledged", || {
+            witness.lost(board).is_empty().then_some(())
+        });
+    }
+    assert!(boards.iter_mut().all(Board::terminate));
+    let [theirs, ours] = boards
+        .each_ref()
+        .map(|board| board.settings().data().join("index"));
+    std::fs::remove_dir_all(&ours).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(&theirs).arg(&ours).status();
+    assert!(copied.unwrap().success());
+    boards[1].restart();
+    assert!(
+        witnesses[1].lost(&boards[1]).is_empty(),
+        "{:?}",
+        witnesses[1].lost(&boards[1])
+    );
+    ends_with(boards[1].settings(), &["verify"], 0);
+    // Its own index stays at the next start, and the other board has its own as before.
+    assert!(boards[1].terminate());
+    let kept = std::fs::read(ours.join("of-installation")).unwrap();
+    boards[1].restart();
+    assert_eq!(std::fs::read(ours.join("of-installation")).unwrap(), kept);
+    assert_ne!(std::fs::read(theirs.join("of-installation")).unwrap(), kept);
 }
 
 #[test]

@@ -206,12 +206,12 @@ pub fn renew_recovery_codes(
     Ok(replace_recovery_codes(tx, user, random)?)
 }
 
-/// Ten codes of 80 bits in four groups: `abcd-efgh-…`.
+/// Ten codes of 128 bits in groups of four: `abcd-efgh-…`. As nobody can guess one, a plain hash keeps them.
 fn replace_recovery_codes(tx: &mut DbConn, user: Id, random: &Random) -> Result<Vec<String>, StoreError> {
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx)?;
     let mut codes = Vec::with_capacity(CODES);
     for _ in 0..CODES {
-        let plain = totp::in_base32(&random.bytes::<10>()).to_lowercase();
+        let plain = totp::in_base32(&random.bytes::<16>()).to_lowercase();
         diesel::insert_into(recovery_codes::table)
             .values((
                 recovery_codes::user_id.eq(user),

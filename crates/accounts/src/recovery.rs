@@ -15,7 +15,8 @@ const RESET_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// How long the news of a changed password is worth sending.
 const NEWS_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// Mails a reset to `email`, when it has an account. The outcome is the same when not.
+/// Mails a reset to `email`, when it has an account. The outcome is the same when not, and so is the work: a mail is written in any
+/// case, and one that nobody is to get is taken away again before the transaction ends. So the time tells nothing either.
 pub fn request_password_reset(
     tx: &mut DbConn,
     email: &EmailAddress,
@@ -23,22 +24,20 @@ pub fn request_password_reset(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let token = letters.random.token();
-    let Some(found) = user::find_user_by_email(tx, email)? else {
-        return Ok(());
-    };
-    if !may_write_to(tx, email, now)? {
-        return Ok(());
-    }
-    let key = minute_key("reset_password", found.id, now);
-    if letters.send(tx, letters.reset_password(&token), email, key, RESET_FOR, now)? {
-        replace_token(
-            tx,
-            found.id,
-            Purpose::ResetPassword,
-            &token,
-            now.plus(RESET_FOR),
-            now,
-        )?;
+    let found = user::find_user_by_email(tx, email)?;
+    let may_write = may_write_to(tx, email, now)?;
+    let owner = found.filter(|_| may_write).map(|user| user.id);
+    let id = owner.unwrap_or_else(|| letters.random.id(now));
+    let key = minute_key("reset_password", id, now);
+    let letter = letters.reset_password(&token);
+    let is_written = letters.send(tx, letter, email, key.clone(), RESET_FOR, now)?;
+    match owner {
+        None => mail::forget(tx, &key)?,
+        Some(owner) if is_written => {
+            let end = now.plus(RESET_FOR);
+            replace_token(tx, owner, Purpose::ResetPassword, &token, end, now)?;
+        }
+        Some(_) => {}
     }
     Ok(())
 }

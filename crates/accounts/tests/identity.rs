@@ -150,6 +150,7 @@ store::on_both! {
         assert!(board.is_active(here.session.id) && !board.is_active(elsewhere.session.id), "others were signed out");
         assert!(board.kinds("ada").contains(&"second_factor_on".to_owned()));
         assert_eq!(codes.len(), 10);
+        assert!(codes.iter().all(|code| code.replace('-', "").len() == 26), "128 bits in base32: {codes:?}");
         let code = || totp_code(&secret, board.now()).unwrap();
         let token = challenge(&board, "ada");
         assert!(!board.is_active(board.random.id(board.now())), "a challenge is no session");

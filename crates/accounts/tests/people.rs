@@ -196,6 +196,24 @@ store::on_both! {
         assert_eq!(board.rotate("never given out"), Rotation::Invalid);
     }
 
+    fn a_session_that_ended_stays_ended_when_the_clock_goes_back(db) {
+        let board = Board::new(db);
+        let user = board.user("ada");
+        let (ended, reused) = (board.session(&user), board.session(&user));
+        let next = board.rotated(&reused.refresh_token);
+        board.advance(hours(1));
+        let now = board.now();
+        assert!(board.write(|tx| accounts::revoke_session(tx, user.id, ended.session.id, now)));
+        assert!(matches!(board.rotate(&reused.refresh_token), Rotation::Reused { .. }));
+        for back in [1, 24 * 365] {
+            board.advance(hours(-back));
+            assert!(!board.is_active(ended.session.id) && !board.is_active(reused.session.id));
+            for token in [&ended.refresh_token, &next.refresh_token] {
+                assert_eq!(board.rotate(token), Rotation::Invalid, "{back} hours back");
+            }
+        }
+    }
+
     fn a_session_ends_after_ninety_days_however_much_it_is_used(db) {
         let board = Board::new(db);
         let user = board.user("ada");
@@ -361,4 +379,34 @@ store::on_both! {
         board.sign_in("ada", PASSWORD).unwrap();
         assert_eq!(hash(&board), after);
     }
+}
+
+/// ASVS 6.3.8: what is written takes most of the time, so that much is written for everybody.
+#[test]
+fn a_forgotten_password_is_as_much_work_for_an_address_that_nobody_has() {
+    let db = store::testing::TestDb::new(store::Backend::Sqlite);
+    let board = Board::new(&db);
+    board.user("ada");
+    board.advance(hours(1));
+    let changes = |name: &str| {
+        let now = board.now();
+        board.write(|tx| {
+            let so_far = diesel::dsl::sql::<diesel::sql_types::BigInt>("total_changes()");
+            let before: i64 = diesel::select(so_far.clone()).get_result(tx)?;
+            accounts::request_password_reset(tx, &address(name), board.letters(), now)?;
+            let after: i64 = diesel::select(so_far).get_result(tx)?;
+            Ok::<_, StoreError>(after - before)
+        })
+    };
+    // Somebody, nobody, and somebody who was written to a moment ago.
+    assert_eq!([changes("ada"), changes("nobody"), changes("ada")], [2, 2, 2]);
+    assert_eq!(board.mails("nobody").len(), 0);
+    assert_eq!(
+        board
+            .kinds("ada")
+            .iter()
+            .filter(|kind| *kind == "reset_password")
+            .count(),
+        1
+    );
 }

@@ -60,6 +60,7 @@ impl Caller {
             Self::User(user, _) => user.id,
             Self::Key(key) => key.id,
         };
+        request.extensions_mut().insert(Asker(holder));
         let cost = cost_of(request.method(), request.path());
         let Some(verdict) = cost.and_then(|cost| state.rates.count_holder(holder, cost)) else {
             return Ok(());
@@ -75,6 +76,10 @@ impl Caller {
         matches!(self, Self::User(user, _) if user.is_operator)
     }
 }
+
+/// Whose account or key a request was made with, or to whom it gave a session; the observer logs it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker(pub(crate) Id);
 
 /// The name of a request, as in `X-Request-Id`; the observer leaves it with the request.
 #[derive(Debug, Clone)]

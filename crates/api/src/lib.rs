@@ -20,6 +20,7 @@ mod routes;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod untold;
 mod visitor;
 
 use actix_web::web;

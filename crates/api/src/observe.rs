@@ -13,11 +13,14 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 
-use crate::caller::RequestId;
-use crate::edge::ClientAddress;
+use crate::caller::{Asker, RequestId};
+use crate::edge::{ClientAddress, client_address};
 use crate::error::{Code, Problem};
-use crate::rate_limit::{Verdict, cost_of};
+use crate::rate_limit::{Verdict, cost_of, network};
 use crate::state::State;
+
+/// Characters by which the log names a client.
+const CLIENT_NAME: usize = 12;
 
 /// A client's own id when it is short and plain, else a new one.
 fn request_id(request: &ServiceRequest, state: &State) -> String {
@@ -120,6 +123,7 @@ pub async fn observe(
         add_cors(&mut response, allowed.as_deref(), is_preflight);
     }
     record(&response, &method, &id, started, problem.as_ref());
+    tell_access(&response, &state, &method, &id, problem.as_ref());
     drop(place);
     Ok(response)
 }
@@ -258,4 +262,39 @@ fn record(
     } else {
         tracing::debug!(%method, route, status, duration_us, request_id = id, code, "answered");
     }
+}
+
+/// Who got in and who was kept out, for whoever looks for attacks (ASVS 16.3): never by address, but the same client has the same
+/// name every time, and an account its id.
+fn tell_access(
+    response: &ServiceResponse<BoxBody>,
+    state: &State,
+    method: &Method,
+    id: &str,
+    problem: Option<&Problem>,
+) {
+    let status = response.status().as_u16();
+    let began = response.response().extensions().get::<Asker>().copied();
+    let is_about_signing_in = response.request().path().starts_with("/v1/auth/");
+    if !(matches!(status, 401 | 403) || began.is_some() || (status == 429 && is_about_signing_in)) {
+        return;
+    }
+    let asker = began.or_else(|| response.request().extensions().get::<Asker>().copied());
+    let client = client_address(response.request()).map(|address| {
+        state
+            .letterhead
+            .links
+            .derive("client", &network(address).to_string())
+    });
+    tracing::info!(
+        target: "backplane::access",
+        %method,
+        route = response.request().match_pattern(),
+        status,
+        code = problem.map(|problem| problem.code().as_str()),
+        account = asker.map(|asker| asker.0.to_string()),
+        client = client.as_deref().and_then(|name| name.get(..CLIENT_NAME)),
+        request_id = id,
+        "{}", if began.is_some() { "signed in" } else { "kept out" },
+    );
 }

@@ -1,9 +1,9 @@
 //! How often a client may ask, by what a call costs.
 
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -11,7 +11,10 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter as Governor};
+use mail::LinkKey;
 use store::Id;
+
+use crate::untold::{Name, Untold};
 
 /// What a call costs us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +27,25 @@ pub(crate) enum Cost {
     Read,
 }
 
-type Limiter<K> = Governor<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
+type Limiter = Governor<Name, DefaultKeyedStateStore<Name>, DefaultClock, StateInformationMiddleware>;
 
-/// An address at which nobody is: who holds an account or a key is counted by its id.
-type Holder = [u8; 16];
+/// How much of something there is for each who asks, and who has spent how much of it.
+struct Budget {
+    policy: Policy,
+    limiter: Limiter,
+}
 
-/// Counts the requests of each client: an IPv4 address, or the /64 of an IPv6 address.
+/// Counts the requests of each client (an IPv4 address, or the /64 of an IPv6 address), and of each account and API key.
 pub(crate) struct RateLimiter {
     is_enabled: AtomicBool,
-    account: (Policy, Limiter<IpAddr>),
-    write: (Policy, Limiter<IpAddr>),
-    read: (Policy, Limiter<IpAddr>),
-    held_write: (Policy, Limiter<Holder>),
-    held_read: (Policy, Limiter<Holder>),
+    account: Budget,
+    write: Budget,
+    read: Budget,
+    held_write: Budget,
+    held_read: Budget,
+    /// Names clients towards other nodes; not there while nobody is told.
+    names: OnceLock<Arc<LinkKey>>,
+    untold: Untold,
 }
 
 /// So many at once, and as many again spread over the window.
@@ -97,12 +106,20 @@ impl RateLimiter {
     pub(crate) fn new(is_enabled: bool) -> Self {
         Self {
             is_enabled: AtomicBool::new(is_enabled),
-            account: limiter(ACCOUNT),
-            write: limiter(WRITE),
-            read: limiter(READ),
-            held_write: limiter(HELD_WRITE),
-            held_read: limiter(HELD_READ),
+            account: Budget::new(ACCOUNT),
+            write: Budget::new(WRITE),
+            read: Budget::new(READ),
+            held_write: Budget::new(HELD_WRITE),
+            held_read: Budget::new(HELD_READ),
+            names: OnceLock::new(),
+            untold: Untold::default(),
         }
+    }
+
+    /// From here on remembers what is spent, so that other nodes can be told; they know clients by names made with `key`.
+    pub(crate) fn share(&self, key: Arc<LinkKey>) {
+        // A second call would bring the same key.
+        let _ = self.names.set(key);
     }
 
     /// Whether requests are counted from here on.
@@ -117,59 +134,117 @@ impl RateLimiter {
     /// Counts one request of a client; `None` when nothing is counted.
     pub(crate) fn count(&self, client: Option<IpAddr>, cost: Cost) -> Option<Verdict> {
         let client = client.filter(|_| self.is_enabled())?;
-        let counted = match cost {
+        let budget = match cost {
             Cost::Account => &self.account,
             Cost::Write => &self.write,
             Cost::Read => &self.read,
         };
-        Some(check(counted, &network(client)))
+        Some(self.spend(budget, self.name_of(client)))
     }
 
     /// Counts one request of an account or an API key; `None` when nothing is counted.
     pub(crate) fn count_holder(&self, holder: Id, cost: Cost) -> Option<Verdict> {
-        let counted = match cost {
+        let budget = match cost {
             Cost::Account | Cost::Write => &self.held_write,
             Cost::Read => &self.held_read,
         };
-        self.is_enabled().then(|| check(counted, holder.as_bytes()))
+        self.is_enabled().then(|| self.spend(budget, *holder.as_bytes()))
     }
 
-    /// Forgets clients whose budget is full again.
+    fn spend(&self, budget: &Budget, name: Name) -> Verdict {
+        let verdict = budget.check(&name);
+        if verdict.retry_after_s.is_none() && self.names.get().is_some() {
+            self.untold.add(budget.policy, name);
+        }
+        verdict
+    }
+
+    /// What a client is counted under. Other nodes hear of it, and nobody shall read addresses there.
+    fn name_of(&self, client: IpAddr) -> Name {
+        let network = network(client);
+        match (self.names.get(), network) {
+            (Some(key), _) => {
+                let mut name = Name::default();
+                let derived = key.derive("budget", &network.to_string());
+                name.iter_mut()
+                    .zip(derived.as_bytes())
+                    .for_each(|(to, from)| *to = *from);
+                name
+            }
+            (None, IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
+            (None, IpAddr::V6(address)) => address.octets(),
+        }
+    }
+
+    /// What is worth telling other nodes of what was spent here since the last call, as messages for [`RateLimiter::hear`].
+    pub(crate) fn take_untold(&self) -> Vec<String> {
+        self.untold.take()
+    }
+
+    /// Takes what was spent on another node off the budgets here; returns how many requests that were.
+    pub(crate) fn hear(&self, message: &str) -> u64 {
+        if self.names.get().is_none() || !self.is_enabled() {
+            return 0;
+        }
+        let mut heard = 0;
+        for (budget, name, count) in crate::untold::read(message) {
+            let Some(budget) = self.budgets().into_iter().find(|one| one.policy.name == budget) else {
+                // Of a later version.
+                continue;
+            };
+            let most = count.min(budget.policy.quota);
+            heard += u64::from(most);
+            // What is there no more cannot be taken away.
+            let _ = (0..most).try_for_each(|_| budget.limiter.check_key(&name).map(|_| ()));
+        }
+        heard
+    }
+
+    fn budgets(&self) -> [&Budget; 5] {
+        [
+            &self.account,
+            &self.write,
+            &self.read,
+            &self.held_write,
+            &self.held_read,
+        ]
+    }
+
+    /// Forgets clients whose budget is full again, and what was too little to be told.
     pub(crate) fn forget_idle(&self) {
-        for (_, limiter) in [&self.account, &self.write, &self.read] {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
+        for budget in self.budgets() {
+            budget.limiter.retain_recent();
+            budget.limiter.shrink_to_fit();
         }
-        for (_, limiter) in [&self.held_write, &self.held_read] {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
-        }
+        self.untold.forget();
     }
 }
 
-fn limiter<K: Clone + Eq + Hash>(policy: Policy) -> (Policy, Limiter<K>) {
-    let quota = NonZeroU32::new(policy.quota).unwrap_or(NonZeroU32::MIN);
-    let replenish = Duration::from_secs(policy.window_s) / quota.get();
-    let quota = Quota::with_period(replenish)
-        .unwrap_or(Quota::per_minute(quota))
-        .allow_burst(quota);
-    let limiter = Governor::keyed(quota).with_middleware::<StateInformationMiddleware>();
-    (policy, limiter)
-}
+impl Budget {
+    fn new(policy: Policy) -> Self {
+        let quota = NonZeroU32::new(policy.quota).unwrap_or(NonZeroU32::MIN);
+        let replenish = Duration::from_secs(policy.window_s) / quota.get();
+        let quota = Quota::with_period(replenish)
+            .unwrap_or(Quota::per_minute(quota))
+            .allow_burst(quota);
+        let limiter = Governor::keyed(quota).with_middleware::<StateInformationMiddleware>();
+        Self { policy, limiter }
+    }
 
-fn check<K: Clone + Eq + Hash>((policy, limiter): &(Policy, Limiter<K>), key: &K) -> Verdict {
-    match limiter.check_key(key) {
-        Ok(left) => Verdict {
-            policy: *policy,
-            remaining: left.remaining_burst_capacity(),
-            retry_after_s: None,
-        },
-        Err(not_until) => {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            Verdict {
-                policy: *policy,
-                remaining: 0,
-                retry_after_s: Some(wait.as_secs() + 1),
+    fn check(&self, name: &Name) -> Verdict {
+        match self.limiter.check_key(name) {
+            Ok(left) => Verdict {
+                policy: self.policy,
+                remaining: left.remaining_burst_capacity(),
+                retry_after_s: None,
+            },
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(DefaultClock::default().now());
+                Verdict {
+                    policy: self.policy,
+                    remaining: 0,
+                    retry_after_s: Some(wait.as_secs() + 1),
+                }
             }
         }
     }
@@ -270,5 +345,106 @@ mod tests {
         assert!(same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
         assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
         assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+    }
+
+    /// Two nodes of one installation, which share their keys.
+    fn nodes() -> [RateLimiter; 2] {
+        let random = store::Random::seeded(7);
+        let dir = tempfile::tempdir().unwrap();
+        let node = || {
+            let limiter = RateLimiter::new(true);
+            limiter.share(Arc::new(LinkKey::load_or_create(dir.path(), &random).unwrap()));
+            limiter
+        };
+        [node(), node()]
+    }
+
+    fn tell(from: &RateLimiter, to: &RateLimiter) -> u64 {
+        from.take_untold().iter().map(|message| to.hear(message)).sum()
+    }
+
+    #[test]
+    fn what_a_client_spends_on_one_node_is_gone_on_the_others() {
+        let [first, second] = nodes();
+        let client: Option<IpAddr> = "192.0.2.7".parse().ok();
+        for _ in 0..15 {
+            first.count(client, Cost::Account).unwrap();
+        }
+        let messages = first.take_untold();
+        assert_eq!(messages.len(), 1);
+        assert!(!messages[0].contains("192.0.2"), "no addresses: {}", messages[0]);
+        assert_eq!(second.hear(&messages[0]), 15);
+        assert_eq!(tell(&first, &second), 0, "told once");
+        let left = second.count(client, Cost::Account).unwrap().remaining;
+        assert_eq!(left, ACCOUNT.quota - 16);
+        assert_eq!(tell(&second, &first), 1, "what was heard is not told again");
+        let neighbour = second.count("192.0.2.8".parse().ok(), Cost::Account).unwrap();
+        assert_eq!(neighbour.remaining, ACCOUNT.quota - 1);
+
+        // More than there is takes what there is.
+        for _ in 0..4 {
+            first.count(client, Cost::Account).unwrap();
+        }
+        tell(&first, &second);
+        assert!(
+            second
+                .count(client, Cost::Account)
+                .unwrap()
+                .retry_after_s
+                .is_some()
+        );
+        let refused = first.count(client, Cost::Account).unwrap();
+        assert!(refused.retry_after_s.is_some(), "{refused:?}");
+        assert!(first.take_untold().is_empty(), "what was refused was not spent");
+    }
+
+    #[test]
+    fn a_little_of_a_large_budget_is_not_told_until_it_adds_up() {
+        let [first, second] = nodes();
+        let holder = store::Random::seeded(1).id(store::Timestamp::from_seconds(1));
+        for _ in 0..HELD_READ.quota / 20 - 1 {
+            first.count_holder(holder, Cost::Read).unwrap();
+        }
+        assert!(first.take_untold().is_empty());
+        first.count_holder(holder, Cost::Read).unwrap();
+        assert_eq!(tell(&first, &second), u64::from(HELD_READ.quota / 20));
+        first.count_holder(holder, Cost::Read).unwrap();
+        first.forget_idle();
+        for _ in 0..HELD_READ.quota / 20 - 1 {
+            first.count_holder(holder, Cost::Read).unwrap();
+        }
+        assert!(first.take_untold().is_empty(), "forgotten when it is long ago");
+    }
+
+    #[test]
+    fn what_is_no_message_of_ours_changes_nothing() {
+        let [first, _] = nodes();
+        let client: Option<IpAddr> = "192.0.2.7".parse().ok();
+        let name = data_encoding::HEXLOWER.encode(&first.name_of(client.unwrap()));
+        for message in [
+            "".to_owned(),
+            "account".to_owned(),
+            format!("account {name}"),
+            format!("account {name} -1"),
+            format!("later {name} 5"),
+            "account zz 5".to_owned(),
+            format!("account {name}00 5"),
+        ] {
+            first.hear(&message);
+        }
+        assert_eq!(
+            first.count(client, Cost::Account).unwrap().remaining,
+            ACCOUNT.quota - 1
+        );
+        assert_eq!(
+            first.hear(&format!("account {name} 4000000000")),
+            u64::from(ACCOUNT.quota)
+        );
+        let alone = RateLimiter::new(true);
+        alone.count(client, Cost::Account).unwrap();
+        assert!(
+            alone.take_untold().is_empty(),
+            "one that is alone remembers nothing"
+        );
     }
 }

@@ -270,6 +270,21 @@ impl State {
         }
     }
 
+    /// Other nodes serve the same clients: what is spent here is remembered for them. Call it before the first request.
+    pub fn share_budgets(&self) {
+        self.rates.share(Arc::clone(&self.letterhead.links));
+    }
+
+    /// Messages to the other nodes about what clients spent here since the last call.
+    pub fn take_untold_budgets(&self) -> Vec<String> {
+        self.rates.take_untold()
+    }
+
+    /// Takes in such a message of another node; returns how many requests it tells of.
+    pub fn hear_of_budgets(&self, message: &str) -> u64 {
+        self.rates.hear(message)
+    }
+
     /// A place among the requests that are worked on; `None` when there are too many.
     pub(crate) fn enter(&self) -> Option<Place> {
         let before = self.in_flight.fetch_add(1, Ordering::AcqRel);

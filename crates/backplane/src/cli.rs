@@ -129,7 +129,7 @@ pub(crate) struct DoctorArgs {
 /// Options of `move`.
 #[derive(Debug, Args)]
 pub(crate) struct MoveArgs {
-    /// The empty database: postgres://user:password@host/name
+    /// The empty database: postgres://user@host/name; a password comes from ~/.pgpass or the variable PGPASSWORD
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
 }
@@ -213,6 +213,11 @@ impl From<ImportFormat> for Format {
 pub(crate) enum AdminCommand {
     /// Make a registered user an operator of the board
     MakeOperator {
+        /// Their address
+        email: String,
+    },
+    /// End every session of a user at once, because somebody else may have one
+    EndSessions {
         /// Their address
         email: String,
     },

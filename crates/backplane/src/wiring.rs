@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use aws_lc_rs::digest::{SHA256, digest};
+use search::LiveIndex;
 use store::installation::{self, Fact};
 use store::{Clock, Db, DbOptions, Id, Random, StoreError, SystemClock, Timestamp};
 
@@ -15,6 +16,8 @@ use crate::config::Config;
 
 /// Name of the file that the server of a data directory holds locked.
 const LOCK_FILE: &str = "server.lock";
+/// Name of the file in the index's directory that says whose it is.
+const INDEX_OF: &str = "of-installation";
 
 /// The opened installation: settings, database, clock and randomness.
 pub(crate) struct Installation {
@@ -112,6 +115,38 @@ pub(crate) fn register_keys(db: &Db, config: &Config) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Throws the search index away when it belongs to another installation: its revisions count other changes, so nobody would
+/// notice what is missing in it. One that does not say whose it is counts as ours.
+pub(crate) fn require_own_index(db: &Db, config: &Config, random: &Random, now: Timestamp) -> Result<()> {
+    let known = db.read_blocking(|conn| installation::find(conn, Fact::Identity))?;
+    let own = match known {
+        Some(known) => known,
+        None => {
+            let new = random.id(now).to_string();
+            db.write_blocking(|tx| installation::find_or_remember(tx, Fact::Identity, &new))?
+        }
+    };
+    let dir = config.index_dir();
+    let path = dir.join(INDEX_OF);
+    let unusable = || format!("{} cannot be used", path.display());
+    let named = match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(unusable),
+    };
+    if named.as_deref() == Some(own.as_bytes()) {
+        return Ok(());
+    }
+    if named.is_some() {
+        tracing::warn!(
+            "the search index belongs to another installation; it is built anew from the database"
+        );
+        LiveIndex::clear(&dir).context("the search index of another installation cannot be removed")?;
+    }
+    std::fs::create_dir_all(&dir).with_context(unusable)?;
+    std::fs::write(&path, own).with_context(unusable)
 }
 
 /// Takes the keys of this data directory for the right ones; the next start remembers them, or makes new ones.

@@ -52,8 +52,8 @@ pub use links::LinkKey;
 pub use message::{Message, RenderError, render};
 pub use outbox::{
     LEASE, Mail, MailState, QueueCounts, count_recent, enqueue, enqueue_as, erase_kinds, erase_recipient,
-    find, list_for_recipient, list_recent, list_recent_errors, purge_finished, queue_counts, retry_now,
-    withdraw,
+    find, forget, list_for_recipient, list_recent, list_recent_errors, purge_finished, queue_counts,
+    retry_now, withdraw,
 };
 pub use return_path::ReturnPath;
 pub use review::{Review, Revision};

@@ -288,6 +288,12 @@ pub fn erase_recipient(tx: &mut DbConn, address: &EmailAddress) -> Result<usize,
     Ok(diesel::delete(outbox::table.filter(outbox::recipient.eq(address))).execute(tx)?)
 }
 
+/// Deletes the mail with this dedup key, as if it had never been written: in the transaction that wrote it, nobody has seen it.
+pub fn forget(tx: &mut DbConn, dedup_key: &str) -> Result<(), StoreError> {
+    diesel::delete(outbox::table.filter(outbox::dedup_key.eq(dedup_key))).execute(tx)?;
+    Ok(())
+}
+
 /// Takes back the queued mails to `address` whose dedup key begins with `about`, because of `why`; returns how many. One
 /// that is being sent at this moment may still arrive.
 pub fn withdraw(

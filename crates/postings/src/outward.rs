@@ -212,7 +212,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         // NAT64 and 6to4.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
         // Documentation and protocol assignments.
-        [0x2001, 0..=0x1ff | 0xdb8, ..] => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // Only this block is given out as global unicast.
         [first, ..] => first & 0xe000 == 0x2000,
     }
@@ -247,6 +247,7 @@ mod tests {
             "64:ff9b::a00:1",
             "2002:7f00:1::",
             "2001:db8::1",
+            "3fff:1::1",
             "::127.0.0.1",
         ];
         for ip in inside {

@@ -375,7 +375,8 @@ fn open_sqlite(path: &Path, role: SqliteRole) -> Result<DbConn, StoreError> {
     // holds for this connection only.
     conn.batch_execute(
         "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA mmap_size = 0;",
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA mmap_size = 0;
+         PRAGMA secure_delete = ON;",
     )
     .map_err(|e| unavailable(e.to_string()))?;
     if role == SqliteRole::Reader {

@@ -3,13 +3,15 @@
 use diesel::prelude::*;
 
 use crate::schema::installation;
-use crate::{DbConn, StoreError};
+use crate::{DbConn, StoreError, on_each};
 
 /// What is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
     /// Fingerprint of the keys that sign links and tokens.
     Keys,
+    /// What the installation is called among others; found beside its search indexes, too.
+    Identity,
     /// The last step that a program must know to be allowed to use this schema.
     OldestStep,
 }
@@ -18,6 +20,7 @@ impl Fact {
     fn name(self) -> &'static str {
         match self {
             Self::Keys => "keys",
+            Self::Identity => "identity",
             Self::OldestStep => "oldest_step",
         }
     }
@@ -45,4 +48,14 @@ pub fn remember(tx: &mut DbConn, fact: Fact, value: &str) -> Result<(), StoreErr
         .values((installation::name.eq(fact.name()), installation::value.eq(value)))
         .execute(tx)?;
     Ok(())
+}
+
+/// What is remembered of `fact`; `value` from now on when that is nothing. Of two nodes that begin at once, both get the same.
+pub fn find_or_remember(tx: &mut DbConn, fact: Fact, value: &str) -> Result<String, StoreError> {
+    let row = (installation::name.eq(fact.name()), installation::value.eq(value));
+    on_each!(tx, c => diesel::insert_into(installation::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(find(tx, fact)?.unwrap_or_else(|| value.to_owned()))
 }

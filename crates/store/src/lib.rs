@@ -41,6 +41,6 @@ pub use db::{Backend, Connections, Db, DbOptions};
 pub use diesel::result::Error as QueryError;
 pub use error::{StoreError, is_unique_violation};
 pub use migrations::{PendingMigrations, latest_known, pending_migrations, revert_all, run_pending};
-pub use notify::Listener;
+pub use notify::{Listener, Told, tell_nodes};
 pub use random::Random;
 pub use server::{Setting, server_settings, server_time};

@@ -8,7 +8,8 @@ use store::schema::{outbox, users};
 use store::testing::{TestDb, monday_morning};
 use store::transfer::{TransferError, to_postgres};
 use store::{
-    Backend, Connections, Db, DbOptions, Id, Json, Listener, Random, StoreError, Timestamp, installation,
+    Backend, Connections, Db, DbOptions, Id, Json, Listener, Random, StoreError, Timestamp, Told,
+    installation, tell_nodes,
 };
 
 /// Rows of every kind of column, with values that are easily spoiled on the way.
@@ -208,16 +209,25 @@ fn a_commit_is_heard_by_whoever_listens() {
     listener.ask().unwrap();
     let heard = listener.heard().unwrap();
     for what in ["alerts", "postings", "mail"] {
-        assert!(heard.iter().any(|told| told == what), "{what} in {heard:?}");
+        assert!(
+            heard.contains(&Told::Commit(what.to_owned())),
+            "{what} in {heard:?}"
+        );
     }
     db.write_blocking(|tx| revision::lock(tx, Counter::Alerts))
         .unwrap();
     listener.ask().unwrap();
-    assert_eq!(
-        listener.heard().unwrap(),
-        Vec::<String>::new(),
-        "a lock is no change"
-    );
+    assert_eq!(listener.heard().unwrap(), Vec::new(), "a lock is no change");
+    // Nodes speak to each other, also about what is longer than a word; what is rolled back was not said.
+    let message = "spoken by a node\n".repeat(400);
+    db.write_blocking(|tx| tell_nodes(tx, &message)).unwrap();
+    let failed = db.write_blocking(|tx| {
+        tell_nodes(tx, "never said")?;
+        Err::<(), _>(StoreError::Unavailable("rolled back".to_owned()))
+    });
+    failed.unwrap_err();
+    listener.ask().unwrap();
+    assert_eq!(listener.heard().unwrap(), vec![Told::ByNode(message)]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mail::EmailAddress;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::caller::{Caller, Known};
+use crate::caller::{Asker, Caller, Known};
 use crate::edge::client_address;
 use crate::error::{Code, Problem};
 use crate::extract::{Body, NoParams, Params};
@@ -101,7 +101,14 @@ pub(crate) const ACCEPTED: AcceptedBody = AcceptedBody {
     message: "if the address can be used, a mail is on its way",
 };
 
+/// Of a session that begins.
 pub(crate) fn tokens(state: &State, started: &StartedSession) -> Result<HttpResponse, Problem> {
+    let mut response = next_tokens(state, started)?;
+    response.extensions_mut().insert(Asker(started.session.user_id));
+    Ok(response)
+}
+
+fn next_tokens(state: &State, started: &StartedSession) -> Result<HttpResponse, Problem> {
     let (user, session) = (started.session.user_id, started.session.id);
     let access_token = state.jwt.issue(user, session, &state.random, state.now())?;
     Ok(Reply::ok(&TokensBody {
@@ -226,7 +233,7 @@ pub(crate) async fn refresh(
         })
         .await?;
     match rotation {
-        Rotation::Rotated(started) => tokens(&state, &started),
+        Rotation::Rotated(started) => next_tokens(&state, &started),
         Rotation::Reused { .. } => {
             tracing::warn!("a refresh token was used twice; its session was ended");
             Err(Problem::new(Code::RefreshTokenInvalid).detail("the token was used before; sign in again"))

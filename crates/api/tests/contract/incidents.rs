@@ -275,4 +275,13 @@ async fn incident_22_neither_secrets_nor_addresses_reach_the_logs() {
         assert!(line.is_none(), "in the log: {line:?}");
     }
     assert!(!text.contains("eyJ"), "the beginning of every access token");
+    // Who got in and who was kept out is there all the same (ASVS 16.3).
+    let told = |word: &str, code: &str| {
+        let is_told =
+            |line: &&str| line.contains("backplane::access") && line.contains(word) && line.contains(code);
+        text.lines().filter(is_told).count()
+    };
+    assert!(told("signed in", "/v1/auth/login") >= 1);
+    assert!(told("kept out", "credentials_invalid") >= 5);
+    assert!(told("kept out", "token_rejected") >= 1);
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use accounts::OldKey;
 use anyhow::{Context as _, Result, bail};
-use store::Timestamp;
 use store::revision::{self, Counter};
+use store::{StoreError, Timestamp};
 
 use super::mail::suppressions;
 use crate::cli::{AdminCommand, KeysCommand};
@@ -21,6 +21,7 @@ pub(super) fn run(config: Config, command: AdminCommand) -> Result<ExitCode> {
     let place = wiring::open(config)?;
     match command {
         AdminCommand::MakeOperator { email } => make_operator(&place, &email)?,
+        AdminCommand::EndSessions { email } => end_sessions(&place, &email)?,
         AdminCommand::AcceptKeys => {
             wiring::accept_keys(&place.db, &place.config)?;
             println!(
@@ -46,6 +47,22 @@ fn make_operator(place: &Installation, email: &str) -> Result<()> {
         bail!("nobody has registered with {address}; register first, then make that user an operator");
     }
     println!("{address} is an operator now.");
+    Ok(())
+}
+
+fn end_sessions(place: &Installation, email: &str) -> Result<()> {
+    let address = suppressions::address(email)?;
+    let now = place.clock.now();
+    let ended = place.db.write_blocking(|tx| -> Result<_, StoreError> {
+        let Some(user) = accounts::find_user_by_email(tx, &address)? else {
+            return Ok(None);
+        };
+        Ok(Some(accounts::revoke_all_sessions(tx, user.id, now)?))
+    })?;
+    match ended {
+        None => bail!("nobody has registered with {address}"),
+        Some(count) => println!("{count} sessions of {address} have ended; their password still works."),
+    }
     Ok(())
 }
 

@@ -37,8 +37,9 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const REQUEST_END_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the disk is looked after.
 const LOOK_AT_DISK: Duration = Duration::from_millis(200);
-/// Connections of one worker at most; more wait to be accepted. Each that sends nothing is gone after `HEAD_PATIENCE`.
-const CONNECTIONS: usize = 5000;
+/// Connections of one worker at most; more wait to be accepted. Each that begins a request and says no more is gone after
+/// `HEAD_PATIENCE`; idle ones cost some kilobytes each (`scripts/soak --idle`).
+const CONNECTIONS: usize = 12_000;
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
@@ -168,6 +169,7 @@ impl Board {
             links,
             rules: config.alert_rules,
         };
+        wiring::require_own_index(&db, &config, &random, now)?;
         let index =
             Arc::new(LiveIndex::open(&config.index_dir()).context("the search index cannot be opened")?);
         let metrics = telemetry::start_metrics(role)?;
@@ -189,6 +191,9 @@ impl Board {
             edge: config.edge.clone(),
             providers: config.identity_providers()?,
         });
+        if config.notify_url.is_some() && role != Role::Worker {
+            state.share_budgets();
+        }
         let messenger = Messenger::new(
             db.clone(),
             config.webhook_reach,

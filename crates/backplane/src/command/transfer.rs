@@ -13,6 +13,12 @@ use crate::wiring::{self, ServerLock};
 
 /// Copies the SQLite database of these settings into an empty PostgreSQL database and compares the two.
 pub(super) fn run(config: Config, args: &MoveArgs) -> Result<ExitCode> {
+    if url::Url::parse(&args.to).is_ok_and(|to| to.password().is_some()) {
+        bail!(
+            "every user of this machine can read a password on the command line: leave it out of --to, and name it in \
+             ~/.pgpass or in the variable PGPASSWORD"
+        );
+    }
     let Some(database) = config.sqlite_path() else {
         bail!("database.url is PostgreSQL already: there is nothing to move");
     };
@@ -27,7 +33,7 @@ pub(super) fn run(config: Config, args: &MoveArgs) -> Result<ExitCode> {
     })
     .context("the target cannot be opened")?;
     if target.backend() != Backend::Postgres {
-        bail!("--to must be postgres://user:password@host/name");
+        bail!("--to must be postgres://user@host/name");
     }
     target
         .migrate()

@@ -1,7 +1,7 @@
 //! Settings of identity providers: one section for each.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +61,23 @@ pub(super) struct Named {
     settings: ProviderSettings,
     secret_file: Option<PathBuf>,
     reach: Reach,
+}
+
+impl Named {
+    /// Its name in settings.
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Whether what is said to it, the client's secret among it, crosses the network in the clear.
+    pub(super) fn is_in_the_clear(&self) -> bool {
+        !self.settings.issuer.starts_with("https://")
+    }
+
+    /// Where the client's secret lies.
+    pub(super) fn secret_file(&self) -> Option<&Path> {
+        self.secret_file.as_deref()
+    }
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -82,6 +82,21 @@ impl Config {
             is_database_in_the_clear(&self.database_url),
             "database.url leads to another machine without sslmode=require, verify-ca or verify-full",
         );
+        refuse(
+            self.notify_url
+                .as_ref()
+                .is_some_and(|url| *url != self.database_url && is_database_in_the_clear(url)),
+            "database.notify_url leads to another machine without sslmode=require, verify-ca or verify-full",
+        );
+        for provider in self.oidc.iter().filter(|provider| provider.is_in_the_clear()) {
+            refuse(
+                true,
+                &format!(
+                    "oidc.{}.issuer is not https://: who signs in there could be anybody",
+                    provider.name()
+                ),
+            );
+        }
         for path in self.secret_files() {
             refuse(
                 is_readable_by_others(&path),
@@ -97,9 +112,12 @@ impl Config {
     /// Keys that are named by settings. Those in the data directory get their mode when they are read.
     fn secret_files(&self) -> Vec<std::path::PathBuf> {
         let dkim = [&self.dkim.key_file, &self.dkim.second_key_file];
+        let of_providers = self.oidc.iter().filter_map(super::oidc::Named::secret_file);
         dkim.into_iter()
+            .map(std::path::PathBuf::as_path)
             .filter(|path| !path.as_os_str().is_empty())
-            .cloned()
+            .chain(of_providers)
+            .map(Path::to_owned)
             .collect()
     }
 }
@@ -136,12 +154,15 @@ fn is_wide(network: IpAddr, prefix: u8) -> bool {
 
 /// Whether the way to a PostgreSQL on another machine may do without TLS.
 fn is_database_in_the_clear(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else {
-        return false;
-    };
-    if url.scheme() == "sqlite" {
+    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
         return false;
     }
+    let Ok(url) = Url::parse(text) else {
+        // Several servers with their ports are no URL to anybody but PostgreSQL.
+        return !["require", "verify-ca", "verify-full"]
+            .iter()
+            .any(|mode| text.contains(&format!("sslmode={mode}")));
+    };
     let of = |name: &str| {
         url.query_pairs()
             .find(|(key, _)| key == name)
@@ -223,6 +244,7 @@ mod tests {
             "postgres://u@%2Fvar%2Frun%2Fpostgresql/board",
             "postgres:///board?host=/run/postgresql",
             "postgres://u:p@db.board.dev/board?sslmode=verify-full",
+            "postgres://u@db1.board.dev:5432,db2.board.dev:5432/board?sslmode=verify-full",
         ] {
             let text = format!("{SAFE}[database]\nurl = \"{url}\"\n");
             assert_eq!(dangers(&text), Vec::<String>::new(), "{url}");
@@ -274,6 +296,18 @@ mod tests {
                 "database.url",
             ),
             (
+                "[database]\nurl = \"postgres://u@db1.board.dev:5432,db2.board.dev:5432/board?connect_timeout=3\"",
+                "database.url",
+            ),
+            (
+                "[database]\nurl = \"postgres://u@localhost:6432/board\"\npooler = true\nnotify_url = \"postgres://u@db.board.dev/board\"",
+                "database.notify_url",
+            ),
+            (
+                "[oidc.acme]\nissuer = \"http://login.acme.dev\"\nclient_id = \"board\"\nallow_local = true",
+                "oidc.acme.issuer",
+            ),
+            (
                 "[mail]\nurl = \"smtp://relay.board.dev?tls=none\"\npostal_address = \"1 Main Street\"",
                 "mail.url",
             ),
@@ -305,6 +339,11 @@ mod tests {
         );
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(danger(&more).contains("chmod 600"));
+        let secret = format!(
+            "[oidc.acme]\nissuer = \"https://login.acme.dev\"\nclient_id = \"board\"\nclient_secret_file = \"{}\"",
+            key.display()
+        );
+        assert!(danger(&secret).contains("chmod 600"));
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(dangers(&format!("{SAFE}{more}\n")), Vec::<String>::new());
     }

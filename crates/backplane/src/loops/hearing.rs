@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::{Listener, StoreError};
+use store::{Listener, StoreError, Told};
 use tokio::sync::watch;
 
 use super::Workshop;
@@ -56,8 +56,11 @@ fn listen(url: &str, shop: &Workshop, stop: &watch::Receiver<bool>) {
 fn hear(mut listener: Listener, shop: &Workshop, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
     let mut asked = Instant::now();
     while !*stop.borrow() {
-        for what in listener.heard()? {
-            wake(shop, &what);
+        for told in listener.heard()? {
+            match told {
+                Told::Commit(what) => wake(shop, &what),
+                Told::ByNode(message) => take_in(shop, &message),
+            }
         }
         if asked.elapsed() >= ASK_EVERY {
             listener.ask()?;
@@ -87,4 +90,15 @@ fn wake(shop: &Workshop, what: &str) {
         _ => "other",
     };
     metrics::counter!("backplane_notifications_total", "what" => label).increment(1);
+}
+
+/// What clients spent on another node. The first line says which; what this one said itself is known.
+fn take_in(shop: &Workshop, message: &str) {
+    let Some((node, spent)) = message.split_once('\n') else {
+        return;
+    };
+    if node != shop.holder.to_string() {
+        let heard = shop.state.hear_of_budgets(spent);
+        metrics::counter!("backplane_budgets_heard_total").increment(heard);
+    }
 }

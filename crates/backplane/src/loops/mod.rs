@@ -111,6 +111,12 @@ impl Loops {
         let role = shop.role;
         if let Some(url) = shop.notify_url.clone() {
             hearing::start(url, Arc::clone(&shop), stopped.clone());
+            if role != Role::Worker {
+                start!(
+                    rhythm("budgets", 1000, |shop| &shop.inner.nobody),
+                    passes::budgets
+                );
+            }
         }
         start!(
             rhythm("figures", 15_000, |shop| &shop.inner.nobody),

@@ -227,6 +227,23 @@ pub(super) async fn numbers(shop: Arc<Workshop>) -> Result<Done> {
     Ok(Done::after(written > 0, true))
 }
 
+/// From what clients spent here to the other nodes. What is lost on the way is lost.
+pub(super) async fn budgets(shop: Arc<Workshop>) -> Result<Done> {
+    let messages = shop.state.take_untold_budgets();
+    if messages.is_empty() {
+        return Ok(Done::IDLE);
+    }
+    let holder = shop.holder;
+    let tell = move |tx: &mut DbConn| {
+        for message in &messages {
+            store::tell_nodes(tx, &format!("{holder}\n{message}"))?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    shop.db.write(tell).await?;
+    Ok(Done::after(true, true))
+}
+
 /// From domains that were shown once to what their name servers say today.
 pub(super) async fn domains(shop: Arc<Workshop>) -> Result<Done> {
     shop.state.tidy();

@@ -3,7 +3,7 @@
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
 /// Counts that only grow.
-const COUNTERS: [(&str, &str); 17] = [
+const COUNTERS: [(&str, &str); 18] = [
     (
         "backplane_reloads_total",
         "How often settings and data were read again after SIGHUP, by outcome: done or refused",
@@ -27,6 +27,10 @@ const COUNTERS: [(&str, &str); 17] = [
     (
         "backplane_notifications_total",
         "Commits of any node that PostgreSQL told of, by what changed",
+    ),
+    (
+        "backplane_budgets_heard_total",
+        "Requests that other nodes said they had answered, and that were taken off the budgets of their clients here",
     ),
     (
         "backplane_index_changes_total",

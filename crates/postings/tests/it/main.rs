@@ -23,6 +23,7 @@ mod lifecycle;
 mod moderation;
 mod numbers;
 mod other_boards;
+mod outward;
 mod patch;
 mod publishing;
 mod support;
