@@ -2,7 +2,7 @@
 //! places of the test, and `systemctl`, `sudo` and `journalctl` do the same to a process of the test.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 

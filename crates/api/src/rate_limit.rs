@@ -422,7 +422,7 @@ mod tests {
         let client: Option<IpAddr> = "192.0.2.7".parse().ok();
         let name = data_encoding::HEXLOWER.encode(&first.name_of(client.unwrap()));
         for message in [
-            "".to_owned(),
+            String::new(),
             "account".to_owned(),
             format!("account {name}"),
             format!("account {name} -1"),

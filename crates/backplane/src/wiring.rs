@@ -121,12 +121,11 @@ pub(crate) fn register_keys(db: &Db, config: &Config) -> Result<()> {
 /// notice what is missing in it. One that does not say whose it is counts as ours.
 pub(crate) fn require_own_index(db: &Db, config: &Config, random: &Random, now: Timestamp) -> Result<()> {
     let known = db.read_blocking(|conn| installation::find(conn, Fact::Identity))?;
-    let own = match known {
-        Some(known) => known,
-        None => {
-            let new = random.id(now).to_string();
-            db.write_blocking(|tx| installation::find_or_remember(tx, Fact::Identity, &new))?
-        }
+    let own = if let Some(known) = known {
+        known
+    } else {
+        let new = random.id(now).to_string();
+        db.write_blocking(|tx| installation::find_or_remember(tx, Fact::Identity, &new))?
     };
     let dir = config.index_dir();
     let path = dir.join(INDEX_OF);

@@ -264,14 +264,19 @@ impl Facts {
         let content = posting.content();
         let taxonomy = Taxonomy::bundled();
         let mut works = Vec::new();
-        taxonomy.mentions(
-            &content.title,
-            |_| true,
-            |kind, id| {
-                self.say(Saying::Title, kind.as_str(), id);
-            },
-        );
         let is_of_posting = |discipline| content.discipline == Some(discipline);
+        taxonomy.mentions(&content.title, is_of_posting, |kind, id| {
+            self.say(Saying::Title, kind.as_str(), id);
+        });
+        // A project manager is no manager of people, and yet who types the word means this one too.
+        let mut title = content.title.split(|c: char| !c.is_alphanumeric());
+        if title.any(|word| word.eq_ignore_ascii_case("manager")) {
+            self.say(
+                Saying::Title,
+                Facet::Seniority.as_str(),
+                Seniority::Manager.as_str(),
+            );
+        }
         taxonomy.mentions(&content.description_text, is_of_posting, |kind, id| {
             // Where nobody has said what the work is, what the text names may be it.
             let may_be = kind == SpanKind::Specialty
