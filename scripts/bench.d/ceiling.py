@@ -162,8 +162,8 @@ def compare(binary, tool, work, count):
             ratio = found["qps"] / least["qps"]
             note(f"{count:,} postings, {clients} clients, {what}", told(found), "≥ 0.70", ratio >= 0.7, told(least), ratio)
             if clients == 1 and name == "anew":
-                point("Backplane, p50", count, found["p50"])
-                point("Backplane, p99", count, found["p99"])
+                point("Backplane anew, p50", count, found["p50"])
+                point("Backplane anew, p99", count, found["p99"])
         used = board.memory()
         print("    memory", used, flush=True)
     note(f"{count:,} postings: memory after it", f"{used['RssAnon']} MB own, {used['RssFile']} MB mapped", "< 250 MB own at 100,000",
