@@ -380,7 +380,8 @@ fn open_sqlite(path: &Path, role: SqliteRole) -> Result<DbConn, StoreError> {
     )
     .map_err(|e| unavailable(e.to_string()))?;
     if role == SqliteRole::Reader {
-        conn.batch_execute("PRAGMA query_only = ON")
+        // There are many of them, and the system keeps the same pages for all.
+        conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000;")
             .map_err(|e| unavailable(e.to_string()))?;
     }
     Ok(DbConn::Sqlite(conn))
