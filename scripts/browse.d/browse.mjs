@@ -200,7 +200,7 @@ try {
   await passkeys(browser, board, complaints);
   await providers(browser, board, complaints);
   await step('no page broke its policy or its script', () => assert.deepEqual(complaints, []));
-  await step('no secret is in the log', () => assert.doesNotMatch(board.log(), /code=|token=|state=|@(people|acme)\.example/));
+  await step('no secret is in the log', () => assert.doesNotMatch(board.log(), /[?&](code|token|state)=|@(people|acme)\.example/));
 } catch (error) {
   // A step has told already what is wrong with it.
   if (failed === 0) {
