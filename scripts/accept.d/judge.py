@@ -479,7 +479,8 @@ class Relay:
 
 
 def events(log, kind):
-    lines = Path(log).read_text().splitlines() if Path(log).exists() else []
+    # The last line may be half written.
+    lines = Path(log).read_text().split("\n")[:-1] if Path(log).exists() else []
     return [event for event in map(json.loads, lines) if event["ev"] == kind]
 
 
